@@ -1,0 +1,224 @@
+"""Accuracies and the confidence intervals that go with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from scipy import stats
+
+Numbers = Sequence[float] | np.ndarray | torch.Tensor
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Hold a mean with the ends of its confidence interval.
+
+    `n` counts what was averaged: runs, pairs of runs, or images.
+    """
+
+    mean: float
+    low: float
+    high: float
+    n: int
+    confidence: float = 0.95
+
+    @property
+    def half_width(self) -> float:
+        """Return half the distance between the two ends."""
+        return (self.high - self.low) / 2
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Tell whether zero lies outside the interval."""
+        return self.low > 0 or self.high < 0
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the fields as plain numbers, ready for JSON."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        if self._is_symmetric():
+            return f"{self.mean:.3f} ± {self.half_width:.3f}"
+        return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+    def __format__(self, spec: str) -> str:
+        """Format all numbers with `spec`, as in `f"{interval:+.1%}"`."""
+        if not spec:
+            return str(self)
+        if self._is_symmetric():
+            return f"{self.mean:{spec}} ± {self.half_width:{spec.lstrip('+ ')}}"
+        return f"{self.mean:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
+
+    def _is_symmetric(self) -> bool:
+        middle = (self.low + self.high) / 2
+        return abs(self.mean - middle) <= 1e-6 * max(1.0, abs(self.mean))
+
+
+def mean_interval(values: Numbers, *, confidence: float = 0.95) -> Interval:
+    """Return the mean of independent runs with its Student t interval.
+
+    `values` is one number a run (a seed), at least two. The interval speaks about
+    the mean over further runs of the same kind, not about single runs.
+
+    Raises `ValueError` for fewer than two values, values that are not finite, or a
+    confidence outside (0, 1).
+    """
+    numbers = _finite(values, "values")
+    _check_confidence(confidence)
+    if len(numbers) < 2:
+        raise ValueError(
+            f"an interval needs at least 2 values, got n = {len(numbers)}: "
+            "repeat the run with other seeds"
+        )
+    mean = float(numbers.mean())
+    error = float(numbers.std(ddof=1)) / len(numbers) ** 0.5
+    half = float(stats.t.ppf((1 + confidence) / 2, len(numbers) - 1)) * error
+    return Interval(mean, mean - half, mean + half, len(numbers), confidence)
+
+
+def paired_interval(a: Numbers, b: Numbers, *, confidence: float = 0.95) -> Interval:
+    """Return the mean of `a - b` with its Student t interval.
+
+    The i-th values of both belong together (same seed, same split), which removes
+    what the two runs of a pair have in common.
+
+    Raises `ValueError` for unequal lengths and for what `mean_interval` refuses.
+    """
+    first, second = _finite(a, "a"), _finite(b, "b")
+    if len(first) != len(second):
+        raise ValueError(
+            f"pairs need equal lengths, got {len(first)} and {len(second)} values: "
+            "run both arms over the same seeds"
+        )
+    return mean_interval(first - second, confidence=confidence)
+
+
+def wilson_interval(correct: int, total: int, *, confidence: float = 0.95) -> Interval:
+    """Return the share `correct / total` with its Wilson score interval.
+
+    It covers which images happened to be in the test set, not which seed was drawn,
+    and stays within 0 and 1 (Wilson 1927).
+
+    Raises `ValueError` unless 0 <= correct <= total and total >= 1.
+    """
+    _check_confidence(confidence)
+    if total < 1 or not 0 <= correct <= total:
+        raise ValueError(
+            f"expected 0 <= correct <= total and total >= 1, "
+            f"got correct = {correct}, total = {total}"
+        )
+    low, high = stats.binomtest(int(correct), int(total)).proportion_ci(
+        confidence, method="wilson"
+    )
+    share = int(correct) / int(total)
+    return Interval(share, float(low), float(high), int(total), confidence)
+
+
+def accuracy(predictions: torch.Tensor | Numbers, labels: Numbers) -> float:
+    """Return the share of right answers, from 0 to 1.
+
+    `predictions` holds logits or probabilities (N, C), or class indices (N,);
+    `labels` class indices (N,).
+
+    Raises `ValueError` for other shapes, unequal lengths or no images.
+    """
+    guessed, truth = _indices(predictions, labels)
+    return (guessed == truth).double().mean().item()
+
+
+def top_k_accuracy(logits: torch.Tensor | Numbers, labels: Numbers, *, k: int) -> float:
+    """Return the share of images whose label is among the `k` highest logits.
+
+    `logits` is (N, C), `labels` (N,), and 1 <= k <= C; raises `ValueError` otherwise.
+    """
+    scores, truth = torch.as_tensor(logits), _labels(labels)
+    if scores.ndim != 2:
+        raise ValueError(f"expected logits (N, C), got shape {tuple(scores.shape)}")
+    _check_lengths(len(scores), len(truth))
+    if not 1 <= k <= scores.shape[1]:
+        raise ValueError(f"k must lie in 1..{scores.shape[1]} (classes), got {k}")
+    best = scores.topk(k, dim=1).indices  # (N, k)
+    hits = (best == truth.to(best.device)[:, None]).any(dim=1)  # (N, k) -> (N,)
+    return hits.double().mean().item()
+
+
+def confusion_matrix(
+    predictions: torch.Tensor | Numbers,
+    labels: Numbers,
+    *,
+    classes: Sequence[str] | None = None,
+):
+    """Count images by true class (rows) and predicted class (columns).
+
+    `predictions` is (N, C) or (N,) as for `accuracy`. Returns a DataFrame named by
+    `classes` where given, else by index. Raises `ValueError` for an index that has
+    no class.
+    """
+    import pandas as pd
+    from sklearn import metrics
+
+    guessed, truth = _indices(predictions, labels)
+    highest = int(max(guessed.max(), truth.max()))
+    names = list(range(highest + 1)) if classes is None else list(classes)
+    if highest >= len(names):
+        raise ValueError(
+            f"class index {highest} has no name: {len(names)} classes given"
+        )
+    counts = metrics.confusion_matrix(
+        truth.cpu().numpy(), guessed.cpu().numpy(), labels=range(len(names))
+    )
+    table = pd.DataFrame(counts, index=names, columns=names)
+    return table.rename_axis(index="true", columns="predicted")
+
+
+def _indices(predictions, labels) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return predicted and true class indices, both (N,), on one device."""
+    guessed, truth = torch.as_tensor(predictions), _labels(labels)
+    if guessed.ndim == 2 and guessed.shape[1] == 1:
+        raise ValueError(
+            "one column of logits cannot be ranked: threshold it first, "
+            "(logits[:, 0] > 0).long()"
+        )
+    if guessed.ndim not in (1, 2):
+        raise ValueError(
+            f"expected logits (N, C) or indices (N,), got shape {tuple(guessed.shape)}"
+        )
+    _check_lengths(len(guessed), len(truth))
+    if guessed.ndim == 2:
+        guessed = guessed.argmax(dim=1)  # (N, C) -> (N,)
+    return guessed, truth.to(guessed.device)
+
+
+def _labels(labels) -> torch.Tensor:
+    truth = torch.as_tensor(labels)
+    if truth.ndim != 1:
+        raise ValueError(f"expected labels (N,), got shape {tuple(truth.shape)}")
+    return truth
+
+
+def _check_lengths(predictions: int, labels: int) -> None:
+    if predictions != labels:
+        raise ValueError(f"{predictions} predictions do not fit {labels} labels")
+    if labels == 0:
+        raise ValueError("no images to score: predictions and labels are empty")
+
+
+def _check_confidence(confidence: float) -> None:
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie between 0 and 1, got {confidence}")
+
+
+def _finite(values: Numbers, name: str) -> np.ndarray:
+    """Return `values` as a float array (n,), refusing NaN and infinity."""
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu()
+    numbers = np.asarray(values, dtype=float)
+    if numbers.ndim != 1:
+        raise ValueError(f"{name} must be one-dimensional, got shape {numbers.shape}")
+    if not np.isfinite(numbers).all():
+        where = int(np.flatnonzero(~np.isfinite(numbers))[0])
+        raise ValueError(f"{name}[{where}] is {numbers[where]}: that run failed")
+    return numbers

@@ -1,0 +1,147 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from course_utils.metrics import (
+    Interval,
+    accuracy,
+    confusion_matrix,
+    mean_interval,
+    paired_interval,
+    top_k_accuracy,
+    wilson_interval,
+)
+
+
+def test_mean_interval_is_students_t():
+    values = [0.80, 0.82, 0.79, 0.85, 0.81]
+    interval = mean_interval(values)
+    low, high = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert interval.mean == pytest.approx(0.814)
+    assert (interval.low, interval.high) == pytest.approx((low, high))
+    assert interval.n == 5
+
+
+def test_equal_values_have_an_interval_of_no_width():
+    assert mean_interval([0.5, 0.5, 0.5]).half_width == 0
+
+
+def test_more_confidence_is_wider():
+    values = torch.tensor([0.1, 0.4, 0.2])
+    wide = mean_interval(values, confidence=0.99)
+    assert wide.half_width > mean_interval(values).half_width
+    assert wide.confidence == 0.99
+
+
+@pytest.mark.parametrize("values", [[], [0.5]])
+def test_too_few_values_are_named(values):
+    with pytest.raises(ValueError, match=f"n = {len(values)}"):
+        mean_interval(values)
+
+
+def test_a_failed_run_is_named():
+    with pytest.raises(ValueError, match=r"values\[1\] is nan"):
+        mean_interval([0.5, float("nan"), 0.6])
+
+
+@pytest.mark.parametrize("confidence", [0, 1, 95])
+def test_confidence_is_a_share(confidence):
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        mean_interval([0.1, 0.2], confidence=confidence)
+
+
+def test_paired_interval_cancels_what_pairs_share():
+    seeds = np.array([0.1, 0.5, 0.9])
+    interval = paired_interval(seeds + 0.02, seeds)
+    assert interval.mean == pytest.approx(0.02)
+    assert interval.half_width == pytest.approx(0, abs=1e-9)
+    assert interval.excludes_zero
+
+
+def test_unequal_pairs_are_refused():
+    with pytest.raises(ValueError, match="3 and 2 values"):
+        paired_interval([1, 2, 3], [1, 2])
+
+
+def test_wilson_matches_the_closed_form():
+    interval = wilson_interval(141, 153)
+    z, p, n = stats.norm.ppf(0.975), 141 / 153, 153
+    middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * (p * (1 - p) / n + z**2 / (4 * n**2)) ** 0.5
+    assert (interval.low, interval.high) == pytest.approx(
+        (middle - half, middle + half)
+    )
+
+
+def test_wilson_stays_within_zero_and_one():
+    assert wilson_interval(10, 10).high == pytest.approx(1)
+    assert wilson_interval(0, 10).low == pytest.approx(0)
+
+
+@pytest.mark.parametrize(("correct", "total"), [(0, 0), (5, 4), (-1, 3)])
+def test_impossible_counts_are_refused(correct, total):
+    with pytest.raises(ValueError, match=f"correct = {correct}"):
+        wilson_interval(correct, total)
+
+
+def test_intervals_read_well():
+    assert str(Interval(0.812, 0.799, 0.825, 5)) == "0.812 ± 0.013"
+    assert f"{Interval(0.05, 0.04, 0.06, 5):+.1%}" == "+5.0% ± 1.0%"
+    assert str(Interval(0.9, 0.7, 0.95, 10)) == "0.900 [0.700, 0.950]"
+
+
+def test_intervals_become_json():
+    fields = json.loads(json.dumps(mean_interval([0.1, 0.3]).as_dict()))
+    assert set(fields) == {"mean", "low", "high", "n", "confidence"}
+
+
+def test_accuracy_takes_logits_or_indices():
+    logits = torch.tensor([[2.0, 1.0], [0.0, 3.0], [5.0, 1.0], [0.0, 1.0]])
+    labels = torch.tensor([0, 1, 1, 1])
+    assert accuracy(logits, labels) == 0.75
+    assert accuracy(logits.argmax(dim=1).numpy(), [0, 1, 1, 1]) == 0.75
+
+
+def test_top_k_of_one_is_accuracy_and_of_all_is_one():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(50, 4, generator=generator)
+    labels = torch.randint(4, (50,), generator=generator)
+    assert top_k_accuracy(logits, labels, k=1) == accuracy(logits, labels)
+    assert top_k_accuracy(logits, labels, k=4) == 1
+
+
+@pytest.mark.parametrize("k", [0, 5])
+def test_k_beyond_the_classes_is_refused(k):
+    with pytest.raises(ValueError, match="k must lie in 1..4"):
+        top_k_accuracy(torch.zeros(2, 4), [0, 1], k=k)
+
+
+@pytest.mark.parametrize("score", [accuracy, confusion_matrix])
+def test_unequal_lengths_are_refused(score):
+    with pytest.raises(ValueError, match="3 predictions do not fit 2 labels"):
+        score(torch.zeros(3, 2), [0, 1])
+
+
+def test_no_images_are_refused():
+    with pytest.raises(ValueError, match="no images"):
+        accuracy(torch.zeros(0, 2), torch.zeros(0))
+
+
+def test_one_column_of_logits_is_refused():
+    with pytest.raises(ValueError, match="threshold"):
+        accuracy(torch.zeros(3, 1), [0, 1, 0])
+
+
+def test_confusion_has_true_rows_and_predicted_columns():
+    table = confusion_matrix([0, 1, 1], [0, 0, 1], classes=["ant", "bee"])
+    assert table.loc["ant", "bee"] == 1
+    assert table.loc["bee", "ant"] == 0
+    assert table.index.name == "true"
+
+
+def test_confusion_names_an_index_without_a_class():
+    with pytest.raises(ValueError, match="class index 2"):
+        confusion_matrix([0, 2], [0, 1], classes=["ant", "bee"])
