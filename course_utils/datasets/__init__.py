@@ -1,0 +1,117 @@
+"""Give a dataset by name, a folder of images or a fetched set as clean splits.
+
+Every source comes out the same: train, val and test without an image in common, as
+uint8 pixels of one size, with class names, attributes where known, and a report of
+what was made, skipped and dropped. A split that came with the data is kept; a missing
+val or test is made from 15 % of train each, stratified and seeded.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from difflib import get_close_matches
+from functools import partial
+from pathlib import Path
+
+from course_utils.datasets.bundled import bundled_names, bundled_source
+from course_utils.datasets.containers import DatasetReport, ImageDataset, ImageSplits
+from course_utils.datasets.folder import folder_source
+from course_utils.datasets.images import check_image_size
+from course_utils.datasets.offline import digits_source, sample_photos
+from course_utils.datasets.real import REAL, fetch_dataset, real_source
+from course_utils.datasets.splits import Source, make_splits
+from course_utils.datasets.transforms import is_random, training_transform
+from course_utils.errors import DatasetError
+
+__all__ = [
+    "REAL",
+    "DatasetReport",
+    "ImageDataset",
+    "ImageSplits",
+    "dataset_names",
+    "default_dataset",
+    "fetch_dataset",
+    "is_random",
+    "load_dataset",
+    "sample_photos",
+    "training_transform",
+]
+
+
+def load_dataset(
+    name: str | Path,
+    *,
+    image_size: int | str = 64,
+    transform: Callable | None = None,
+    seed: int = 0,
+    per_class: int | None = None,
+    on_error: str = "skip",
+) -> ImageSplits:
+    """Load a dataset as train, val and test.
+
+    `name` is one of `dataset_names()` or "folder:PATH" (a folder that holds train,
+    val and test, some of them, or one folder a class at once). `image_size` is the
+    side in pixels (8 to 2048), or "auto": what the active weights were made for, but
+    no more than the images have. `transform` takes a uint8 tensor (3, S, S); where
+    none is given, it is the inference transform of the active weights. `seed` decides
+    splits that have to be made and which `per_class` images of each class stay in
+    train (val and test stay whole). Broken images are skipped and counted in
+    `.report`, or raise where `on_error` is "raise".
+
+    Raises `DatasetError` for what cannot be loaded, with the way out.
+    """
+    if on_error not in ("skip", "raise"):
+        raise DatasetError(f"on_error must be 'skip' or 'raise', got {on_error!r}")
+    if image_size != "auto":
+        check_image_size(image_size)
+    source = _read(name, size=partial(_resolve_size, image_size), on_error=on_error)
+    if transform is None:
+        transform = _weights_info().transform_for(source.image_size)
+    return make_splits(source, transform=transform, seed=seed, per_class=per_class)
+
+
+def default_dataset(default: str = "flowers") -> str:
+    """Return the dataset that COURSE_DATA names, else `default`."""
+    return os.environ.get("COURSE_DATA") or default
+
+
+def dataset_names() -> list[str]:
+    """List the names that `load_dataset` takes besides folder:PATH."""
+    return [*bundled_names(), "digits", *REAL]
+
+
+def _read(name: str | Path, *, size: Callable, on_error: str) -> Source:
+    if isinstance(name, Path) or name.startswith("folder:"):
+        path = name if isinstance(name, Path) else name.removeprefix("folder:")
+        return folder_source(path, size=size, on_error=on_error)
+    if name == "digits":
+        return digits_source(size=size)
+    if name in REAL:
+        return real_source(name, size=size, on_error=on_error)
+    if name in bundled_names():
+        return bundled_source(name, size=size)
+    raise DatasetError(_unknown(name))
+
+
+def _unknown(name: str) -> str:
+    if Path(name).expanduser().is_dir():
+        return f"no dataset {name!r}; for your own images write 'folder:{name}'"
+    names = dataset_names()
+    close = get_close_matches(name.lower(), names, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names)}"
+    return f"no dataset {name!r}; {hint} Your own images load as 'folder:PATH'"
+
+
+def _resolve_size(image_size: int | str, native: int | None) -> int:
+    """Turn "auto" into the smaller of the weights' size and the images' own."""
+    if image_size != "auto":
+        return int(image_size)
+    wanted = _weights_info().image_size
+    return check_image_size(wanted if native is None else max(8, min(wanted, native)))
+
+
+def _weights_info():
+    from course_utils.weights import default_weights_info
+
+    return default_weights_info()

@@ -1,0 +1,104 @@
+"""Labelled image files to pools, whether a folder or torchvision listed them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from course_utils.datasets.containers import DatasetReport
+from course_utils.datasets.images import (
+    Decoded,
+    LazyImages,
+    decode_files,
+    fits_in_memory,
+    stack,
+)
+from course_utils.datasets.splits import Pool
+from course_utils.errors import DatasetError
+
+_MEASURED = 200  # files whose size stands for the whole folder's
+
+
+@dataclass
+class LabelledFiles:
+    """List the image files of one split with their class indices."""
+
+    paths: list[Path]
+    labels: list[int]
+
+
+def read_pools(
+    listed: dict[str, LabelledFiles],
+    *,
+    root: Path,
+    image_size: int,
+    on_error: str,
+    report: DatasetReport,
+) -> dict[str, Pool]:
+    """Decode every file once; keep the pixels where all fit in a gigabyte.
+
+    Broken files are skipped and reported, or raise `DatasetError` with their path
+    where `on_error` is "raise".
+    """
+    keep = fits_in_memory(sum(len(f.paths) for f in listed.values()), image_size)
+    pools = {}
+    for split, files in listed.items():
+        decoded = decode_files(files.paths, image_size, keep=keep)
+        pools[split] = _pool(files, decoded, root, image_size, on_error, report)
+    if not keep:
+        report.notes.append("more than 1 GB as pixels: files are read when needed")
+    return pools
+
+
+def _pool(files, decoded: list[Decoded], root, image_size, on_error, report) -> Pool:
+    names = [_shown(path, root) for path in files.paths]
+    _report_broken(files.paths, names, decoded, on_error, report)
+    report.converted.update(d.mode for d in decoded if d.mode not in ("", "RGB"))
+    good = [i for i, d in enumerate(decoded) if not d.problem]
+    return Pool(
+        _pixels([files.paths[i] for i in good], [decoded[i] for i in good], image_size),
+        np.array([files.labels[i] for i in good], np.int64),
+        keys=[decoded[i].file_hash for i in good],
+        hashes=[decoded[i].pixel_hash for i in good],
+        names=[names[i] for i in good],
+    )
+
+
+def _pixels(paths, decoded: Sequence[Decoded], image_size: int):
+    if any(d.pixels is None for d in decoded):
+        return LazyImages(paths, image_size)
+    return stack([d.pixels for d in decoded], image_size)
+
+
+def _report_broken(paths, names, decoded, on_error, report) -> None:
+    for path, name, result in zip(paths, names, decoded, strict=True):
+        if result.problem and on_error == "raise":
+            raise DatasetError(
+                f"cannot read {path}: {result.problem}. Replace or delete the file, "
+                'or skip broken ones with on_error="skip"'
+            )
+        if result.problem:
+            report.broken.append((name, result.problem))
+
+
+def _shown(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+
+def median_short_side(paths: Sequence[Path]) -> int | None:
+    """Return the median short side in pixels over at most 200 readable files."""
+    every = max(1, len(paths) // _MEASURED)
+    sides = [side for path in paths[::every] if (side := _short_side(path))]
+    return int(np.median(sides)) if sides else None
+
+
+def _short_side(path: Path) -> int | None:
+    try:
+        with Image.open(path) as image:  # reads the header only
+            return min(image.size)
+    except Exception:  # a broken header: the decoding step names the file and why
+        return None

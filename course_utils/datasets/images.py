@@ -1,0 +1,201 @@
+"""Files to square RGB pixels, at once or when they are asked for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+from tqdm import tqdm
+
+from course_utils.errors import DatasetError
+
+EXTENSIONS = frozenset(
+    ".jpg .jpeg .png .bmp .gif .webp .tif .tiff .ppm .pgm .pbm".split()
+)
+IN_MEMORY_BYTES = 1_000_000_000
+MIN_SIZE, MAX_SIZE = 8, 2048
+_QUIET_BELOW = 2_000  # files that are read without a progress bar
+
+
+class BrokenImage(ValueError):
+    """Say that a file cannot be read as an image, and why."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Hold what reading one file gave; `pixels` is None where it was not kept."""
+
+    pixels: np.ndarray | None
+    file_hash: str
+    pixel_hash: str
+    mode: str
+    problem: str | None = None
+
+
+def check_image_size(image_size: int) -> int:
+    """Return `image_size`, refusing what is not a whole number of 8 to 2048 px."""
+    whole = isinstance(image_size, int | np.integer) and not isinstance(
+        image_size, bool
+    )
+    if not whole or not MIN_SIZE <= image_size <= MAX_SIZE:
+        raise DatasetError(
+            f"image_size must be a whole number of pixels from {MIN_SIZE} to "
+            f"{MAX_SIZE}, or 'auto'; got {image_size!r}"
+        )
+    return int(image_size)
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Convert any PIL image to RGB.
+
+    Grey, palette and CMYK are converted; transparency is laid on white; 16-bit grey
+    (0..65535) is scaled to 8 bits; floats must lie within 0..1.
+
+    Raises `BrokenImage` for values outside those ranges.
+    """
+    if image.mode.startswith("I") or image.mode == "F":
+        return _scaled_to_8_bits(image).convert("RGB")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image).convert("RGB")
+    return image.convert("RGB")
+
+
+def _scaled_to_8_bits(image: Image.Image) -> Image.Image:
+    values = np.asarray(image, dtype=np.float64)
+    top = 1.0 if image.mode == "F" else 65535.0
+    if not (values.min() >= 0 and values.max() <= top):
+        raise BrokenImage(
+            f"mode {image.mode} with values outside 0..{top:g} cannot become RGB"
+        )
+    return Image.fromarray((values * (255 / top)).round().astype(np.uint8))
+
+
+def fit_square(image: Image.Image, image_size: int) -> np.ndarray:
+    """Return the centre square of `image` as uint8 (S, S, 3), resized bilinearly."""
+    square = (image_size, image_size)
+    fitted = ImageOps.fit(image, square, method=Image.Resampling.BILINEAR)
+    return np.asarray(fitted, dtype=np.uint8)
+
+
+def read_pixels(data: bytes, image_size: int) -> tuple[np.ndarray, str]:
+    """Decode one file's bytes to uint8 (S, S, 3) and return its original mode too.
+
+    The camera's orientation tag is applied. Raises `BrokenImage` with the reason for
+    anything that cannot be decoded completely.
+    """
+    if not data:
+        raise BrokenImage("the file is empty (0 bytes)")
+    try:
+        with Image.open(BytesIO(data)) as image:
+            mode = image.mode
+            # JPEG can decode at 1/2, 1/4, 1/8: twice the target loses nothing visible
+            image.draft(None, (2 * image_size, 2 * image_size))
+            pixels = fit_square(to_rgb(ImageOps.exif_transpose(image)), image_size)
+    except BrokenImage:
+        raise
+    except Exception as error:  # PIL's plugins raise almost any type on bad bytes
+        raise BrokenImage(_plain_reason(error)) from error
+    return pixels, mode
+
+
+def _plain_reason(error: Exception) -> str:
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "not an image that can be read"
+    return f"{type(error).__name__}: {error}"
+
+
+def decode_file(path: Path, image_size: int, *, keep: bool = True) -> Decoded:
+    """Read one file; a broken one comes back with its `problem` instead of pixels."""
+    file_hash = ""
+    try:
+        data = path.read_bytes()
+        file_hash = hashlib.sha256(data).hexdigest()
+        pixels, mode = read_pixels(data, image_size)
+    except (BrokenImage, OSError) as error:
+        return Decoded(None, file_hash, "", "", str(error))
+    return Decoded(pixels if keep else None, file_hash, pixel_hash(pixels), mode)
+
+
+def decode_files(
+    paths: Sequence[Path], image_size: int, *, keep: bool
+) -> list[Decoded]:
+    """Read all files with a few threads, in order."""
+    with ThreadPoolExecutor(max_workers=4) as pool:  # decoding releases the GIL
+        results = pool.map(lambda path: decode_file(path, image_size, keep=keep), paths)
+        quiet = len(paths) < _QUIET_BELOW
+        return list(tqdm(results, "reading images", len(paths), disable=quiet))
+
+
+def fits_in_memory(count: int, image_size: int) -> bool:
+    """Tell whether `count` images of that size stay under a gigabyte as uint8."""
+    return count * image_size * image_size * 3 <= IN_MEMORY_BYTES
+
+
+def pixel_hash(pixels: np.ndarray) -> str:
+    """Return the sha256 of one image's uint8 pixels, as hex."""
+    return hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()
+
+
+def resize_all(images: np.ndarray, image_size: int) -> np.ndarray:
+    """Resize uint8 (N, H, W, 3) to (N, S, S, 3)."""
+    if images.shape[1:3] == (image_size, image_size):
+        return images
+    resized = [fit_square(Image.fromarray(image), image_size) for image in images]
+    return stack(resized, image_size)
+
+
+def stack(images: Sequence[np.ndarray], image_size: int) -> np.ndarray:
+    """Stack images to (N, S, S, 3), for N = 0 too."""
+    if len(images) == 0:
+        return np.zeros((0, image_size, image_size, 3), np.uint8)
+    return np.stack(images)
+
+
+class LazyImages:
+    """Stand in for a uint8 array (N, S, S, 3) whose files are read when indexed."""
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, paths: Sequence[Path], image_size: int):
+        self.paths = np.array(paths, dtype=object)
+        self.image_size = image_size
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Return (N, S, S, 3)."""
+        return (len(self.paths), self.image_size, self.image_size, 3)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index) -> np.ndarray:
+        chosen = self.paths[index]
+        if isinstance(chosen, Path):
+            return self._read(chosen)
+        return stack([self._read(path) for path in chosen], self.image_size)
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        return np.asarray(self[:], dtype=dtype)
+
+    def take(self, indices: np.ndarray) -> LazyImages:
+        """Return the chosen images, still unread."""
+        return LazyImages(self.paths[indices], self.image_size)
+
+    def _read(self, path: Path) -> np.ndarray:
+        decoded = decode_file(path, self.image_size)
+        if decoded.problem:
+            raise DatasetError(f"{path} can no longer be read: {decoded.problem}")
+        return decoded.pixels
+
+
+def take(images: np.ndarray | LazyImages, indices: np.ndarray):
+    """Return the images at `indices`, without reading lazy ones."""
+    return images.take(indices) if isinstance(images, LazyImages) else images[indices]

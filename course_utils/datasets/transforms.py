@@ -1,0 +1,92 @@
+"""Training augmentation, and what can be told about a transform by looking at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torchvision.transforms import v2
+
+_PIL_ONLY = {"ToTensor", "PILToTensor", "MaybeToTensor", "MaybePILToTensor", "ToNumpy"}
+_SAME_IN_BATCHES = (
+    v2.CenterCrop,
+    v2.Identity,
+    v2.Normalize,
+    v2.Resize,
+    v2.ToDtype,
+    v2.ToImage,
+)
+
+
+def training_transform(
+    weights_info,
+    image_size: int,
+    *,
+    min_scale: float = 0.5,
+    flip: float = 0.5,
+    jitter: float = 0.2,
+) -> v2.Compose:
+    """Return augmentation for training: crop, flip, colour; then the weights' own
+    normalisation.
+
+    `min_scale` is the smallest share of the picture's area that a crop keeps, `flip`
+    the probability of a mirror image (0 where left and right matter), `jitter` the
+    strength of brightness, contrast and saturation changes (0 to 1).
+
+    Raises `ValueError` for values outside 0..1.
+    """
+    for name, value in (("min_scale", min_scale), ("flip", flip), ("jitter", jitter)):
+        if not 0 <= value <= 1 or (name == "min_scale" and value == 0):
+            raise ValueError(f"{name} must lie within 0..1, got {value}")
+    return v2.Compose(
+        [
+            v2.ToImage(),
+            v2.RandomResizedCrop(image_size, scale=(min_scale, 1.0), antialias=True),
+            v2.RandomHorizontalFlip(flip),
+            v2.ColorJitter(brightness=jitter, contrast=jitter, saturation=jitter),
+            *_to_floats(weights_info),
+        ]
+    )
+
+
+def _to_floats(weights_info) -> list:
+    return [v2.ToDtype(torch.float32, scale=True), weights_info.normalize]
+
+
+def is_random(transform) -> bool:
+    """Tell whether a transform may answer the same image differently twice.
+
+    Judged by the class names of torchvision's own transforms (Random…, ColorJitter,
+    …Augment, …); a function of your own counts as not random.
+    """
+    return any(_draws(type(step).__name__) for step in steps(transform))
+
+
+def _draws(name: str) -> bool:
+    return (
+        name.startswith(("Random", "Auto", "Trivial", "AugMix", "Gaussian", "Elastic"))
+        or "Jitter" in name
+        or name in {"RandAugment", "ScaleJitter", "MixUp", "CutMix", "JPEG"}
+    )
+
+
+def steps(transform) -> Iterator:
+    """Yield the single transforms that a composed one is made of."""
+    parts = getattr(transform, "transforms", None)
+    if parts is None:
+        yield transform
+        return
+    yield transform
+    for part in parts:
+        yield from steps(part)
+
+
+def wants_pil(transform) -> bool:
+    """Tell whether a transform starts from PIL images only (older torchvision, timm)."""
+    return any(type(step).__name__ in _PIL_ONLY for step in steps(transform))
+
+
+def takes_batches(transform) -> bool:
+    """Tell whether (B, 3, S, S) at once gives what image by image would give."""
+    parts = [step for step in steps(transform) if type(step) is not v2.Compose]
+    return all(type(step) in _SAME_IN_BATCHES for step in parts)
