@@ -1,0 +1,213 @@
+"""Figures of the lessons: images, training curves, intervals.
+
+Colours are Okabe and Ito's, which survive colour-blindness; marks and line styles
+repeat what the colours say. Figures keep a white ground of their own, so that they
+read the same in a light and in a dark theme.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+
+from course_utils.metrics import Interval
+
+BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE, "#56B4E9", "#E69F00")
+MARKS = "osD^vP"
+
+
+def show_images(
+    images,
+    titles: Sequence[str] | None = None,
+    *,
+    columns: int = 8,
+    title: str | None = None,
+    alt: str | None = None,
+) -> Figure:
+    """Show images in a grid, with a title each and one for all.
+
+    `images` is uint8 (N, H, W, 3), a tensor (N, 3, H, W) with values 0..255 or 0..1,
+    or a list of such images or PIL images. `alt` describes the figure for those who
+    cannot see it; it defaults to the titles, and is kept as `figure.alt`.
+
+    Raises `ValueError` for no images, or titles that do not fit their number.
+    """
+    pictures = [_as_picture(image) for image in images]
+    if not pictures:
+        raise ValueError("no images to show")
+    if titles is not None and len(titles) != len(pictures):
+        raise ValueError(f"{len(titles)} titles do not fit {len(pictures)} images")
+    columns = max(1, min(columns, len(pictures)))
+    rows = -(-len(pictures) // columns)
+    figure, axes = _figure(rows, columns, width=1.25 * columns, height=1.45 * rows)
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for i, picture in enumerate(pictures):
+        ax = axes.flat[i]
+        ax.imshow(picture, interpolation="nearest")
+        if titles is not None:
+            ax.set_title(str(titles[i]), fontsize=9)
+    if title:
+        figure.suptitle(title, fontsize=11)
+    return _described(figure, alt or _listing(len(pictures), title, titles))
+
+
+def contact_sheet(dataset, n: int = 24, *, columns: int = 8, seed: int = 0) -> Figure:
+    """Show up to `n` images of an `ImageDataset`, drawn evenly over its classes."""
+    order = np.random.default_rng(seed).permutation(len(dataset))
+    labels = dataset.labels.numpy()[order]
+    nth_of_class = pd.Series(labels).groupby(labels).cumcount().to_numpy()
+    chosen = order[np.lexsort((labels, nth_of_class))][:n]
+    chosen = chosen[np.argsort(dataset.labels.numpy()[chosen], kind="stable")]
+    names = [dataset.classes[dataset.labels[i]] for i in chosen]
+    return show_images(dataset.images[chosen], names, columns=columns)
+
+
+def plot_history(history: pd.DataFrame, *, title: str = "Training") -> Figure:
+    """Draw loss and accuracy over the epochs, training dashed, validation solid.
+
+    `history` is the DataFrame of `training.fit`: epoch, train_loss, val_loss,
+    train_accuracy, val_accuracy; columns that are missing are left out.
+
+    Raises `ValueError` where there is nothing to draw.
+    """
+    if not len(history) or not {"train_loss", "val_loss"} & set(history.columns):
+        raise ValueError("the history holds no epochs with train_loss or val_loss")
+    figure, axes = _figure(1, 2, width=8, height=3)
+    for ax, quantity in zip(axes.flat, ("loss", "accuracy"), strict=True):
+        _curves(ax, history, quantity)
+    axes.flat[0].set_ylabel("cross-entropy loss")
+    axes.flat[1].set_ylabel("accuracy (share of images)")
+    figure.suptitle(title, fontsize=11)
+    last = history.iloc[-1]
+    ends = [f"{c} {last[c]:.3f}" for c in history.columns if c.endswith(_ENDINGS)]
+    epochs = "1 epoch" if len(history) == 1 else f"{len(history)} epochs"
+    return _described(figure, f"{title}: after {epochs}, {', '.join(ends)}")
+
+
+_ENDINGS = ("_loss", "_accuracy")
+_STYLES = {"train": (ORANGE, "--", "s"), "val": (BLUE, "-", "o")}
+
+
+def _curves(ax: Axes, history: pd.DataFrame, quantity: str) -> None:
+    epochs = history.get("epoch", pd.Series(range(1, len(history) + 1)))
+    for split, (colour, line, mark) in _STYLES.items():
+        values = history.get(f"{split}_{quantity}")
+        if values is not None:
+            style = {"color": colour, "linestyle": line, "marker": mark}
+            ax.plot(epochs, values, label=split, markersize=4, **style)
+    ax.set_xlabel("epoch")
+    ax.set_title(quantity, fontsize=10)
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    if ax.lines:
+        ax.legend(frameon=False)
+
+
+def plot_intervals(
+    arms: Mapping[str, Interval] | Mapping[str, Mapping[str, Interval]],
+    *,
+    title: str,
+    xlabel: str = "accuracy (share of images)",
+    zero: bool = False,
+    alt: str | None = None,
+) -> Figure:
+    """Draw each arm's mean as a dot and its confidence interval as a line.
+
+    `arms` maps names to intervals, or names to {series: interval} for several dots a
+    row. `zero` marks zero, for differences.
+
+    Raises `ValueError` where there is no arm.
+    """
+    if not arms:
+        raise ValueError("no arms to draw")
+    table = {k: v if isinstance(v, Mapping) else {"": v} for k, v in arms.items()}
+    series = list(dict.fromkeys(name for row in table.values() for name in row))
+    figure, axes = _figure(1, 1, width=7, height=1.2 + 0.4 * len(table))
+    ax = axes.flat[0]
+    for i, name in enumerate(series):
+        _dots(ax, table, name, i, offset=(i - (len(series) - 1) / 2) * 0.22)
+    level = next(v.confidence for row in table.values() for v in row.values())
+    _dress_rows(
+        ax, list(table), title, f"{xlabel}, mean with {level:.0%} interval", zero
+    )
+    if len(series) > 1:
+        ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    said = [f"{k} {s} {v}" for k, row in table.items() for s, v in row.items()]
+    spoken = "; ".join(said).replace("  ", " ")
+    return _described(figure, alt or f"{title}: {spoken}")
+
+
+def _dots(ax: Axes, table: dict, name: str, i: int, *, offset: float) -> None:
+    rows = [(y, row[name]) for y, row in enumerate(table.values()) if name in row]
+    means = np.array([interval.mean for _, interval in rows])
+    lows = means - [interval.low for _, interval in rows]
+    highs = np.array([interval.high for _, interval in rows]) - means
+    ax.errorbar(
+        means,
+        [y + offset for y, _ in rows],
+        xerr=np.clip([lows, highs], 0, None),
+        fmt=MARKS[i % len(MARKS)],
+        color=COLOURS[i % len(COLOURS)],
+        capsize=4,
+        label=name,
+    )
+
+
+def _dress_rows(ax: Axes, names: list[str], title, xlabel, zero: bool) -> None:
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -0.5)  # the first arm on top
+    ax.set_xlabel(xlabel)
+    ax.set_title(title, fontsize=11)
+    ax.grid(axis="x", color="0.9")
+    ax.set_axisbelow(True)
+    if zero:
+        ax.axvline(0, color="0.4", linewidth=1)
+
+
+def _figure(rows: int, columns: int, *, width: float, height: float):
+    size = (max(width, 2.5), height)
+    return plt.subplots(
+        rows,
+        columns,
+        figsize=size,
+        squeeze=False,
+        layout="constrained",
+        facecolor="white",
+    )
+
+
+def _described(figure: Figure, alt: str) -> Figure:
+    """Keep a description with the figure: `figure.alt`, and its name in the window."""
+    figure.alt = alt
+    figure.set_label(alt)
+    return figure
+
+
+def _listing(count: int, title: str | None, titles: Sequence[str] | None) -> str:
+    what = "1 image" if count == 1 else f"{count} images"
+    listed = f": {', '.join(dict.fromkeys(map(str, titles)))}" if titles else ""
+    return f"{title + ': ' if title else ''}{what}{listed}"
+
+
+def _as_picture(image) -> np.ndarray:
+    """Return one image as an array (H, W, 3) that imshow takes."""
+    if isinstance(image, Image.Image):
+        return np.asarray(image.convert("RGB"))
+    if isinstance(image, torch.Tensor):
+        image = image.detach().cpu().numpy()
+    picture = np.asarray(image)
+    if picture.ndim == 2:
+        picture = np.repeat(picture[..., None], 3, axis=-1)
+    if picture.ndim == 3 and picture.shape[0] == 3 and picture.shape[-1] != 3:
+        picture = np.moveaxis(picture, 0, -1)  # (3, H, W) -> (H, W, 3)
+    if picture.ndim != 3 or picture.shape[-1] != 3:
+        raise ValueError(f"expected RGB images, got shape {picture.shape}")
+    return picture if picture.dtype == np.uint8 else np.clip(picture, 0, 1)
