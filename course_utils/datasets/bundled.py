@@ -88,7 +88,7 @@ def read_sheet(path: Path, count: int) -> np.ndarray:
         )
     # (rows, 64, columns, 64, 3) -> (rows, columns, 64, 64, 3)
     grid = pixels.reshape(rows, TILE, columns, TILE, 3).swapaxes(1, 2)
-    return np.ascontiguousarray(grid.reshape(-1, TILE, TILE, 3)[:count])
+    return np.array(grid.reshape(-1, TILE, TILE, 3)[:count])
 
 
 def check_sum(path: Path) -> None:

@@ -176,7 +176,7 @@ def _as_dataset(pool: Pool | None, source: Source, transform) -> ImageDataset:
         return ImageDataset(none, [], source.classes, transform=transform)
     return ImageDataset(
         pool.images,
-        torch.from_numpy(np.asarray(pool.labels, np.int64)),
+        torch.tensor(pool.labels, dtype=torch.long),
         source.classes,
         transform=transform,
         attributes=pool.attributes,

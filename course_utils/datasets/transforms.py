@@ -82,7 +82,7 @@ def steps(transform) -> Iterator:
 
 
 def wants_pil(transform) -> bool:
-    """Tell whether a transform starts from PIL images only (older torchvision, timm)."""
+    """Tell whether a transform starts from PIL images only (as timm's do)."""
     return any(type(step).__name__ in _PIL_ONLY for step in steps(transform))
 
 
