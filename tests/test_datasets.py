@@ -87,6 +87,7 @@ def test_images_come_as_normalised_tensors_with_their_class(pets):
     train = _load(pets).train
     image, label = train[0]
     expected = (torch.from_numpy(train.images[0]).permute(2, 0, 1) / 255 - 0.5) / 0.25
+    assert type(image) is torch.Tensor
     assert torch.allclose(image, expected, atol=1e-6)
     assert label == int(train.labels[0]) and isinstance(label, int)
     assert train.images.dtype == np.uint8 and train.images.shape[1:] == (16, 16, 3)
@@ -228,6 +229,14 @@ def test_a_tiny_class_keeps_an_image_to_learn_from(tmp_path):
     _fill(tmp_path / "b", 3, seed=2)
     data = _load(tmp_path)
     assert data.train.class_counts() == {"a": 1, "b": 1}
+
+
+def test_a_train_set_that_is_the_test_set_is_refused(tmp_path):
+    for split in ("train", "test"):
+        for seed, name in enumerate("ab"):
+            _fill(tmp_path / split / name, 5, seed=seed)
+    with pytest.raises(DatasetError, match="class 'a' .* no image left in train"):
+        _load(tmp_path)
 
 
 def test_classes_missing_from_a_given_split_are_noted(tmp_path):
@@ -542,6 +551,14 @@ def test_a_test_set_alone_stays_whole(sheets):
     data = load_dataset("noise")
     assert [len(s) for s in (data.train, data.val, data.test)] == [0, 0, 4]
     assert data.report.origins["train"] == "absent" and data.evaluation is data.test
+
+
+def test_a_test_set_alone_has_nothing_per_class(sheets):
+    labels = pd.read_csv(sheets / "labels.csv").query("split == 'test'")
+    labels.to_csv(sheets / "labels.csv", index=False)
+    _write_sums(sheets.parent)
+    with pytest.raises(DatasetError, match="'noise' is a test set alone"):
+        load_dataset("noise", per_class=2)
 
 
 def test_a_changed_sheet_is_refused(sheets):

@@ -55,7 +55,9 @@ def _read_labels(folder: Path) -> pd.DataFrame:
     """Read labels.csv, one row a tile, in the order of the tiles."""
     path = folder / "labels.csv"
     check_sum(path)
-    labels = pd.read_csv(path, dtype={"split": str, "label": str})
+    types = {"split": str, "label": str}
+    # a class may be called "None": only an empty field is a missing value
+    labels = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""])
     return labels.sort_values(["split", "index"], kind="stable")
 
 

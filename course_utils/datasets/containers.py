@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
 from torch.utils.data import Dataset
+from torchvision.tv_tensors import TVTensor
 
 from course_utils.datasets.images import LazyImages, take
 from course_utils.datasets.transforms import takes_batches, wants_pil
@@ -70,11 +70,11 @@ class ImageDataset(Dataset):
         """Return the side of the stored images in pixels."""
         return self.images.shape[1]
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """Return a sha256 over pixels (or the files' pixel hashes) and labels."""
         digest = hashlib.sha256(repr(tuple(self.images.shape)).encode())
-        if isinstance(self.images, LazyImages):
+        if isinstance(self.images, LazyImages) and self.hashes is not None:
             digest.update("".join(self.hashes).encode())
         else:
             digest.update(np.ascontiguousarray(self.images).tobytes())
@@ -123,10 +123,14 @@ class ImageDataset(Dataset):
         return dict(zip(self.classes, counts, strict=True))
 
     def _transformed(self, pixels: np.ndarray) -> torch.Tensor:
+        """Turn uint8 (S, S, 3) or (B, S, S, 3) into plain transformed tensors."""
         if self.transform is not None and wants_pil(self.transform):
             return self.transform(Image.fromarray(pixels))
         image = torch.from_numpy(np.ascontiguousarray(np.moveaxis(pixels, -1, -3)))
-        return image / 255 if self.transform is None else self.transform(image)
+        result = image / 255 if self.transform is None else self.transform(image)
+        if isinstance(result, TVTensor):
+            return result.as_subclass(torch.Tensor)
+        return result
 
     def _as_indices(self, indices) -> np.ndarray:
         chosen = np.asarray(indices)

@@ -98,12 +98,21 @@ def read_pixels(data: bytes, image_size: int) -> tuple[np.ndarray, str]:
             mode = image.mode
             # JPEG can decode at 1/2, 1/4, 1/8: twice the target loses nothing visible
             image.draft(None, (2 * image_size, 2 * image_size))
-            pixels = fit_square(to_rgb(ImageOps.exif_transpose(image)), image_size)
+            image.load()
+            pixels = fit_square(to_rgb(_upright(image)), image_size)
     except BrokenImage:
         raise
     except Exception as error:  # PIL's plugins raise almost any type on bad bytes
         raise BrokenImage(_plain_reason(error)) from error
     return pixels, mode
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Apply the camera's orientation tag; a broken tag is no reason to lose a photo."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # the pixels are already loaded: only the tag can fail here
+        return image
 
 
 def _plain_reason(error: Exception) -> str:

@@ -77,9 +77,14 @@ def make_splits(
     source: Source, *, transform: Callable, seed: int, per_class: int | None
 ) -> ImageSplits:
     """Turn a source into train, val and test without images in common."""
+    if source.evaluation_only and per_class is not None:
+        raise DatasetError(
+            f"{source.name!r} is a test set alone: it has no train for per_class"
+        )
     pools = drop_shared(source.pools, source.report)
     origins = dict.fromkeys(source.given, "given")
     if not source.evaluation_only:
+        _check_train(pools["train"], source)
         pools, made = carve_missing(pools, seed=seed, report=source.report)
         origins |= made
         if made:
@@ -122,8 +127,20 @@ def drop_shared(pools: dict[str, Pool], report: DatasetReport) -> dict[str, Pool
         for i in sorted(set(range(len(pool))) - set(kept)):
             report.duplicates.append((pool.names[i], f"same as {seen[pool.hashes[i]]}"))
         seen.update((pool.hashes[i], pool.names[i]) for i in kept)
-        cleaned[split] = pool if len(kept) == len(pool) else pool.take(np.array(kept))
+        cleaned[split] = (
+            pool if len(kept) == len(pool) else pool.take(np.array(kept, int))
+        )
     return cleaned
+
+
+def _check_train(train: Pool, source: Source) -> None:
+    """Refuse a class of which dropping copies left nothing to learn from."""
+    for label, name in enumerate(source.classes):
+        if label not in train.labels:
+            raise DatasetError(
+                f"class {name!r} of {source.name!r} has no image left in train: all of "
+                "them are in val or test too; give train images of its own"
+            )
 
 
 def carve_missing(
