@@ -1,0 +1,171 @@
+"""Find and replace the classifier of any torchvision or timm classification model."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+Head = nn.Linear | nn.Conv2d
+AUXILIARY = {"AuxLogits.fc", "aux1.fc2", "aux2.fc2"}  # Inception v3, GoogLeNet
+
+
+def find_heads(model: nn.Module) -> dict[str, nn.Module]:
+    """Return the classifier(s) by name, the main one first.
+
+    timm models say which they are (several where a model is distilled). In torchvision
+    models it is the last registered Linear or Conv2d, beside the auxiliary classifiers
+    of GoogLeNet and Inception. After `replace_head` it is the new head, whole.
+    """
+    if hasattr(model, "course_head"):
+        return {name: model.get_submodule(name) for name in model.course_head}
+    named = dict(model.named_modules())
+    if hasattr(model, "get_classifier"):
+        found = model.get_classifier()
+        found = list(found) if isinstance(found, (tuple, list, nn.ModuleList)) else [found]
+        names = [_name_of(module, named) for module in found]
+        return {name: named[name] for name in names}
+    layers = [name for name, module in named.items() if isinstance(module, Head)]
+    main = [name for name in layers if name not in AUXILIARY]
+    if not main:
+        raise ValueError(f"{type(model).__name__} has no Linear or Conv2d to be its head")
+    extra = [name for name in layers if name in AUXILIARY]
+    return {name: named[name] for name in [main[-1], *extra]}
+
+
+def feature_dim(model: nn.Module) -> int:
+    """Return the length of the feature vector that enters the (main) head."""
+    head = next(iter(find_heads(model).values()))
+    for layer in head.modules():
+        if isinstance(layer, nn.Linear):
+            return layer.in_features
+        if isinstance(layer, nn.Conv2d):
+            return layer.in_channels
+    if hasattr(model, "head_hidden_size"):  # right where timm's num_features is not
+        return model.head_hidden_size
+    raise ValueError(f"{type(model).__name__} has no head with a known input size")
+
+
+def replace_head(
+    model: nn.Module, num_classes: int, *, dropout: float = 0.0, hidden: int | None = None
+) -> nn.Module:
+    """Replace the classifier(s) in place by new ones of `num_classes`; return the model.
+
+    `dropout` (0 to 1) stands before the last layer, `hidden` adds a layer of that width
+    with a ReLU. `num_classes=0` leaves no head: the model gives its pooled features.
+    Auxiliary classifiers are replaced too. Device, dtype and mode stay; weights are
+    drawn from torch's global generator; BatchNorm is not touched.
+    """
+    if num_classes < 0:
+        raise ValueError(f"num_classes must be 0 or more, got {num_classes}")
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout must be from 0 up to 1, got {dropout}")
+    if hidden is not None and hidden < 1:
+        raise ValueError(f"hidden must be a width of at least 1, got {hidden}")
+    if num_classes == 0:
+        return _remove_head(model)
+    if any(isinstance(head, nn.Identity) for head in find_heads(model).values()):
+        raise ValueError(
+            f"{type(model).__name__} was loaded without a head (num_classes=0). Load it "
+            "with num_classes=None or a number, then replace the head."
+        )
+    if hasattr(model, "reset_classifier"):
+        _reset_timm(model, num_classes)
+        if not dropout and hidden is None:
+            return model
+    heads = find_heads(model)
+    for name, old in heads.items():
+        new = _new_head(old, num_classes, dropout, hidden).train(model.training)
+        _set_submodule(model, name, new)
+    model.course_head = tuple(heads)
+    return model
+
+
+def _reset_timm(model: nn.Module, num_classes: int) -> None:
+    """Let timm make a plain head, which knows its norm layers and token heads."""
+    parameter = next(model.parameters())
+    if hasattr(model, "course_head"):
+        for name in model.course_head:  # timm reads the head that it made itself
+            head = model.get_submodule(name)
+            plain = next(layer for layer in head.modules() if isinstance(layer, Head))
+            _set_submodule(model, name, plain)
+        del model.course_head
+    model.reset_classifier(num_classes)
+    for head in find_heads(model).values():
+        head.to(parameter.device, parameter.dtype).train(model.training)
+
+
+def _name_of(module: nn.Module, named: dict[str, nn.Module]) -> str:
+    return next(name for name, candidate in named.items() if candidate is module)
+
+
+def _new_head(old: nn.Module, num_classes: int, dropout: float, hidden: int | None):
+    inner = [layer for layer in old.modules() if isinstance(layer, Head)]
+    if not inner:
+        raise ValueError(f"cannot replace a head of type {type(old).__name__}")
+    old = inner[0]  # within a head of ours, or timm's norm + linear
+    convolution = isinstance(old, nn.Conv2d)
+    width = old.in_channels if convolution else old.in_features
+    like = {"device": old.weight.device, "dtype": old.weight.dtype}
+    layers: list[nn.Module] = []
+
+    def layer(inputs: int, outputs: int) -> nn.Module:
+        if convolution:
+            return nn.Conv2d(inputs, outputs, kernel_size=1, **like)
+        return nn.Linear(inputs, outputs, **like)
+
+    if hidden is not None:
+        layers += [layer(width, hidden), nn.ReLU()]
+        width = hidden
+    if dropout:
+        layers.append(nn.Dropout(dropout))
+    layers.append(layer(width, num_classes))
+    return layers[0] if len(layers) == 1 else nn.Sequential(*layers)
+
+
+def _remove_head(model: nn.Module) -> nn.Module:
+    if hasattr(model, "reset_classifier"):
+        model.reset_classifier(0)
+        if hasattr(model, "course_head"):
+            del model.course_head
+        return model
+    name, head = next(iter(find_heads(model).items()))
+    if isinstance(head, nn.Conv2d):  # SqueezeNet: dropout, conv, relu, pool, flatten
+        parent = model.get_submodule(name.rpartition(".")[0])
+        for index in range(len(parent)):
+            if not isinstance(parent[index], nn.AdaptiveAvgPool2d):
+                parent[index] = nn.Identity()
+    else:
+        _set_submodule(model, name, nn.Identity())
+    return model
+
+
+def _set_submodule(model: nn.Module, name: str, new: nn.Module) -> None:
+    parent, _, child = name.rpartition(".")
+    owner = model.get_submodule(parent)
+    if isinstance(owner, (nn.Sequential, nn.ModuleList)):
+        owner[int(child) if child.isdigit() else _position(owner, child)] = new
+    else:
+        setattr(owner, child, new)
+    if getattr(model, "last_linear", None) is not None and hasattr(model, "fc"):
+        model.last_linear = model.fc  # an alias that some timm models keep
+
+
+def _position(owner: nn.Module, child: str) -> int:
+    return list(dict(owner.named_children())).index(child)
+
+
+def check_head(model: nn.Module, num_classes: int, image_size: int = 224) -> None:
+    """Run a (2, 3, S, S) batch in eval mode; raise where the logits do not fit."""
+    training = model.training
+    device = next(model.parameters()).device
+    try:
+        with torch.inference_mode():
+            batch = torch.zeros(2, 3, image_size, image_size, device=device)
+            logits = model.eval()(batch)
+    finally:
+        model.train(training)
+    if tuple(logits.shape) != (2, num_classes):
+        raise ValueError(
+            f"{type(model).__name__} gives {tuple(logits.shape)} instead of "
+            f"(2, {num_classes}): its head was not the layer replaced"
+        )

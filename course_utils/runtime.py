@@ -1,0 +1,61 @@
+"""Seeds, device, threads, and a report of the machine."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import random
+
+import numpy as np
+import pandas as pd
+import torch
+
+PACKAGES = ("torch", "torchvision", "timm", "jupyterlab", "ipywidgets", "anywidget")
+
+
+def seed_everything(seed: int = 0) -> torch.Generator:
+    """Seed Python, NumPy and torch; return a torch generator with the same seed."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    return torch.Generator().manual_seed(seed)
+
+
+def preferred_device() -> torch.device:
+    """Return the accelerator that torch finds (CUDA, MPS, XPU), else the CPU."""
+    if torch.accelerator.is_available():
+        return torch.accelerator.current_accelerator()
+    return torch.device("cpu")
+
+
+def set_threads(n: int) -> None:
+    """Let torch use n processor threads within an operation."""
+    if n < 1:
+        raise ValueError(f"threads must be at least 1, got {n}")
+    torch.set_num_threads(n)
+
+
+def environment_report() -> pd.DataFrame:
+    """Tabulate what is installed and at hand: versions, device, weights, data."""
+    from course_utils import datasets, weights  # above this module: only for the report
+
+    rows = [
+        ("Python", platform.python_version()),
+        ("system", f"{platform.system()} {platform.machine()}"),
+        *((name, _version(name)) for name in PACKAGES),
+        ("device", str(preferred_device())),
+        ("threads", f"{torch.get_num_threads()} of {os.cpu_count()}"),
+        ("weights, bundled", ", ".join(weights.bundled_names()) or "none"),
+        ("weights, ImageNet", ", ".join(weights.cached_imagenet()) or "none cached"),
+        ("data, bundled", ", ".join(datasets.bundled_names())),
+        ("data, fetched", ", ".join(datasets.fetched_names()) or "none"),
+    ]
+    return pd.DataFrame(rows, columns=["what", "here"]).set_index("what")
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed: pip install -r requirements.txt"

@@ -1,0 +1,67 @@
+"""Where files live, and how they are written: whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from platformdirs import user_data_dir
+
+
+def project_root() -> Path:
+    """Return the folder that holds `data/` and `notebooks/`."""
+    return Path(__file__).resolve().parents[1]
+
+
+def data_dir() -> Path:
+    """Return the folder of the bundled images, weights and figures."""
+    return project_root() / "data"
+
+
+def course_home() -> Path:
+    """Return the learner's folder for caches and progress, made on demand.
+
+    `COURSE_HOME` overrides the user's data folder.
+    """
+    chosen = os.environ.get("COURSE_HOME")
+    home = Path(chosen or user_data_dir("pretrained-vision-course", appauthor=False))
+    home = home.expanduser()
+    home.mkdir(parents=True, exist_ok=True)
+    return home
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a temporary path; on success it replaces `path`, on an error it is removed.
+
+    A reader sees the old file or the new one, never half of one.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sha256_file(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_bytes(*chunks: bytes) -> str:
+    """Return the SHA-256 of the chunks, one after the other, in hexadecimal."""
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+    return digest.hexdigest()
