@@ -1,0 +1,476 @@
+"""Which weights: bundled, ImageNet, a file or none; and what they expect of an image."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import pickle
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import huggingface_hub
+import timm
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+from torchvision import models
+from torchvision.transforms import InterpolationMode, v2
+
+from course_utils.errors import CheckpointError, UnknownModel, WeightsUnavailable
+from course_utils.heads import find_heads, replace_head
+from course_utils.storage import data_dir, sha256_file
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+KINDS = ("auto", "bundled", "imagenet", "random")
+_said: set[tuple[str, str]] = set()
+
+
+@dataclass(frozen=True)
+class WeightsInfo:
+    """Where weights came from, and the preprocessing that belongs to them."""
+
+    model_name: str
+    kind: str  # "bundled", "imagenet", "file" or "random"
+    tag: str
+    source: str
+    path: Path | None = None
+    licence: str = "unknown"
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
+    image_size: int = 224
+    resize_size: int = 224
+    interpolation: str = "bilinear"
+    classes: tuple[str, ...] = ()
+    create_kwargs: dict = field(default_factory=dict)
+
+    @property
+    def sha256(self) -> str | None:
+        """SHA-256 of the file of weights; None for random weights."""
+        return sha256_file(self.path) if self.path else None
+
+    @property
+    def normalize(self) -> v2.Normalize:
+        """Subtract the mean and divide by the standard deviation, per channel."""
+        return v2.Normalize(self.mean, self.std)
+
+    @property
+    def transform(self) -> v2.Compose:
+        """The inference preset: PIL or uint8 (3, H, W) -> float (3, S, S), normalised."""
+        return self._compose(self.resize_size, self.image_size)
+
+    def transform_for(self, image_size: int) -> v2.Compose:
+        """The same at another side length, without a cropped margin."""
+        return self._compose(image_size, image_size)
+
+    def _compose(self, resize: int, crop: int) -> v2.Compose:
+        mode = InterpolationMode(self.interpolation)
+        return v2.Compose(
+            [
+                v2.ToImage(),
+                v2.Resize(resize, interpolation=mode, antialias=True),
+                v2.CenterCrop(crop),
+                v2.ToDtype(torch.float32, scale=True),
+                self.normalize,
+            ]
+        )
+
+    def describe(self) -> str:
+        """Say in one line which weights these are."""
+        return f"{self.model_name}: {self.kind} weights ({self.source})"
+
+
+def default_backbone() -> str:
+    """Return the model that COURSE_BACKBONE names, else test_resnet."""
+    return os.environ.get("COURSE_BACKBONE") or "test_resnet"
+
+
+def default_weights_info() -> WeightsInfo:
+    """Describe the weights that `load_backbone(default_backbone())` would load."""
+    return resolve(default_backbone())
+
+
+def bundled_names() -> list[str]:
+    """List the models whose weights came with the course, the teacher last."""
+    cards = [_card(path) for path in sorted((data_dir() / "weights").glob("*.json"))]
+    cards.sort(key=lambda card: card["role"] != "backbone")
+    return [card["model"] for card in cards]
+
+
+def load_backbone(
+    name: str, *, weights: str | Path = "auto", num_classes: int | None = None
+) -> nn.Module:
+    """Load a torchvision or timm model in eval mode, without touching the network.
+
+    `weights` is "auto" (ImageNet if already in the local cache, else bundled;
+    COURSE_WEIGHTS overrides), "bundled", "imagenet", "random", or the path of a
+    .safetensors or .pth file. `num_classes` None keeps the head that the weights came
+    with, 0 gives a model without a head (pooled features out), any other number a new
+    head drawn from torch's global generator. The model's `weights_info` says where the
+    weights came from; it is printed once.
+
+    Raises `UnknownModel` (with the nearest names), `WeightsUnavailable` (with the ways
+    out) and `CheckpointError` (a file that is damaged, unsafe or of another model).
+    """
+    info = resolve(name, weights=weights)
+    model = _build(info)
+    if num_classes is not None:
+        replace_head(model, num_classes)
+    model.weights_info = info
+    if (said := (info.model_name, info.source)) not in _said:
+        _said.add(said)
+        print(info.describe())
+    return model.eval()
+
+
+def resolve(name: str, *, weights: str | Path = "auto") -> WeightsInfo:
+    """Find out which weights `load_backbone` would load, without loading them."""
+    library, model_name, tag = parse_name(name)
+    if isinstance(weights, str) and weights == "auto":
+        weights = os.environ.get("COURSE_WEIGHTS") or "auto"
+    if isinstance(weights, Path) or Path(weights).suffix in (".safetensors", ".pth", ".pt"):
+        return _file_info(library, model_name, Path(weights))
+    if weights not in KINDS:
+        raise ValueError(
+            f"weights={weights!r}: use one of {', '.join(KINDS)}, or the path of a "
+            ".safetensors or .pth file"
+        )
+    if weights == "random":
+        return _random_info(library, model_name)
+    finders = {
+        "imagenet": [_imagenet_info],
+        "bundled": [_bundled_info],
+        "auto": [_imagenet_info, _bundled_info],
+    }[weights]
+    for find in finders:
+        if info := find(library, model_name, tag):
+            return info
+    raise WeightsUnavailable(_ways_out(name, weights))
+
+
+def parse_name(name: str) -> tuple[str, str, str]:
+    """Split a name into library ("torchvision" or "timm"), model and weights tag.
+
+    A name that both libraries have is torchvision's; write "timm/…" for timm's.
+    """
+    prefix, _, rest = name.rpartition("/")
+    model_name, _, tag = rest.partition(".")
+    if prefix in ("", "torchvision") and not tag and model_name in _torchvision_names():
+        return "torchvision", model_name, ""
+    if prefix in ("", "timm") and timm.is_model(model_name):
+        return "timm", model_name, tag
+    known = [*_torchvision_names(), *timm.list_models()]
+    near = difflib.get_close_matches(model_name, known, n=3)
+    hint = f"Nearest: {', '.join(near)}." if near else "See timm.list_models()."
+    raise UnknownModel(f"no torchvision or timm model is named {name!r}. {hint}")
+
+
+@cache
+def _torchvision_names() -> tuple[str, ...]:
+    return tuple(models.list_models(module=models))
+
+
+def _ways_out(name: str, weights: str) -> str:
+    kinds = {"imagenet": "ImageNet", "bundled": "bundled"}.get(weights, "any")
+    bundled = ", ".join(bundled_names())
+    return (
+        f"no {kinds} weights for {name!r} on this machine. Either fetch ImageNet weights "
+        f"once, with a connection: `python -m course_utils fetch {name}`; or use "
+        f'weights="bundled" with one of {bundled}; or weights="random".'
+    )
+
+
+# -- bundled ------------------------------------------------------------------------------
+
+
+def _card(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def bundled_card(name: str) -> dict:
+    """Return the card of bundled weights: data, recipe, figures, checksum, licence."""
+    path = data_dir() / "weights" / f"{name}.json"
+    if not path.is_file():
+        raise WeightsUnavailable(_ways_out(name, "bundled"))
+    return _card(path)
+
+
+def _bundled_info(library: str, name: str, tag: str) -> WeightsInfo | None:
+    path = data_dir() / "weights" / f"{name}.safetensors"
+    if library != "timm" or not path.with_suffix(".json").is_file():
+        return None
+    card = bundled_card(name)
+    return WeightsInfo(
+        model_name=name,
+        kind="bundled",
+        tag=f"seed {card['seed']}",
+        source=f"{path.name}, trained on this course's drawings, not on ImageNet",
+        path=path,
+        licence=card["licence"],
+        mean=tuple(card["mean"]),
+        std=tuple(card["std"]),
+        image_size=card["image_size"],
+        resize_size=card["image_size"],
+        interpolation=card["interpolation"],
+        classes=tuple(card["classes"]),
+        create_kwargs=card["create_kwargs"],
+    )
+
+
+# -- ImageNet -----------------------------------------------------------------------------
+
+
+def imagenet_is_cached(name: str) -> bool:
+    """Tell whether ImageNet weights for a model are in the local cache."""
+    return _imagenet_info(*parse_name(name)) is not None
+
+
+def cached_imagenet() -> list[str]:
+    """List torchvision models and the course's timm models with cached weights."""
+    names = [*_torchvision_names(), *(f"timm/{name}" for name in bundled_names())]
+    return [name.removeprefix("timm/") for name in names if imagenet_is_cached(name)]
+
+
+def _imagenet_info(library: str, name: str, tag: str) -> WeightsInfo | None:
+    if library == "torchvision":
+        return _torchvision_info(name)
+    return _timm_info(name, tag)
+
+
+def _torchvision_info(name: str) -> WeightsInfo | None:
+    for member in torchvision_weights(name):
+        path = torchvision_path(member)
+        if not path.is_file():
+            continue
+        preset = member.transforms()
+        return WeightsInfo(
+            model_name=name,
+            kind="imagenet",
+            tag=member.name,
+            source=_named_honestly(path, member.name),
+            path=path,
+            licence=member.meta.get("license", "see the weights' page"),
+            mean=tuple(preset.mean),
+            std=tuple(preset.std),
+            image_size=preset.crop_size[0],
+            resize_size=preset.resize_size[0],
+            interpolation=preset.interpolation.value,
+            classes=tuple(member.meta["categories"]),
+        )
+    return None
+
+
+def torchvision_weights(name: str) -> list:
+    """List a torchvision model's weights that are quoted on ImageNet-1K, DEFAULT first."""
+    members = models.get_model_weights(name)
+    usable = [m for m in members if hasattr(m.transforms(), "crop_size")]
+    return sorted(usable, key=lambda member: member is not members.DEFAULT)
+
+
+def torchvision_path(member) -> Path:
+    """Return where torchvision keeps the file of one member of a weights enum."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / Path(member.url).name
+
+
+def _named_honestly(path: Path, tag: str) -> str:
+    """Say whether the file is torchvision's own, whose name ends in its checksum."""
+    expected = path.stem.rpartition("-")[2]
+    found = sha256_file(path)
+    if found.startswith(expected):
+        return f"torchvision {tag}, {path.name}"
+    return (
+        f"{path.name}: named as torchvision's {tag}, but with other contents, "
+        f"sha256 {found[:8]}…"
+    )
+
+
+def timm_config(name: str, tag: str = ""):
+    """Return timm's pretrained configuration for a model and a tag."""
+    full = f"{name}.{tag}" if tag else name
+    return timm.get_pretrained_cfg(full, allow_unregistered=False)
+
+
+def _timm_info(name: str, tag: str) -> WeightsInfo | None:
+    config = timm_config(name, tag)
+    if config is None or not config.hf_hub_id:
+        return None
+    path = timm_path(config)
+    if path is None:
+        return None
+    size = config.input_size[-1]
+    return WeightsInfo(
+        model_name=name,
+        kind="imagenet",
+        tag=config.tag or tag,
+        source=f"timm, {config.hf_hub_id}",
+        path=path,
+        licence=config.license or "see the weights' page",
+        mean=tuple(config.mean),
+        std=tuple(config.std),
+        image_size=size,
+        resize_size=int(size / config.crop_pct),
+        interpolation=config.interpolation,
+        classes=_imagenet_classes(config.num_classes),
+    )
+
+
+def timm_path(config) -> Path | None:
+    """Return the cached file of a timm configuration, None where there is none."""
+    for file_name in ("model.safetensors", "pytorch_model.bin"):
+        found = huggingface_hub.try_to_load_from_cache(config.hf_hub_id, file_name)
+        if isinstance(found, str):
+            return Path(found)
+    return None
+
+
+def _imagenet_classes(num_classes: int) -> tuple[str, ...]:
+    if num_classes != 1000:
+        return ()
+    return tuple(models.ResNet18_Weights.IMAGENET1K_V1.meta["categories"])
+
+
+# -- a file, or none ----------------------------------------------------------------------
+
+
+def _random_info(library: str, name: str) -> WeightsInfo:
+    like = (_bundled_info(library, name, "") if library == "timm" else None) or WeightsInfo(
+        name, "random", "", "", image_size=_native_size(library, name)
+    )
+    return WeightsInfo(
+        model_name=name,
+        kind="random",
+        tag="",
+        source="drawn from torch's generator",
+        mean=like.mean,
+        std=like.std,
+        image_size=like.image_size,
+        resize_size=like.image_size,
+        create_kwargs=like.create_kwargs,
+    )
+
+
+def _native_size(library: str, name: str) -> int:
+    if library == "timm" and (config := timm_config(name)):
+        return config.input_size[-1]
+    return 299 if name == "inception_v3" else 224
+
+
+def _file_info(library: str, name: str, path: Path) -> WeightsInfo:
+    if not path.is_file():
+        raise WeightsUnavailable(f"no file of weights at {path}")
+    like = _random_info(library, name)
+    return WeightsInfo(
+        model_name=name,
+        kind="file",
+        tag=path.name,
+        source=path.name,
+        path=path,
+        mean=like.mean,
+        std=like.std,
+        image_size=like.image_size,
+        resize_size=like.image_size,
+        create_kwargs=like.create_kwargs,
+    )
+
+
+# -- building -----------------------------------------------------------------------------
+
+
+def _build(info: WeightsInfo) -> nn.Module:
+    library, name, _ = parse_name(info.model_name)
+    if library == "torchvision":
+        aux = {"init_weights": True} if name in ("googlenet", "inception_v3") else {}
+        model = models.get_model(name, weights=None, **aux)
+    elif info.kind == "imagenet":
+        overlay = {"file": str(info.path)}
+        full = f"{name}.{info.tag}" if info.tag else name
+        return timm.create_model(full, pretrained=True, pretrained_cfg_overlay=overlay)
+    else:
+        kwargs = dict(info.create_kwargs)
+        if info.classes:
+            kwargs["num_classes"] = len(info.classes)
+        model = timm.create_model(name, **kwargs)
+    if info.path is not None:
+        load_state(model, read_state_dict(info.path), source=info.path.name)
+    return model
+
+
+def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
+    """Read a file of weights as plain tensors; pickled code is refused.
+
+    Half-precision tensors become float32. Raises `CheckpointError`.
+    """
+    path = Path(path)
+    try:
+        if path.suffix == ".safetensors":
+            state = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{path.name} holds pickled code, which could run anything on your machine. "
+            "Ask for a state_dict saved as safetensors, or by "
+            "torch.save(model.state_dict(), path)."
+        ) from error
+    except (SafetensorError, RuntimeError, EOFError, ValueError) as error:
+        raise CheckpointError(
+            f"{path.name} is damaged or cut short ({path.stat().st_size:,} bytes): fetch "
+            "or save it again."
+        ) from error
+    state = state.get("state_dict", state.get("model", state))
+    return {
+        name: tensor.float() if tensor.is_floating_point() else tensor
+        for name, tensor in state.items()
+    }
+
+
+def load_state(model: nn.Module, state: dict[str, torch.Tensor], *, source: str) -> None:
+    """Fill a model with weights, its head made to fit; all keys must match.
+
+    Raises `CheckpointError` that names the keys and what to do.
+    """
+    head = next(iter(find_heads(model)))
+    weight = state.get(f"{head}.weight")
+    have = model.state_dict().get(f"{head}.weight")
+    if weight is not None and have is not None and len(weight) != len(have):
+        replace_head(model, len(weight))
+    if problem := compare_state(model, state):
+        raise CheckpointError(f"{source} does not fit {type(model).__name__}: {problem}")
+    model.load_state_dict(state)
+
+
+def compare_state(model: nn.Module, state: dict[str, torch.Tensor]) -> str:
+    """Say which keys or shapes differ between a model and a state dict; "" if none."""
+    own = model.state_dict()
+    missing = sorted(own.keys() - state.keys())
+    unexpected = sorted(state.keys() - own.keys())
+    shapes = [
+        f"{key} {tuple(state[key].shape)} instead of {tuple(own[key].shape)}"
+        for key in sorted(own.keys() & state.keys())
+        if own[key].shape != state[key].shape
+    ]
+    parts = [
+        f"{len(keys)} {what}, such as {', '.join(keys[:3])}"
+        for what, keys in (
+            ("keys missing", missing),
+            ("keys unexpected", unexpected),
+            ("shapes differ", shapes),
+        )
+        if keys
+    ]
+    if not parts:
+        return ""
+    return "; ".join(parts) + ". " + _advice(missing, unexpected)
+
+
+def _advice(missing: list[str], unexpected: list[str]) -> str:
+    if len(unexpected) > 3 and all(key.startswith("module.") for key in unexpected):
+        return 'Strip the prefix "module." that DataParallel wrote.'
+    if 0 < len(missing) + len(unexpected) <= 8:
+        return (
+            "Few keys differ: build the same head as when it was saved "
+            "(replace_head with the same dropout and hidden)."
+        )
+    return "Check that the architecture is the one that was saved."
