@@ -1,0 +1,167 @@
+"""Ordered stages from stem to head, and freezing that also holds BatchNorm still."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _NormBase
+
+from course_utils.heads import find_heads
+
+_STAGE_LISTS = ("blocks", "stages", "features", "layers", "encoder", "trunk")
+_HOOK = "_frozen_batchnorm_hook"
+
+
+@dataclass(frozen=True)
+class LayerGroup:
+    """One stage: its name, the modules in it and the parameters in it."""
+
+    name: str
+    modules: tuple[nn.Module, ...]
+    parameters: tuple[nn.Parameter, ...]
+
+
+def layer_groups(model: nn.Module) -> list[LayerGroup]:
+    """Cut a model into stages, stem first and head last, in order of execution.
+
+    Each parameter is in exactly one group. Stages are the model's children; lists of
+    blocks (`features`, `stages`, `blocks`, …) are taken apart one level deep.
+    Parameters that belong to no child (class tokens, position embeddings) join the
+    first group; norms after the last stage join that stage.
+    """
+    heads = find_heads(model)
+    in_head = {id(p) for head in heads.values() for p in head.parameters()}
+    groups = _merge_small(list(_units(model, in_head)))
+    loose = tuple(p for p in model.parameters(recurse=False) if id(p) not in in_head)
+    if loose and groups:
+        name, modules, parameters = groups[0]
+        groups[0] = (name, modules, loose + parameters)
+    groups.append((next(iter(heads)), tuple(heads.values()), _unique(heads.values())))
+    return [LayerGroup(*group) for group in groups]
+
+
+def _units(model: nn.Module, in_head: set[int]):
+    """Yield (name, modules, parameters) of each stage that has parameters."""
+    seen = set(in_head)
+    for name, child in model.named_children():
+        parts = [(name, child)]
+        if name in _STAGE_LISTS:
+            inner = child
+            while len(kids := list(inner.named_children())) == 1:
+                inner = kids[0][1]
+            for wrapper in ("layers", "stages", "blocks"):
+                inner = getattr(inner, wrapper, inner)
+            parts = [(f"{name}.{key}", part) for key, part in inner.named_children()]
+            parts = parts or [(name, child)]
+            parts.append((name, child))  # what lies beside the list of blocks
+        for part_name, part in parts:
+            own = tuple(p for p in part.parameters() if id(p) not in seen)
+            if own:
+                seen.update(map(id, own))
+                yield part_name, (part,), own
+
+
+def _merge_small(units: list) -> list:
+    """Join the stem's convolution with its norm, and a last norm with its stage."""
+    groups: list = []
+    for name, modules, parameters in units:
+        is_norm = all(p.ndim == 1 for p in parameters)
+        if groups and is_norm:
+            before = groups[-1]
+            groups[-1] = (before[0], before[1] + modules, before[2] + parameters)
+        else:
+            groups.append((name, modules, parameters))
+    return groups
+
+
+def _unique(modules) -> tuple[nn.Parameter, ...]:
+    found = {id(p): p for module in modules for p in module.parameters()}
+    return tuple(found.values())
+
+
+def freeze(
+    model: nn.Module, *, until: str | None = None, batchnorm: str = "eval"
+) -> nn.Module:
+    """Freeze all stages before the head, or all before the stage `until`; in place.
+
+    Frozen parameters get `requires_grad=False`. With `batchnorm="eval"` (the default)
+    frozen BatchNorm layers keep their running statistics, whatever `train()` says: a
+    forward hook holds them in eval mode. "train" leaves them to the model's mode.
+    Returns the model.
+    """
+    if batchnorm not in ("eval", "train"):
+        raise ValueError(f"batchnorm must be 'eval' or 'train', got {batchnorm!r}")
+    groups = layer_groups(model)
+    stop = len(groups) - 1 if until is None else _index(groups, until)
+    for group in groups[:stop]:
+        _set_trainable(group, False)
+    for group in groups[stop:]:
+        _set_trainable(group, True)
+    for layer in _batchnorms(groups[:stop]):
+        _release(layer)
+        if batchnorm == "eval":
+            layer.eval()
+            setattr(layer, _HOOK, layer.register_forward_pre_hook(_stay_in_eval))
+    for layer in _batchnorms(groups[stop:]):
+        _release(layer)
+    return model
+
+
+def unfreeze(model: nn.Module, *, since: str | None = None) -> nn.Module:
+    """Make all stages trainable, or those from the stage `since` on; in place.
+
+    Their BatchNorm layers follow `train()` again. Returns the model.
+    """
+    groups = layer_groups(model)
+    start = 0 if since is None else _index(groups, since)
+    for group in groups[start:]:
+        _set_trainable(group, True)
+    for layer in _batchnorms(groups[start:]):
+        _release(layer)
+        layer.train(model.training)
+    return model
+
+
+def trainable_parameters(model: nn.Module) -> list[nn.Parameter]:
+    """Return what learns, for an optimiser; nothing trainable is a `ValueError`."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    if not parameters:
+        raise ValueError(
+            f"{type(model).__name__} has no trainable parameter: unfreeze a stage, or "
+            "replace the head after freezing"
+        )
+    return parameters
+
+
+def _index(groups: list[LayerGroup], name: str) -> int:
+    names = [group.name for group in groups]
+    if name not in names:
+        raise ValueError(f"no stage {name!r}; stages are {', '.join(names)}")
+    return names.index(name)
+
+
+def _set_trainable(group: LayerGroup, trainable: bool) -> None:
+    for parameter in group.parameters:
+        parameter.requires_grad = trainable
+
+
+def _batchnorms(groups: list[LayerGroup]) -> list[_NormBase]:
+    found = {
+        id(layer): layer
+        for group in groups
+        for module in group.modules
+        for layer in module.modules()
+        if isinstance(layer, _NormBase) and layer.track_running_stats
+    }
+    return list(found.values())
+
+
+def _stay_in_eval(layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+    layer.eval()
+
+
+def _release(layer: nn.Module) -> None:
+    if hook := layer.__dict__.pop(_HOOK, None):
+        hook.remove()
