@@ -40,6 +40,9 @@ def _inference(image_size):
     return v2.Compose([*steps, NORMALIZE])
 
 
+_active_weights_info = datasets._weights_info
+
+
 @pytest.fixture(autouse=True)
 def _stand_in_weights(monkeypatch):
     info = SimpleNamespace(image_size=64, transform_for=_inference)
@@ -742,6 +745,16 @@ def test_training_augments_and_then_normalises():
     assert image.shape == (3, 32, 32) and image.dtype == torch.float32
     assert image.mean().abs() < 1.0
     assert is_random(transform)
+
+
+def test_the_active_weights_normalise_by_default(pets, monkeypatch):
+    monkeypatch.setattr(datasets, "_weights_info", _active_weights_info)
+    monkeypatch.setenv("COURSE_WEIGHTS", "random")
+    monkeypatch.setenv("COURSE_BACKBONE", "test_resnet")
+    train, info = _load(pets).train, _active_weights_info()
+    assert torch.equal(train[0][0], train.with_transform(info.transform_for(16))[0][0])
+    augmented = train.with_transform(training_transform(info, 16))[0][0]
+    assert augmented.shape == (3, 16, 16) and augmented.dtype == torch.float32
 
 
 @pytest.mark.parametrize("option", ["min_scale", "flip", "jitter"])
