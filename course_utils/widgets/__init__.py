@@ -1,0 +1,20 @@
+"""Views for the notebooks: they show what the modules below return.
+
+Each widget works by keyboard, in the light and the dark theme, and has a static form
+for notebooks that are exported, or read on GitHub.
+"""
+
+from .feature_maps import FeatureMapViewer
+from .fetch import FetchButton
+from .flow import FlowSwitcher
+from .pictures import PictureSwitcher
+from .quiz import Question, Quiz
+
+__all__ = [
+    "FeatureMapViewer",
+    "FetchButton",
+    "FlowSwitcher",
+    "PictureSwitcher",
+    "Question",
+    "Quiz",
+]

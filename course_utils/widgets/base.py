@@ -1,0 +1,87 @@
+"""What all widgets share: files of the browser side, and a static form."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import numpy as np
+from PIL import Image
+
+STATIC = Path(__file__).with_name("static")
+
+
+def asset(name: str) -> str:
+    """Return the text of one file of the browser side."""
+    return (STATIC / name).read_text(encoding="utf-8")
+
+
+def script(name: str) -> str:
+    """Return a widget's script with the shared helpers in front of it."""
+    return asset("base.js") + "\n" + asset(f"{name}.js")
+
+
+def style(name: str) -> str:
+    """Return the shared styles, followed by a widget's own."""
+    return asset("base.css") + "\n" + asset(f"{name}.css")
+
+
+class StaticForm:
+    """Add text/html and text/plain to what a widget shows.
+
+    A notebook that is exported, read on GitHub or not yet trusted has no live widget;
+    its reader sees `static_html` instead. GitHub removes scripts and styles, so that
+    form keeps to tables, pictures and `<details>`.
+    """
+
+    def static_html(self) -> str:
+        """Return the widget's content as HTML without script or style."""
+        raise NotImplementedError(f"{type(self).__name__} has no static HTML form")
+
+    def static_text(self) -> str:
+        """Return the widget's content as plain text."""
+        raise NotImplementedError(f"{type(self).__name__} has no static text form")
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
+        data, metadata = super()._repr_mimebundle_(**kwargs)
+        data["text/plain"] = self.static_text()
+        data["text/html"] = self.static_html()
+        return data, metadata
+
+
+class CourseWidget(StaticForm, anywidget.AnyWidget):
+    """Be the base of the course's widgets: live in the browser, readable without it."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
+def escape(text: object) -> str:
+    """Return text that is safe inside HTML, quotes included."""
+    return html.escape(str(text), quote=True)
+
+
+def inline_code(text: str) -> str:
+    """Return escaped HTML in which `backticks` have become `<code>`."""
+    parts = escape(text).split("`")
+    if len(parts) % 2 == 0:  # an unpaired backtick stays as it is
+        return escape(text)
+    return "".join(f"<code>{p}</code>" if i % 2 else p for i, p in enumerate(parts))
+
+
+def png_data_url(picture: Image.Image | np.ndarray) -> str:
+    """Return a picture (PIL or uint8 (H, W, 3)) as the data URL of a PNG."""
+    if not isinstance(picture, Image.Image):
+        picture = Image.fromarray(picture)
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG", optimize=True)
+    return data_url(buffer.getvalue())
+
+
+def data_url(png: bytes) -> str:
+    """Return the bytes of a PNG as a data URL."""
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")

@@ -1,0 +1,84 @@
+"""A button that downloads ImageNet weights, and says how it went."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import traitlets
+
+from course_utils import weights
+
+from .base import CourseWidget, escape, script, style
+
+COMMAND = "python -m course_utils fetch"
+
+
+class FetchButton(CourseWidget):
+    """Offer to download ImageNet weights; nothing is fetched before the click.
+
+    `names` are model names; by default all that the course uses. The download runs
+    beside the notebook, which stays usable. `state` is "idle", "running", "done" or
+    "failed"; `message` says which file is on its way, or what went wrong.
+    """
+
+    _esm = script("fetch")
+    _css = style("fetch")
+
+    names = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    state = traitlets.Enum(["idle", "running", "done", "failed"], "idle").tag(sync=True)
+    message = traitlets.Unicode().tag(sync=True)
+    finished = traitlets.Int(0).tag(sync=True)
+    clicks = traitlets.Int(0).tag(sync=True)
+
+    def __init__(self, names: Sequence[str] | None = None):
+        names = list(weights.FETCHABLE if names is None else names)
+        there = [name for name in names if weights.imagenet_is_cached(name)]
+        super().__init__(
+            names=names,
+            finished=len(there),
+            state="done" if len(there) == len(names) else "idle",
+            message=f"{len(there)} of {len(names)} are on this machine.",
+        )
+        self._worker: threading.Thread | None = None
+
+    @traitlets.observe("clicks")
+    def _clicked(self, _change: dict) -> None:
+        self.start()
+
+    def start(self) -> None:
+        """Begin the download, unless it is under way."""
+        if self.state == "running":
+            return
+        self.state, self.finished = "running", 0
+        self._worker = threading.Thread(target=self._download, daemon=True)
+        self._worker.start()
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Block until the download has ended, for at most `timeout` seconds."""
+        if self._worker is not None:
+            self._worker.join(timeout)
+
+    def _download(self) -> None:
+        total = len(self.names)
+        for i, name in enumerate(self.names, start=1):
+            self.message = f"{i} of {total}: {name} …"
+            try:
+                weights.fetch([name], progress=False)
+            except Exception as error:  # a thread's traceback would reach nobody
+                self.message, self.state = f"{name}: {error}", "failed"
+                return
+            self.finished = i
+        self.message = f'All {total} are here. `weights="auto"` now prefers them.'
+        self.state = "done"
+
+    def static_html(self) -> str:
+        """Return the command that does the same in a terminal."""
+        return (
+            f"<p><b>ImageNet weights:</b> run <code>{COMMAND}</code> to download "
+            f"{escape(', '.join(self.names))}.</p>"
+        )
+
+    def static_text(self) -> str:
+        """Return the command that does the same in a terminal."""
+        return f"ImageNet weights: run `{COMMAND}` to download {', '.join(self.names)}."

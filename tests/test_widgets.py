@@ -1,0 +1,345 @@
+import re
+from html.parser import HTMLParser
+from types import SimpleNamespace
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+from torch import nn
+from torchvision.transforms import v2
+from traitlets import TraitError
+
+from course_utils.widgets import (
+    FeatureMapViewer,
+    FetchButton,
+    FlowSwitcher,
+    PictureSwitcher,
+    Question,
+    Quiz,
+)
+from course_utils.widgets import fetch as fetch_widget
+from course_utils.widgets.base import inline_code
+from course_utils.widgets.feature_maps import scale_maps
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+STAGES = [("stem", 100), ("layer1", 1_000), ("fc", 20)]
+
+
+def questions():
+    return [
+        Question("2 + 2?", ["3", "4"], answer=1, why=["Count <b>.", "Right: four."]),
+        Question("`eval()`?", ["a", "b", "c"], answer=0, why=["Yes.", "no", "no"]),
+    ]
+
+
+class TinyNet(nn.Module):
+    """Two maps of 4 and 6 channels, then a head of 3 classes."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, 3, stride=2, padding=1)
+        self.second = nn.Conv2d(4, 6, 3, stride=2, padding=1)
+        self.fc = nn.Linear(6, 3)
+        mean, std = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
+        preset = [v2.ToImage(), v2.Resize(16), v2.CenterCrop(16)]
+        preset += [v2.ToDtype(torch.float32, scale=True), v2.Normalize(mean, std)]
+        self.weights_info = SimpleNamespace(
+            mean=mean, std=std, transform=v2.Compose(preset), image_size=16
+        )
+
+    def forward(self, x):
+        return self.fc(self.second(self.first(x)).mean((2, 3)))
+
+
+@pytest.fixture
+def image():
+    return np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def viewer(image):
+    torch.manual_seed(0)
+    layers = {"early": "first", "late": "second"}
+    return FeatureMapViewer(TinyNet().eval(), image, layers=layers)
+
+
+@pytest.fixture
+def every_widget(viewer):
+    picture = np.zeros((4, 4, 3), dtype=np.uint8)
+    switcher = PictureSwitcher({"one": picture}, label="Shade")
+    return [Quiz(questions()), FlowSwitcher(STAGES), switcher, viewer]
+
+
+# -- the static form -----------------------------------------------------------------
+
+
+class TagChecker(HTMLParser):
+    """Record tags, and pictures without a description; fail on unbalanced tags."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.seen, self.undescribed = [], set(), 0
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.add(tag)
+        if tag == "img":
+            self.undescribed += not dict(attrs).get("alt")
+        else:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_every_widget_shows_html_and_text_beside_its_live_form(every_widget):
+    for widget in every_widget:
+        data, _ = widget._repr_mimebundle_()
+        assert set(data) == {VIEW, "text/html", "text/plain"}
+        assert data["text/plain"] and "object at" not in data["text/plain"]
+
+
+def test_static_html_is_whole_and_holds_nothing_that_github_removes(every_widget):
+    for widget in every_widget:
+        checker = TagChecker()
+        checker.feed(widget.static_html())
+        assert not checker.open and not checker.undescribed
+        assert not checker.seen & {"script", "style", "svg", "canvas", "button"}
+
+
+def test_scripts_ask_nothing_of_the_network(every_widget):
+    for widget in every_widget:
+        urls = re.findall(r"https?://[^\s\"']+", widget._esm + widget._css)
+        assert set(urls) <= {"http://www.w3.org/2000/svg"}
+
+
+def test_scripts_give_roles_names_and_keep_the_notebooks_keys_out(every_widget):
+    for widget in every_widget:
+        assert 'role: "group", "aria-label": label' in widget._esm
+        assert "event.stopPropagation()" in widget._esm
+        assert "prefers-reduced-motion" in widget._css or "animation" not in widget._css
+
+
+def test_inline_code_escapes_and_leaves_a_lone_backtick_alone():
+    assert inline_code("`a<b` & c") == "<code>a&lt;b</code> &amp; c"
+    assert inline_code("a ` b") == "a ` b"
+
+
+# -- quiz ----------------------------------------------------------------------------
+
+
+def test_quiz_counts_the_first_try_only():
+    quiz = Quiz(questions())
+    assert (quiz.answers, quiz.score) == ([None, None], 0)
+    quiz.answer(0, 0)
+    quiz.answer(0, 1)
+    quiz.answer(1, 0)
+    assert quiz.tries == [[0, 1], [0]]
+    assert (quiz.answers, quiz.score) == ([0, 0], 1)
+
+
+def test_quiz_retry_forgets_everything():
+    quiz = Quiz(questions())
+    quiz.answer(1, 2)
+    quiz.position = 1
+    quiz.retry()
+    assert (quiz.answers, quiz.score, quiz.position) == ([None, None], 0, 0)
+
+
+def test_quiz_takes_the_browsers_tries_and_refuses_impossible_ones():
+    quiz = Quiz(questions())
+    quiz.set_state({"tries": [[1], []]})
+    assert quiz.score == 1
+    with pytest.raises(TraitError, match="no choice"):
+        quiz.tries = [[5], []]
+    with pytest.raises(TraitError, match="one list for each question"):
+        quiz.tries = [[0]]
+
+
+def test_quiz_explains_each_choice_and_says_right_once():
+    first = Quiz(questions()).questions[0]
+    assert first["verdicts"] == ["Not this one.", "Right."]
+    assert first["why"] == ["Count <b>.", "Four."]
+
+
+def test_static_quiz_folds_the_answers_and_escapes():
+    quiz = Quiz(questions())
+    before, after = quiz.static_html().split("<details>", 1)
+    assert "Four." not in before and "Four." in after
+    assert "Count &lt;b&gt;." in after and "<code>eval()</code>" in after
+    assert "Four" not in quiz.static_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"choices": ["only"]}, "at least 2"),
+        ({"answer": 2}, "numbered 0 to 1"),
+        ({"why": ["one"]}, "one for each choice"),
+    ],
+)
+def test_a_question_whose_parts_do_not_fit_is_refused(change, message):
+    parts = {"choices": ["a", "b"], "answer": 0, "why": ["x", "y"]}
+    with pytest.raises(ValueError, match=message):
+        Question("Why?", **(parts | change))
+
+
+def test_a_quiz_without_questions_is_refused():
+    with pytest.raises(ValueError, match="at least one question"):
+        Quiz([])
+
+
+# -- flow ----------------------------------------------------------------------------
+
+
+def test_flow_freezes_all_but_the_head_or_nothing():
+    flow = FlowSwitcher(STAGES)
+    assert flow.mode == "feature_extraction"
+    assert flow.facts["feature_extraction"]["trains"] == [False, False, True]
+    assert flow.facts["fine_tuning"]["trains"] == [True, True, True]
+
+
+def test_flow_counts_what_learns_and_its_memory():
+    facts = FlowSwitcher(STAGES).facts
+    assert facts["feature_extraction"]["learns"] == "20 of 1,120 parameters (1.8%)"
+    assert facts["feature_extraction"]["optimizer"] == "240 B"
+    assert facts["fine_tuning"]["learns"] == "1,120 of 1,120 parameters (100%)"
+    assert facts["fine_tuning"]["optimizer"] == "13 kB"
+
+
+def test_static_flow_shows_both_ways_in_words():
+    flow = FlowSwitcher(STAGES)
+    text, page = flow.static_text(), flow.static_html()
+    assert "stem (frozen) → layer1 (frozen) → fc (learns)" in text
+    assert "stem (learns) → layer1 (learns) → fc (learns)" in text
+    assert (page.count("frozen"), page.count("🔥 learns")) == (2, 4)
+
+
+def test_flow_refuses_a_single_stage_and_an_unknown_mode():
+    with pytest.raises(ValueError, match="at least two stages"):
+        FlowSwitcher([("fc", 3)])
+    with pytest.raises(TraitError):
+        FlowSwitcher(STAGES, mode="both")
+
+
+# -- pictures ------------------------------------------------------------------------
+
+
+def test_pictures_take_figures_without_touching_pyplot():
+    figure = Figure(figsize=(1, 1))
+    figure.alt = "An empty figure"
+    switcher = PictureSwitcher({"right": figure}, label="Normalisation")
+    assert switcher.pictures[0]["src"].startswith("data:image/png;base64,")
+    assert switcher.pictures[0]["alt"] == "Normalisation: right. An empty figure"
+    assert plt.get_fignums() == []
+
+
+def test_pictures_refuse_an_unknown_name_and_an_empty_set():
+    switcher = PictureSwitcher({"a": np.zeros((2, 2, 3), dtype=np.uint8)})
+    with pytest.raises(TraitError, match="no picture 'b'"):
+        switcher.selected = "b"
+    with pytest.raises(ValueError, match="at least one"):
+        PictureSwitcher({})
+
+
+# -- feature maps --------------------------------------------------------------------
+
+
+def test_viewer_lists_layers_in_order_with_their_shapes(viewer):
+    shapes = {layer["label"]: layer["shape"] for layer in viewer.layers}
+    assert shapes == {"early": [4, 8, 8], "late": [6, 4, 4]}
+    assert viewer.layer == "early"
+
+
+def test_viewer_shows_the_most_varied_channel_first():
+    maps = torch.stack([torch.zeros(2, 2), torch.eye(2) * 4, torch.eye(2)])
+    scaled = scale_maps(maps, name="layer", label="layer")
+    assert scaled.order == [1, 2, 0]
+    assert scaled.pixels[1].tolist() == [[255, 0], [0, 255]]
+    assert scaled.pixels[2].tolist() == [[255, 0], [0, 255]]
+    assert scaled.pixels[0].max() == 0
+    assert (scaled.low[1], scaled.high[1]) == (0, 4)
+
+
+def test_large_maps_are_averaged_down_and_keep_their_named_shape():
+    scaled = scale_maps(torch.rand(2, 112, 100), name="stem", label="stem")
+    assert scaled.pixels.shape == (2, 64, 64) and scaled.shape == (2, 112, 100)
+
+
+def test_changing_layer_or_channel_sends_its_tile(viewer):
+    viewer.set_state({"layer": "late"})
+    assert viewer.tile["layer"] == "late"
+    most_varied = viewer.layers[1]["tiles"][0]["channel"]
+    assert viewer.tile["channel"] == viewer.channel == most_varied
+    viewer.channel = 5
+    assert viewer.tile["channel"] == 5
+    viewer.channel = 99
+    assert viewer.channel in range(6)
+
+
+def test_viewer_leaves_the_model_as_it_was(image):
+    model = TinyNet().train()
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    FeatureMapViewer(model, image, layers=["first"])
+    assert model.training and not model.first._forward_hooks
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+
+
+def test_viewer_finds_the_stages_itself(image):
+    viewer = FeatureMapViewer(TinyNet().eval(), image)
+    assert [layer["shape"][0] for layer in viewer.layers] == [4, 6]
+
+
+def test_viewer_names_what_it_has_when_asked_for_what_it_has_not(image, viewer):
+    with pytest.raises(ValueError):
+        FeatureMapViewer(TinyNet(), image, layers=["nowhere"])
+    with pytest.raises(ValueError, match=r"no layer 'third'.*early"):
+        viewer.layer = "third"
+
+
+def test_static_viewer_is_one_described_picture_of_modest_size(viewer):
+    page = viewer.static_html()
+    assert page.count("<img") == 1 and len(page) < 100_000
+    assert "early (4 channels of 8 by 8)" in page
+    assert plt.get_fignums() == []
+
+
+# -- fetch ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """Stand in for the download; `there` holds the names that have arrived."""
+    there = []
+
+    def fetch(names, *, progress=True):
+        if "broken" in names:
+            raise RuntimeError("no network")
+        there.extend(names)
+
+    monkeypatch.setattr(fetch_widget.weights, "fetch", fetch, raising=False)
+    monkeypatch.setattr(fetch_widget.weights, "imagenet_is_cached", there.__contains__)
+    return there
+
+
+def test_nothing_is_fetched_before_the_click(hub):
+    button = FetchButton(["a", "b"])
+    assert (button.state, hub) == ("idle", [])
+    button.set_state({"clicks": 1})
+    button.wait(5)
+    assert (button.state, button.finished, hub) == ("done", 2, ["a", "b"])
+
+
+def test_a_failed_download_says_which_and_can_be_tried_again(hub):
+    button = FetchButton(["a", "broken"])
+    button.start()
+    button.wait(5)
+    assert (button.state, button.message) == ("failed", "broken: no network")
+    assert hub == ["a"]
+
+
+def test_weights_that_are_here_already_are_counted(hub):
+    hub.extend(["a", "b"])
+    assert FetchButton(["a", "b"]).state == "done"
+    assert "python -m course_utils fetch" in FetchButton(["a"]).static_html()
