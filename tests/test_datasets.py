@@ -601,6 +601,15 @@ def test_missing_bundled_images_say_how_to_get_them(sheets):
         load_dataset("cells")
 
 
+@pytest.mark.parametrize("name", bundled.TARGETS)
+def test_shipped_images_are_whole_and_without_copies(name):
+    data, shifted = load_dataset(name), load_dataset(f"{name}_shifted")
+    assert data.report.duplicates == [] and shifted.report.duplicates == []
+    assert len(set(data.test.class_counts().values())) == 1
+    assert shifted.classes == data.classes and len(shifted.train) == 0
+    assert not data.attributes.isna().any(axis=None)
+
+
 # --- what comes with the libraries
 
 

@@ -194,7 +194,8 @@ class DatasetReport:
 
     def __str__(self) -> str:
         lines = [self.source]
-        for split, origin in self.origins.items():
+        present = {k: v for k, v in self.origins.items() if v != "absent"}
+        for split, origin in present.items():
             lines.append(f"  {split:5} {self.counts.get(split, 0):6,} images, {origin}")
         return "\n".join(lines + [f"  {line}" for line in self._left_out()])
 
