@@ -1,0 +1,221 @@
+"""Extract features once, keep them on disk, and train heads on them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from course_utils.datasets import is_random
+from course_utils.heads import find_heads
+from course_utils.storage import atomic_path, course_home, sha256_bytes
+
+_VERSION = b"1"
+
+
+class Features(NamedTuple):
+    """One row a picture: features (N, D) float32 and labels (N,), on the CPU."""
+
+    features: Tensor
+    labels: Tensor
+
+
+def extract_features(
+    model: nn.Module,
+    dataset: Dataset,
+    *,
+    layer: str | None = None,
+    cache: bool = True,
+    batch_size: int = 64,
+) -> Features:
+    """Run a dataset through a model once; return its features.
+
+    Without `layer`, these are the pooled features that enter the classifier; with the
+    name of a module, its output averaged over positions: (B, C, H, W) or (B, N, C)
+    -> (B, C). Runs without gradients, in eval mode (BatchNorm does not move), on the
+    model's device. With `cache`, the result is kept under a key made of the weights,
+    the layer, the transform and the data.
+
+    Raises `ValueError` where caching would be wrong: a random transform, or a model
+    in train mode.
+    """
+    path = _cache_path(model, dataset, layer) if cache else None
+    if path is not None and (found := _read(path)):
+        return found
+    found = _run(model, dataset, layer, batch_size)
+    if path is not None:
+        with atomic_path(path) as temporary:
+            save_file(found._asdict(), temporary)
+    return found
+
+
+def feature_maps(model: nn.Module, image: Tensor, layer: str) -> Tensor:
+    """Return a layer's output for one prepared picture: (3, H, W) -> (C, h, w).
+
+    Tokens (N, C) of a transformer come back as (C, h, w) where N, less the class token,
+    is a square. Eval mode, no gradients; the model is given back in its mode.
+    """
+    with _Tap(model, layer) as tap:
+        _forward(model, image[None])
+    maps = tap.output[0]
+    if maps.ndim == 2:  # (N, C) -> (C, h, w)
+        side = int(len(maps) ** 0.5)
+        maps = maps[-side * side :].T.reshape(maps.shape[1], side, side)
+    if maps.ndim != 3:
+        raise ValueError(f"layer {layer!r} gives {tuple(maps.shape)}, not maps (C, h, w)")
+    return maps.cpu()
+
+
+def fit_head(
+    features: Tensor,
+    labels: Tensor,
+    num_classes: int,
+    *,
+    epochs: int = 20,
+    lr: float = 1e-3,
+    batch_size: int = 64,
+    seed: int = 0,
+) -> nn.Linear:
+    """Train a linear head on features (N, D) with AdamW; return it in eval mode.
+
+    The same seed draws the same initial weights and the same order of batches as a
+    head trained behind its frozen backbone with `training.fit` on a loader of that seed.
+    """
+    if len(features) != len(labels):
+        raise ValueError(f"{len(features)} features but {len(labels)} labels")
+    if not torch.isfinite(features).all():
+        raise ValueError("features hold NaN or infinity: check the model's inputs")
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        head = nn.Linear(features.shape[1], num_classes)
+    optimizer = torch.optim.AdamW(head.parameters(), lr=lr)
+    loader_seed = int(torch.empty((), dtype=torch.int64).random_(generator=generator))
+    del loader_seed  # a DataLoader draws its base seed first; keep the orders equal
+    for _ in range(epochs):
+        for rows in _epoch_order(len(features), generator).split(batch_size):
+            loss = nn.functional.cross_entropy(head(features[rows]), labels[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return head.eval()
+
+
+def _epoch_order(n: int, generator: torch.Generator) -> Tensor:
+    return torch.randperm(n, generator=generator)
+
+
+def cache_folder() -> Path:
+    """Return the folder where features are kept."""
+    return course_home() / "features"
+
+
+def clear_cache() -> int:
+    """Delete all cached features; return how many files there were."""
+    files = list(cache_folder().glob("*.safetensors"))
+    for file in files:
+        file.unlink()
+    return len(files)
+
+
+class _Tap:
+    """Keep what a layer gives (or what enters the classifier) in a forward pass."""
+
+    def __init__(self, model: nn.Module, layer: str | None):
+        self.output: Tensor | None = None
+        if layer is None:
+            module = next(iter(find_heads(model).values()))
+            self._hook = module.register_forward_pre_hook(self._keep_input)
+            return
+        modules = dict(model.named_modules())
+        if layer not in modules:
+            known = ", ".join(name for name, _ in model.named_children())
+            raise ValueError(f"no layer {layer!r}; the model's children are {known}")
+        self._hook = modules[layer].register_forward_hook(self._keep_output)
+
+    def _keep_input(self, module: nn.Module, inputs: tuple) -> None:
+        self.output = inputs[0]
+
+    def _keep_output(self, module: nn.Module, inputs: tuple, output) -> None:
+        self.output = output[0] if isinstance(output, tuple) else output
+
+    def __enter__(self) -> _Tap:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._hook.remove()
+
+
+def _forward(model: nn.Module, images: Tensor) -> None:
+    modes = {module: module.training for module in model.modules()}
+    device = next(model.parameters()).device
+    model.eval()
+    try:
+        with torch.inference_mode():
+            model(images.to(device))
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
+def _run(model, dataset, layer, batch_size) -> Features:
+    if not len(dataset):
+        raise ValueError("the dataset is empty: no features to extract")
+    rows, labels = [], []
+    with _Tap(model, layer) as tap:
+        for images, targets in DataLoader(dataset, batch_size):
+            _forward(model, images)
+            rows.append(_pooled(tap.output).float().cpu().clone())
+            labels.append(targets)
+    return Features(torch.cat(rows), torch.cat(labels))
+
+
+def _pooled(output: Tensor) -> Tensor:
+    """Average over positions: (B, C, H, W) or (B, N, C) -> (B, C)."""
+    if output.ndim == 4:
+        return output.mean((2, 3))
+    if output.ndim == 3:
+        return output.mean(1)
+    return output
+
+
+def _cache_path(model: nn.Module, dataset: Dataset, layer: str | None) -> Path:
+    transform = getattr(dataset, "transform", None)
+    if is_random(transform):
+        raise ValueError(
+            "the dataset's transform is random (augmentation), so its features change "
+            "each time: take the weights' inference transform, or pass cache=False"
+        )
+    if model.training:
+        raise ValueError(
+            "the model is in train mode, where BatchNorm and dropout change the "
+            "features: call model.eval() first, or pass cache=False"
+        )
+    if not hasattr(dataset, "fingerprint"):
+        raise ValueError(
+            f"{type(dataset).__name__} has no fingerprint to key the cache by: load it "
+            "with load_dataset, or pass cache=False"
+        )
+    parts = [_VERSION, type(model).__name__.encode(), str(layer).encode()]
+    parts += [repr(transform).encode(), dataset.fingerprint.encode()]
+    heads = tuple(find_heads(model)) if layer is None else ()
+    for name, tensor in model.state_dict().items():
+        if not name.startswith(heads or ("\0",)):  # the head does not touch its input
+            parts += [name.encode(), tensor.cpu().contiguous().numpy().tobytes()]
+    return cache_folder() / f"{sha256_bytes(*parts)}.safetensors"
+
+
+def _read(path: Path) -> Features | None:
+    if not path.is_file():
+        return None
+    try:
+        return Features(**load_file(path))
+    except (SafetensorError, TypeError):
+        print(f"cached features {path.name[:8]}… are damaged: computing them again")
+        path.unlink()
+        return None

@@ -1,0 +1,279 @@
+"""Make the bundled weights: small nets trained on the source world, with their cards.
+
+Every step draws fresh pictures. The pooled features answer one linear head for each
+attribute (shape, texture, background, both hues, count, span), so that the net may not
+learn to ignore any of them. Three more heads predict descriptors that every picture
+has: a coarse thumbnail, histograms of its colours, and edge strengths by direction and
+scale. The head for the shape is kept with the weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import timm
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from course_utils.storage import atomic_path, data_dir, sha256_file
+from course_utils.synthetic.source_world import ATTRIBUTES, SHAPES, SIZE, draw_batch
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one bundled net is trained."""
+
+    model: str
+    role: str = "backbone"
+    create_kwargs: dict[str, int] = field(default_factory=dict)
+    steps: int = 4000
+    batch_size: int = 64
+    lr: float = 3e-3
+    weight_decay: float = 0.05
+    warmup: int = 200
+    bfloat16: bool = True
+    half_precision_file: bool = False
+    seed: int = 0
+
+
+RECIPES = {
+    recipe.model: recipe
+    for recipe in (
+        Recipe("test_resnet", steps=6500),
+        Recipe("test_efficientnet", steps=5000, bfloat16=False),
+        Recipe("test_convnext", steps=6000, bfloat16=False, lr=2e-3),
+        Recipe("test_vit", create_kwargs={"img_size": SIZE}, steps=9000,
+               bfloat16=False, lr=1.5e-3, warmup=500),
+        Recipe("resnet10t", role="teacher", steps=2600, lr=2e-3,
+               half_precision_file=True),
+    )
+}  # fmt: skip
+
+
+class AttributeHeads(nn.Module):
+    """One linear head for each attribute of the source world, on pooled features."""
+
+    def __init__(self, num_features: int):
+        super().__init__()
+        self.heads = nn.ModuleDict(
+            {name: nn.Linear(num_features, len(k)) for name, k in ATTRIBUTES.items()}
+        )
+
+        self.thumbnail = nn.Linear(num_features, 3 * 4 * 4)
+        self.colours = nn.Linear(num_features, 2 * COLOUR_BINS)
+        self.edges = nn.Linear(num_features, 2 * 3 * 4)
+
+    def loss(self, features: Tensor, labels: dict[str, Tensor], images: Tensor) -> Tensor:
+        """Sum of the attributes' losses (the shape's twice) and the descriptors'.
+
+        `images` are uint8 (B, 3, H, W).
+        """
+        losses = {
+            name: F.cross_entropy(head(features), labels[name])
+            for name, head in self.heads.items()
+        }
+        small = F.adaptive_avg_pool2d(images / 64.0 - 2, 4).flatten(1)
+        thumbnail = F.smooth_l1_loss(self.thumbnail(features), small)
+        guess = self.colours(features).unflatten(1, (2, COLOUR_BINS))
+        colours = F.cross_entropy(guess.transpose(1, 2), colour_histograms(images))
+        edges = F.smooth_l1_loss(self.edges(features), edge_strengths(images))
+        described = 4 * thumbnail + 2 * colours + 4 * edges
+        return sum(losses.values()) + losses["shape"] + described
+
+
+COLOUR_BINS = 64
+
+
+def colour_histograms(images: Tensor) -> Tensor:
+    """Share of each of 4 x 4 x 4 colours, in all and in the middle: (B, 64, 2)."""
+    levels = (images // 64).long()
+    index = levels[:, 0] * 16 + levels[:, 1] * 4 + levels[:, 2]  # (B, H, W)
+    quarter = images.shape[-1] // 4
+    middle = index[:, quarter:-quarter, quarter:-quarter]
+    return torch.stack([_shares(index), _shares(middle)], dim=2)
+
+
+def _shares(index: Tensor) -> Tensor:
+    """Share of each colour among a picture's pixels: (B, H, W) -> (B, 64)."""
+    rows = torch.arange(len(index), device=index.device).view(-1, 1, 1) * COLOUR_BINS
+    counts = torch.bincount((index + rows).flatten(), minlength=len(index) * COLOUR_BINS)
+    return counts.view(len(index), COLOUR_BINS) / index[0].numel()
+
+
+def edge_strengths(images: Tensor) -> Tensor:
+    """Log strength of edges in 4 directions at 3 scales, whole and middle: (B, 24)."""
+    grey = images.float().mean(1, keepdim=True) / 255
+    found = []
+    for _ in range(3):
+        dx = grey[..., 1:-1, 2:] - grey[..., 1:-1, :-2]
+        dy = grey[..., 2:, 1:-1] - grey[..., :-2, 1:-1]
+        quarter = dx.shape[-1] // 4
+        for direction in (dx, dy, (dx + dy) / 1.4, (dx - dy) / 1.4):
+            strength = direction.abs()
+            found.append(strength.mean((1, 2, 3)))
+            middle = strength[..., quarter:-quarter, quarter:-quarter]
+            found.append(middle.mean((1, 2, 3)))
+        grey = F.avg_pool2d(grey, 2)
+    return (torch.stack(found, dim=1) + 0.01).log() + 3
+
+
+def normalise(images: Tensor) -> Tensor:
+    """uint8 (B, 3, H, W) -> float, minus mean, divided by standard deviation."""
+    mean = torch.tensor(MEAN, device=images.device).view(1, 3, 1, 1)
+    std = torch.tensor(STD, device=images.device).view(1, 3, 1, 1)
+    return (images.float() / 255 - mean) / std
+
+
+def _batches(recipe: Recipe) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
+    """Draw the batches of all steps, one ahead, in a thread."""
+    ready: queue.Queue = queue.Queue(maxsize=2)
+
+    def draw() -> None:
+        for step in range(recipe.steps):
+            ready.put(draw_batch(recipe.batch_size, seed=recipe.seed * 10**7 + step))
+
+    threading.Thread(target=draw, daemon=True).start()
+    for _ in range(recipe.steps):
+        yield ready.get()
+
+
+def train(
+    recipe: Recipe, *, device: str = "cpu", progress: bool = True
+) -> tuple[nn.Module, dict[str, float]]:
+    """Train one net; return it with its shape head, and its last 50 steps' figures.
+
+    BatchNorm statistics are those of training. The run repeats itself for the same
+    recipe, machine and thread count.
+    """
+    torch.manual_seed(recipe.seed)
+    model = timm.create_model(recipe.model, num_classes=0, **recipe.create_kwargs)
+    model = model.to(device, memory_format=torch.channels_last).train()
+    heads = AttributeHeads(model.head_hidden_size if hasattr(model, "head_hidden_size")
+                           else model.num_features).to(device)  # fmt: skip
+    parameters = [*model.parameters(), *heads.parameters()]
+    optimizer = torch.optim.AdamW(parameters, weight_decay=recipe.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, recipe.lr, total_steps=recipe.steps,
+        pct_start=recipe.warmup / recipe.steps,
+    )  # fmt: skip
+    recent: list[tuple[float, float]] = []
+    start = time.perf_counter()
+    for step, (images, labels) in enumerate(_batches(recipe), start=1):
+        images = images.to(device).contiguous(memory_format=torch.channels_last)
+        labels = {name: label.to(device) for name, label in labels.items()}
+        with torch.autocast(device, dtype=torch.bfloat16, enabled=recipe.bfloat16):
+            features = model(normalise(images))
+        features = features.float()
+        loss = heads.loss(features, labels, images)
+        if not torch.isfinite(loss):
+            raise ValueError(f"{recipe.model}: loss {loss.item()} at step {step}; "
+                             f"lower lr (now {recipe.lr})")  # fmt: skip
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        schedule.step()
+        guess = heads.heads["shape"](features).argmax(1)
+        right = (guess == labels["shape"]).float().mean().item()
+        recent = [*recent[-49:], (loss.item(), right)]
+        if progress and step % 100 == 0:
+            rate = step * recipe.batch_size / (time.perf_counter() - start)
+            mean_loss, mean_right = (sum(v) / len(recent) for v in zip(*recent, strict=True))
+            print(f"{recipe.model} step {step}/{recipe.steps} loss {mean_loss:.3f} "
+                  f"shape {mean_right:.3f} {rate:.0f} images/s", flush=True)  # fmt: skip
+    figures = {"source_shape_accuracy": sum(r for _, r in recent) / len(recent)}
+    return _with_shape_head(model, heads, recipe), figures
+
+
+def _with_shape_head(model: nn.Module, heads: AttributeHeads, recipe: Recipe) -> nn.Module:
+    model.reset_classifier(len(SHAPES))
+    model.get_classifier().load_state_dict(heads.heads["shape"].state_dict())
+    return model.eval().to("cpu", memory_format=torch.contiguous_format)
+
+
+def save(
+    model: nn.Module, recipe: Recipe, *, minutes: float, figures: dict, folder: Path
+) -> Path:
+    """Write `<model>.safetensors` and its card `<model>.json`; return the first."""
+    dtype = torch.float16 if recipe.half_precision_file else None
+    state = {
+        name: tensor.to(dtype).contiguous()
+        if dtype and tensor.is_floating_point()
+        else tensor.contiguous()
+        for name, tensor in model.state_dict().items()
+    }
+    path = folder / f"{recipe.model}.safetensors"
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary:
+        save_file(state, temporary)
+    card = {
+        "model": recipe.model,
+        "role": recipe.role,
+        "create_kwargs": recipe.create_kwargs,
+        "data": "course_utils.synthetic.source_world, drawn afresh at every step; "
+        "no photograph, not ImageNet",
+        "recipe": asdict(recipe),
+        "seed": recipe.seed,
+        "steps": recipe.steps,
+        "images_seen": recipe.steps * recipe.batch_size,
+        "minutes": round(minutes, 1),
+        "licence": "CC BY 4.0",
+        "sha256": sha256_file(path),
+        "mean": MEAN,
+        "std": STD,
+        "image_size": SIZE,
+        "interpolation": "bilinear",
+        "classes": SHAPES,
+        "figures": figures,
+    }
+    write_card(path, card)
+    return path
+
+
+def write_card(path: Path, card: dict) -> None:
+    """Write the card beside a file of weights."""
+    with atomic_path(path.with_suffix(".json")) as temporary:
+        temporary.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+
+
+def pretrain(recipe: Recipe, *, device: str = "cpu", folder: Path | None = None) -> Path:
+    """Train one net by its recipe and store it with its card."""
+    start = time.perf_counter()
+    model, figures = train(recipe, device=device)
+    minutes = (time.perf_counter() - start) / 60
+    folder = folder or data_dir() / "weights"
+    return save(model, recipe, minutes=minutes, figures=figures, folder=folder)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Command line: `python -m course_utils pretrain test_resnet`."""
+    parser = argparse.ArgumentParser(prog="python -m course_utils pretrain")
+    parser.add_argument("models", nargs="*", choices=[*RECIPES, []], default=list(RECIPES))
+    parser.add_argument("--steps", type=int, help="instead of the recipe's")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, help="processor threads to use")
+    parser.add_argument("--folder", type=Path, help="instead of data/weights")
+    options = parser.parse_args(argv)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    for name in options.models:
+        recipe = RECIPES[name]
+        if options.steps:
+            recipe = Recipe(**{**asdict(recipe), "steps": options.steps,
+                               "warmup": min(recipe.warmup, options.steps // 3)})  # fmt: skip
+        print(pretrain(recipe, device=options.device, folder=options.folder))
+
+
+if __name__ == "__main__":
+    main()

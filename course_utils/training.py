@@ -1,0 +1,240 @@
+"""Train and evaluate: a loop that knows nothing of the model, with a history."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+from tqdm.auto import tqdm
+
+Batch = tuple[Tensor, Tensor]
+Step = Callable[[nn.Module, Batch], tuple[Tensor, Tensor]]
+
+
+@dataclass
+class EpochState:
+    """What a callback sees at the end of an epoch."""
+
+    epoch: int
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    history: pd.DataFrame
+
+
+def make_loader(
+    dataset: Dataset, *, batch_size: int = 64, shuffle: bool = False, seed: int = 0
+) -> DataLoader:
+    """Batch a dataset; the order of a shuffled loader is drawn from its own seed."""
+    generator = torch.Generator().manual_seed(seed)
+    return DataLoader(dataset, batch_size, shuffle=shuffle, generator=generator)
+
+
+def classification_step(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    """One forward pass: the mean cross-entropy and the logits (B, C)."""
+    images, labels = batch
+    logits = model(images)
+    _check_labels(labels, logits.shape[-1])
+    return nn.functional.cross_entropy(logits, labels), logits
+
+
+def train_one_epoch(
+    model: nn.Module,
+    loader: DataLoader,
+    optimizer: torch.optim.Optimizer,
+    *,
+    step: Step = classification_step,
+    epoch: int = 1,
+    progress: bool | None = None,
+) -> dict[str, float]:
+    """Train for one pass over the loader; return mean loss and accuracy (0 to 1).
+
+    The model is put into train mode; BatchNorm that `layer_groups.freeze` froze stays in
+    eval mode. Raises `ValueError` for a loss that is not finite, for labels outside the
+    head's classes and where nothing is trainable.
+    """
+    _check_trainable(model)
+    model.train()
+    device = next(model.parameters()).device
+    totals = _Totals()
+    bar = tqdm(loader, desc=f"epoch {epoch}", leave=False, disable=not _show(progress))
+    for number, batch in enumerate(bar, start=1):
+        batch = _to(batch, device)
+        loss, logits = step(model, batch)
+        value = loss.item()
+        if value != value or value in (float("inf"), float("-inf")):
+            rates = sorted({group["lr"] for group in optimizer.param_groups})
+            raise ValueError(
+                f"loss is {value} in epoch {epoch}, batch {number} (lr {rates}): lower "
+                "the learning rate, or look for broken inputs"
+            )
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        totals.add(value, logits, batch[1])
+        bar.set_postfix(totals.shown(), refresh=False)
+    return totals.result()
+
+
+def evaluate(
+    model: nn.Module, loader: DataLoader, *, step: Step = classification_step
+) -> dict[str, float]:
+    """Return mean loss and accuracy (0 to 1) in eval mode, without gradients.
+
+    The model is given back in the mode it was in; BatchNorm statistics do not move.
+    """
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    device = next(model.parameters()).device
+    totals = _Totals()
+    try:
+        with torch.inference_mode():
+            for batch in loader:
+                batch = _to(batch, device)
+                loss, logits = step(model, batch)
+                totals.add(loss.item(), logits, batch[1])
+    finally:
+        for module, training in modes.items():
+            module.training = training
+    return totals.result()
+
+
+def fit(
+    model: nn.Module,
+    train: DataLoader,
+    val: DataLoader | None,
+    *,
+    optimizer: torch.optim.Optimizer,
+    epochs: int,
+    scheduler: torch.optim.lr_scheduler.LRScheduler | None = None,
+    step: Step = classification_step,
+    callbacks: Sequence = (),
+    progress: bool | None = None,
+) -> pd.DataFrame:
+    """Train for some epochs; return the history, one row an epoch.
+
+    Columns: epoch, train_loss, train_accuracy, val_loss, val_accuracy (where `val` is
+    given), lr, seconds, images_per_second. `scheduler` steps once an epoch. A callback
+    has `on_epoch_end(state)`, and stops the run by returning "stop". `progress` shows
+    bars; by default only at a terminal or in a live notebook. Ctrl-C stops early and
+    keeps what was reached. The model is left in eval mode.
+    """
+    if epochs < 1:
+        raise ValueError(f"epochs must be at least 1, got {epochs}")
+    rows: list[dict[str, float]] = []
+    bar = tqdm(total=epochs, desc="epochs", leave=False, disable=not _show(progress))
+    try:
+        for epoch in range(1, epochs + 1):
+            start = time.perf_counter()
+            row = _epoch(model, train, val, optimizer, step, epoch, progress)
+            row["lr"] = optimizer.param_groups[-1]["lr"]
+            row["seconds"] = time.perf_counter() - start
+            row["images_per_second"] = row.pop("images") / row.pop("train_seconds")
+            rows.append(row)
+            if scheduler is not None:
+                scheduler.step()
+            bar.update()
+            bar.set_postfix({k: f"{v:.3f}" for k, v in row.items() if "acc" in k})
+            state = EpochState(epoch, model, optimizer, pd.DataFrame(rows))
+            said = [callback.on_epoch_end(state) for callback in callbacks]
+            if "stop" in said:
+                break
+    except KeyboardInterrupt:
+        print(f"stopped by hand after {len(rows)} whole epochs; they are kept")
+    finally:
+        bar.close()
+    model.eval()
+    return pd.DataFrame(rows)
+
+
+class EarlyStopping:
+    """Stop when a column of the history has not improved for `patience` epochs."""
+
+    def __init__(self, *, patience: int = 3, monitor: str = "val_loss"):
+        if patience < 1:
+            raise ValueError(f"patience must be at least 1, got {patience}")
+        self.patience, self.monitor = patience, monitor
+
+    def on_epoch_end(self, state: EpochState) -> str | None:
+        """Return "stop" once the best value is `patience` epochs old."""
+        if self.monitor not in state.history:
+            known = ", ".join(state.history.columns)
+            raise ValueError(f"history has no column {self.monitor!r}; it has {known}")
+        values = state.history[self.monitor]
+        better_is_low = "loss" in self.monitor
+        best = values.idxmin() if better_is_low else values.idxmax()
+        return "stop" if len(values) - 1 - best >= self.patience else None
+
+
+def _epoch(model, train, val, optimizer, step, epoch, progress) -> dict[str, float]:
+    row: dict[str, float] = {"epoch": epoch}
+    start = time.perf_counter()
+    found = train_one_epoch(
+        model, train, optimizer, step=step, epoch=epoch, progress=progress
+    )
+    row["train_seconds"] = time.perf_counter() - start
+    row["images"] = found.pop("images")
+    row |= {f"train_{name}": value for name, value in found.items()}
+    if val is not None:
+        found = evaluate(model, val, step=step)
+        row |= {f"val_{k}": v for k, v in found.items() if k != "images"}
+    return row
+
+
+class _Totals:
+    """Running sums of loss and right answers, weighted by batch size."""
+
+    def __init__(self):
+        self.loss, self.right, self.images = 0.0, 0, 0
+
+    def add(self, loss: float, logits: Tensor, labels: Tensor) -> None:
+        self.loss += loss * len(labels)
+        self.images += len(labels)
+        if isinstance(logits, Tensor) and logits.ndim == 2:
+            self.right += int((logits.argmax(1) == labels).sum())
+
+    def shown(self) -> dict[str, str]:
+        found = self.result()
+        return {k: f"{found[k]:.3f}" for k in ("loss", "accuracy")}
+
+    def result(self) -> dict[str, float]:
+        if not self.images:
+            raise ValueError("the loader is empty: no batch to compute a mean over")
+        n = self.images
+        return {"loss": self.loss / n, "accuracy": self.right / n, "images": n}
+
+
+def _to(batch: Batch, device: torch.device) -> Batch:
+    images, labels = batch
+    return images.to(device), labels.to(device)
+
+
+def _check_labels(labels: Tensor, num_classes: int) -> None:
+    if int(labels.min()) < 0 or int(labels.max()) >= num_classes:
+        raise ValueError(
+            f"labels run from {int(labels.min())} to {int(labels.max())}, but the head "
+            f"has {num_classes} classes (0 to {num_classes - 1}): replace the head"
+        )
+
+
+def _check_trainable(model: nn.Module) -> None:
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise ValueError(
+            "nothing is trainable: every parameter is frozen. Replace the head, or "
+            "unfreeze a stage"
+        )
+
+
+def _show(progress: bool | None) -> bool:
+    """Show bars if asked; else at a terminal or in a live notebook, not in saved runs."""
+    if progress is not None:
+        return progress
+    if os.environ.get("COURSE_PROGRESS") == "0":
+        return False
+    return "ipykernel" in sys.modules or sys.stderr.isatty()
