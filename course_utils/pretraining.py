@@ -50,12 +50,12 @@ class Recipe:
 RECIPES = {
     recipe.model: recipe
     for recipe in (
-        Recipe("test_resnet", steps=6500),
-        Recipe("test_efficientnet", steps=5000, bfloat16=False),
-        Recipe("test_convnext", steps=6000, bfloat16=False, lr=2e-3),
+        Recipe("test_resnet", steps=9000),
+        Recipe("test_efficientnet", steps=7000, bfloat16=False),
+        Recipe("test_convnext", steps=7500, bfloat16=False, lr=2e-3),
         Recipe("test_vit", create_kwargs={"img_size": SIZE}, steps=9000,
-               bfloat16=False, lr=1.5e-3, warmup=500),
-        Recipe("resnet10t", role="teacher", steps=2600, lr=2e-3,
+               bfloat16=False, lr=1.2e-3, warmup=600),
+        Recipe("resnet10t", role="teacher", steps=3000, lr=2e-3,
                half_precision_file=True),
     )
 }  # fmt: skip
