@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
+from PIL import Image
 from torch import nn
 from torchvision.transforms import v2
 from traitlets import TraitError
@@ -284,6 +285,25 @@ def test_viewer_leaves_the_model_as_it_was(image):
     FeatureMapViewer(model, image, layers=["first"])
     assert model.training and not model.first._forward_hooks
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+
+
+def test_viewer_takes_pictures_in_any_form(image):
+    model = TinyNet().eval()
+    prepared = model.weights_info.transform(Image.fromarray(image))
+    forms = [
+        image,
+        Image.fromarray(image),
+        torch.tensor(image).permute(2, 0, 1),
+        prepared,
+    ]
+    shown = {FeatureMapViewer(model, form, layers=["first"]).image for form in forms}
+    assert len(shown) == 1
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (16, 16, 4), (1, 16, 16)])
+def test_viewer_refuses_a_picture_of_another_shape(shape):
+    with pytest.raises(ValueError, match="expected"):
+        FeatureMapViewer(TinyNet(), np.zeros(shape, dtype=np.uint8), layers=["first"])
 
 
 def test_viewer_finds_the_stages_itself(image):

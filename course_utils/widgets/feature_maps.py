@@ -19,11 +19,12 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from course_utils.features import feature_maps
 from course_utils.layer_groups import layer_groups
-from course_utils.weights import default_weights_info
+from course_utils.weights import WeightsInfo, default_weights_info
 
 from .base import CourseWidget, escape, png_data_url, script, style
 from .pictures import figure_png
 
+Picture = Image.Image | np.ndarray | torch.Tensor
 COLORMAPS = ("viridis", "cividis", "magma", "gray")  # all safe for the colour-blind
 TILES = 16  # channels shown at once
 LARGEST_SIDE = 64  # a larger map is averaged down before it goes to the browser
@@ -71,11 +72,12 @@ class LayerMaps:
 class FeatureMapViewer(CourseWidget):
     """Show what the layers of a model answer to one image, channel by channel.
 
-    `image` is a PIL image or a uint8 array (H, W, 3); it is shown as the net sees it,
-    after its weights' resizing and cropping. `layers` names the layers (dotted module
-    names, or a mapping from labels to them); by default the last layer of each stage
-    that keeps a map. The model is not changed. `layer` (a label), `channel`, `opacity`
-    (0 to 1) and `colormap` can be set from Python as well.
+    `image` is a PIL image, a uint8 array (H, W, 3), or an item of a dataset: a float
+    tensor (3, S, S), normalised. It is shown as the net sees it, resized and cropped.
+
+    `layers` names the layers (dotted module names, or a mapping from labels to them);
+    by default, each stage that keeps a map. The model is not changed. `layer` (a
+    label), `channel`, `opacity` (0 to 1) and `colormap` can be set from Python too.
 
     Raises `ValueError` for a layer that the model does not have, or that has no maps.
     """
@@ -95,17 +97,18 @@ class FeatureMapViewer(CourseWidget):
     def __init__(
         self,
         model: nn.Module,
-        image: Image.Image | np.ndarray,
+        image: Picture,
         *,
         layers: Sequence[str] | Mapping[str, str] | None = None,
         layer: str | None = None,
         opacity: float = 0.6,
         colormap: str = "viridis",
     ):
-        self._input = net_input(model, image)
-        self._maps = {
-            maps.label: maps for maps in collect_maps(model, image, layers=layers)
-        }
+        info = getattr(model, "weights_info", None) or default_weights_info()
+        prepared = prepare(image, info)
+        self._input = as_seen(prepared, info)
+        found = collect_maps(model, prepared, layers=layers)
+        self._maps = {maps.label: maps for maps in found}
         shown = self._maps[self._known(layer or next(iter(self._maps)))]
         super().__init__(
             image=png_data_url(self._input),
@@ -162,11 +165,11 @@ class FeatureMapViewer(CourseWidget):
 
 def collect_maps(
     model: nn.Module,
-    image: Image.Image | np.ndarray,
+    image: torch.Tensor,
     *,
     layers: Sequence[str] | Mapping[str, str] | None = None,
 ) -> list[LayerMaps]:
-    """Return the maps of the named layers, or of each stage's last layer.
+    """Return the maps of the named layers, or of each stage, for a prepared image.
 
     Raises `ValueError` where a named layer, or every stage, gives no maps.
     """
@@ -192,16 +195,19 @@ def collect_maps(
 
 
 def stage_layers(model: nn.Module) -> dict[str, str]:
-    """Return the stages' names with the dotted name of their last module.
+    """Return the stages' names with the dotted name of the layer to look at.
 
-    The head is left out.
+    That is the stage itself where it is a block, else its last layer (`conv1` is seen
+    after its normalisation). The head is left out.
     """
     names = {id(module): name for name, module in model.named_modules()}
-    return {
-        group.name: names[id(group.modules[-1])]
-        for group in layer_groups(model)[:-1]
-        if group.modules and id(group.modules[-1]) in names
-    }
+    stages = {}
+    for group in layer_groups(model)[:-1]:
+        named = [m for m in group.modules if names.get(id(m)) == group.name]
+        is_block = bool(named) and any(True for _ in named[0].children())
+        last = named[0] if is_block else group.modules[-1]
+        stages[group.name] = names[id(last)]
+    return stages
 
 
 def scale_maps(maps: torch.Tensor, *, name: str, label: str) -> LayerMaps:
@@ -223,13 +229,30 @@ def scale_maps(maps: torch.Tensor, *, name: str, label: str) -> LayerMaps:
     )
 
 
-def net_input(model: nn.Module, image: Image.Image | np.ndarray) -> np.ndarray:
-    """Return the image as the net sees it: resized and cropped, uint8 (H, W, 3)."""
-    info = getattr(model, "weights_info", None) or default_weights_info()
-    picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
-    values = info.transform(picture.convert("RGB"))  # (3, S, S), normalised
+def prepare(image: Picture, info: WeightsInfo) -> torch.Tensor:
+    """Return the image as its weights want it: float (3, S, S), normalised.
+
+    A float tensor (3, S, S) counts as prepared. Raises `ValueError` for other shapes.
+    """
+    if isinstance(image, torch.Tensor) and image.is_floating_point():
+        if image.ndim == 3 and image.shape[0] == 3:
+            return image
+        raise ValueError(f"expected a tensor (3, S, S), got {tuple(image.shape)}")
+    if isinstance(image, torch.Tensor):
+        image = image.permute(1, 2, 0).numpy()  # (3, H, W) -> (H, W, 3)
+    if isinstance(image, np.ndarray):
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise ValueError(
+                f"expected uint8 (H, W, 3), got {image.dtype} {image.shape}"
+            )
+        image = Image.fromarray(image)
+    return info.transform(image.convert("RGB"))
+
+
+def as_seen(prepared: torch.Tensor, info: WeightsInfo) -> np.ndarray:
+    """Undo the normalisation: float (3, S, S) -> uint8 (S, S, 3)."""
     mean, std = (torch.tensor(v).view(3, 1, 1) for v in (info.mean, info.std))
-    pixels = (values * std + mean).clamp(0, 1) * 255
+    pixels = (prepared.cpu() * std + mean).clamp(0, 1) * 255
     return pixels.round().to(torch.uint8).permute(1, 2, 0).numpy()
 
 

@@ -14,12 +14,30 @@ function compact(n) {
   return String(n);
 }
 
-// Columns (image, stages, loss) that fill the width; never narrower than readable.
-function layout(count, width) {
+const NARROWEST = 56;
+
+function spacing(count, width) {
   const narrow = width < 110 * (count + 1);
   const [end, loss, gap] = narrow ? [62, 44, 11] : [92, 56, 20];
+  return { narrow, end, loss, gap };
+}
+
+// Stages that would not fit are drawn as one: the middle ones, which always share a fate.
+function fold(stages, trains, width) {
+  const { end, loss, gap } = spacing(stages.length, width);
+  const most = Math.max(3, Math.floor((width - end - loss - gap - 4) / (NARROWEST + gap)));
+  if (stages.length <= most) return [stages, trains];
+  const kept = most - 2, folded = stages.slice(kept, -1);
+  const one = { name: `+ ${folded.length} more`, parameters: folded.reduce((sum, s) => sum + s.parameters, 0) };
+  return [[...stages.slice(0, kept), one, stages[stages.length - 1]],
+    [...trains.slice(0, kept + 1), trains[trains.length - 1]]];
+}
+
+// Columns (image, stages, loss) that fill the width.
+function layout(count, width) {
+  const { narrow, end, loss, gap } = spacing(count, width);
   const free = width - end - loss - gap * (count + 1) - 4;
-  const stage = Math.min(120, Math.max(56, free / count));
+  const stage = Math.min(120, Math.max(NARROWEST, free / count));
   const columns = [];
   let x = 2;
   for (const w of [end, ...Array(count).fill(stage), loss]) {
@@ -29,9 +47,19 @@ function layout(count, width) {
   return { columns, gap, narrow, width: x - gap + 2 };
 }
 
+// A name cut to a width in its middle, for its end holds the number: "dense…k4".
 function fit(name, width) {
-  const room = Math.max(4, Math.floor((width - 4) / 7));
-  return name.length <= room ? name : name.slice(0, room - 1) + "…";
+  const room = Math.max(5, Math.floor((width - 4) / 5.8));
+  if (name.length <= room) return name;
+  const last = name.split(".").pop();
+  const short = /^\d+$/.test(last) ? name : last;
+  return short.length <= room ? short : `${short.slice(0, room - 3)}…${short.slice(-2)}`;
+}
+
+function nameText(name, column) {
+  const text = fit(name, column.w);
+  const tight = text.length * 7.4 > column.w - 8 ? { textLength: column.w - 8, lengthAdjust: "spacingAndGlyphs" } : {};
+  return svg("text", { class: "name", x: column.middle, y: TOP + 20, ...tight }, text);
 }
 
 function snowflake(x, y) {
@@ -68,16 +96,16 @@ function drawEnd(column, lines) {
 }
 
 function drawStage(stage, learns, column) {
-  const name = svg("text", { class: "name", x: column.middle, y: TOP + 20 }, fit(stage.name, column.w));
   const icon = (learns ? flame : snowflake)(column.middle, TOP + 41);
-  const group = block(column, learns ? "learns" : "frozen", name, icon,
+  const group = block(column, learns ? "learns" : "frozen", nameText(stage.name, column), icon,
     svg("text", { x: column.middle, y: TOP + 67 }, learns ? "learns" : "frozen"),
     svg("text", { class: "small", x: column.middle, y: TOP + 83 }, compact(stage.parameters)));
   group.append(svg("title", {}, `${stage.name}: ${stage.parameters.toLocaleString("en")} parameters, ${learns ? "learns" : "frozen"}`));
   return group;
 }
 
-function drawFlow(stages, trains, available) {
+function drawFlow(allStages, allTrains, available) {
+  const [stages, trains] = fold(allStages, allTrains, available);
   const { columns, gap, narrow, width } = layout(stages.length, available);
   const canvas = svg("svg", { width, height: KEPT + 18, viewBox: `0 0 ${width} ${KEPT + 18}` });
   const first = trains.indexOf(true), loss = columns[columns.length - 1];
