@@ -13,5 +13,9 @@ class CheckpointError(ValueError):
     """A file of weights is damaged, unsafe, or belongs to another architecture."""
 
 
+class DamagedCheckpoint(CheckpointError):
+    """A file of weights is cut short or not one at all."""
+
+
 class WeightsUnavailable(RuntimeError):
     """Weights are not on this machine, or could not be fetched."""

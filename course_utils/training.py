@@ -55,9 +55,9 @@ def train_one_epoch(
 ) -> dict[str, float]:
     """Train for one pass over the loader; return mean loss and accuracy (0 to 1).
 
-    The model is put into train mode; BatchNorm that `layer_groups.freeze` froze stays in
-    eval mode. Raises `ValueError` for a loss that is not finite, for labels outside the
-    head's classes and where nothing is trainable.
+    The model is put into train mode; BatchNorm that `layer_groups.freeze` froze stays
+    in eval mode. Raises `ValueError` for a loss that is not finite, for labels outside
+    the head's classes and where nothing is trainable.
     """
     _check_trainable(model)
     model.train()
@@ -115,6 +115,7 @@ def fit(
     scheduler: torch.optim.lr_scheduler.LRScheduler | None = None,
     step: Step = classification_step,
     callbacks: Sequence = (),
+    history: pd.DataFrame | None = None,
     progress: bool | None = None,
 ) -> pd.DataFrame:
     """Train for some epochs; return the history, one row an epoch.
@@ -123,14 +124,21 @@ def fit(
     given), lr, seconds, images_per_second. `scheduler` steps once an epoch. A callback
     has `on_epoch_end(state)`, and stops the run by returning "stop". `progress` shows
     bars; by default only at a terminal or in a live notebook. Ctrl-C stops early and
-    keeps what was reached. The model is left in eval mode.
+    keeps what was reached. `history` of an earlier run (see `checkpoints`) is continued
+    up to `epochs` in all. The model is left in eval mode.
     """
     if epochs < 1:
         raise ValueError(f"epochs must be at least 1, got {epochs}")
-    rows: list[dict[str, float]] = []
-    bar = tqdm(total=epochs, desc="epochs", leave=False, disable=not _show(progress))
+    rows = [] if history is None else history.to_dict("records")
+    bar = tqdm(
+        total=epochs,
+        initial=len(rows),
+        desc="epochs",
+        leave=False,
+        disable=not _show(progress),
+    )
     try:
-        for epoch in range(1, epochs + 1):
+        for epoch in range(len(rows) + 1, epochs + 1):
             start = time.perf_counter()
             row = _epoch(model, train, val, optimizer, step, epoch, progress)
             row["lr"] = optimizer.param_groups[-1]["lr"]
@@ -232,7 +240,7 @@ def _check_trainable(model: nn.Module) -> None:
 
 
 def _show(progress: bool | None) -> bool:
-    """Show bars if asked; else at a terminal or in a live notebook, not in saved runs."""
+    """Show bars if asked; else at a terminal or in a live notebook only."""
     if progress is not None:
         return progress
     if os.environ.get("COURSE_PROGRESS") == "0":

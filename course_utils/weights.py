@@ -1,11 +1,13 @@
-"""Which weights: bundled, ImageNet, a file or none; and what they expect of an image."""
+"""Which weights: bundled, ImageNet, a file or none; what they expect of an image."""
 
 from __future__ import annotations
 
 import difflib
+import io
 import json
 import os
 import pickle
+import warnings
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -14,16 +16,22 @@ import huggingface_hub
 import timm
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import nn
 from torchvision import models
 from torchvision.transforms import InterpolationMode, v2
 
-from course_utils.errors import CheckpointError, UnknownModel, WeightsUnavailable
+from course_utils.errors import (
+    CheckpointError,
+    DamagedCheckpoint,
+    UnknownModel,
+    WeightsUnavailable,
+)
 from course_utils.heads import find_heads, replace_head
 from course_utils.storage import data_dir, sha256_file
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+FILES = (".safetensors", ".pth", ".pt")
 KINDS = ("auto", "bundled", "imagenet", "random")
 _said: set[tuple[str, str]] = set()
 
@@ -58,7 +66,7 @@ class WeightsInfo:
 
     @property
     def transform(self) -> v2.Compose:
-        """The inference preset: PIL or uint8 (3, H, W) -> float (3, S, S), normalised."""
+        """The inference preset: PIL or uint8 (3, H, W) -> normalised (3, S, S)."""
         return self._compose(self.resize_size, self.image_size)
 
     def transform_for(self, image_size: int) -> v2.Compose:
@@ -128,9 +136,9 @@ def load_backbone(
 def resolve(name: str, *, weights: str | Path = "auto") -> WeightsInfo:
     """Find out which weights `load_backbone` would load, without loading them."""
     library, model_name, tag = parse_name(name)
-    if isinstance(weights, str) and weights == "auto":
+    if weights == "auto":
         weights = os.environ.get("COURSE_WEIGHTS") or "auto"
-    if isinstance(weights, Path) or Path(weights).suffix in (".safetensors", ".pth", ".pt"):
+    if isinstance(weights, Path) or Path(weights).suffix in FILES:
         return _file_info(library, model_name, Path(weights))
     if weights not in KINDS:
         raise ValueError(
@@ -173,16 +181,19 @@ def _torchvision_names() -> tuple[str, ...]:
 
 
 def _ways_out(name: str, weights: str) -> str:
-    kinds = {"imagenet": "ImageNet", "bundled": "bundled"}.get(weights, "any")
-    bundled = ", ".join(bundled_names())
-    return (
-        f"no {kinds} weights for {name!r} on this machine. Either fetch ImageNet weights "
-        f"once, with a connection: `python -m course_utils fetch {name}`; or use "
-        f'weights="bundled" with one of {bundled}; or weights="random".'
-    )
+    kind = {"imagenet": "ImageNet weights", "bundled": "bundled weights"}.get(weights)
+    ways = [
+        "fetch ImageNet weights once, with a connection: "
+        f"`python -m course_utils fetch {name}`"
+    ]
+    if bundled := ", ".join(bundled_names()):
+        ways.append(f"load a model whose weights came with the course ({bundled})")
+    ways.append('or use weights="random"')
+    what = kind or "weights"
+    return f"no {what} for {name!r} on this machine. Ways out: {'; '.join(ways)}."
 
 
-# -- bundled ------------------------------------------------------------------------------
+# -- bundled ---------------------------------------------------------------------------
 
 
 def _card(path: Path) -> dict:
@@ -219,7 +230,7 @@ def _bundled_info(library: str, name: str, tag: str) -> WeightsInfo | None:
     )
 
 
-# -- ImageNet -----------------------------------------------------------------------------
+# -- ImageNet --------------------------------------------------------------------------
 
 
 def imagenet_is_cached(name: str) -> bool:
@@ -263,7 +274,7 @@ def _torchvision_info(name: str) -> WeightsInfo | None:
 
 
 def torchvision_weights(name: str) -> list:
-    """List a torchvision model's weights that are quoted on ImageNet-1K, DEFAULT first."""
+    """List a torchvision model's weights for ImageNet-1K at one size, DEFAULT first."""
     members = models.get_model_weights(name)
     usable = [m for m in members if hasattr(m.transforms(), "crop_size")]
     return sorted(usable, key=lambda member: member is not members.DEFAULT)
@@ -331,11 +342,11 @@ def _imagenet_classes(num_classes: int) -> tuple[str, ...]:
     return tuple(models.ResNet18_Weights.IMAGENET1K_V1.meta["categories"])
 
 
-# -- a file, or none ----------------------------------------------------------------------
+# -- a file, or none -------------------------------------------------------------------
 
 
 def _random_info(library: str, name: str) -> WeightsInfo:
-    like = (_bundled_info(library, name, "") if library == "timm" else None) or WeightsInfo(
+    like = _bundled_info(library, name, "") or WeightsInfo(
         name, "random", "", "", image_size=_native_size(library, name)
     )
     return WeightsInfo(
@@ -375,7 +386,7 @@ def _file_info(library: str, name: str, path: Path) -> WeightsInfo:
     )
 
 
-# -- building -----------------------------------------------------------------------------
+# -- building --------------------------------------------------------------------------
 
 
 def _build(info: WeightsInfo) -> nn.Module:
@@ -397,36 +408,54 @@ def _build(info: WeightsInfo) -> nn.Module:
     return model
 
 
-def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
-    """Read a file of weights as plain tensors; pickled code is refused.
+def read_file(path: Path) -> object:
+    """Read a .safetensors, .pth or .pt file to the CPU; pickled code is refused.
 
-    Half-precision tensors become float32. Raises `CheckpointError`.
+    Raises `CheckpointError`; `DamagedCheckpoint` where the file is cut short.
     """
-    path = Path(path)
+    data = path.read_bytes()
     try:
         if path.suffix == ".safetensors":
-            state = load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            return load(data)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on the protocol of foreign pickles
+            return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
-            f"{path.name} holds pickled code, which could run anything on your machine. "
-            "Ask for a state_dict saved as safetensors, or by "
+            f"{path.name} holds pickled code, which could run anything on your "
+            "machine. Ask for a state_dict saved as safetensors, or by "
             "torch.save(model.state_dict(), path)."
         ) from error
-    except (SafetensorError, RuntimeError, EOFError, ValueError) as error:
-        raise CheckpointError(
-            f"{path.name} is damaged or cut short ({path.stat().st_size:,} bytes): fetch "
-            "or save it again."
+    except (SafetensorError, RuntimeError, EOFError, ValueError, LookupError) as error:
+        raise DamagedCheckpoint(
+            f"{path.name} is damaged or cut short ({len(data):,} bytes): fetch or save "
+            "it again."
         ) from error
-    state = state.get("state_dict", state.get("model", state))
+
+
+def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
+    """Read a file of weights as plain tensors; half precision becomes float32.
+
+    Raises `CheckpointError`.
+    """
+    found = read_file(Path(path))
+    for key in ("state_dict", "model"):  # as training scripts wrap them
+        if isinstance(found, dict) and isinstance(found.get(key), dict):
+            found = found[key]
+    if not isinstance(found, dict) or not all(map(torch.is_tensor, found.values())):
+        raise CheckpointError(
+            f"{Path(path).name} holds a {type(found).__name__} that is not a "
+            "state_dict: save it by torch.save(model.state_dict(), path)."
+        )
     return {
         name: tensor.float() if tensor.is_floating_point() else tensor
-        for name, tensor in state.items()
+        for name, tensor in found.items()
     }
 
 
-def load_state(model: nn.Module, state: dict[str, torch.Tensor], *, source: str) -> None:
+def load_state(
+    model: nn.Module, state: dict[str, torch.Tensor], *, source: str
+) -> None:
     """Fill a model with weights, its head made to fit; all keys must match.
 
     Raises `CheckpointError` that names the keys and what to do.
@@ -437,7 +466,9 @@ def load_state(model: nn.Module, state: dict[str, torch.Tensor], *, source: str)
     if weight is not None and have is not None and len(weight) != len(have):
         replace_head(model, len(weight))
     if problem := compare_state(model, state):
-        raise CheckpointError(f"{source} does not fit {type(model).__name__}: {problem}")
+        raise CheckpointError(
+            f"{source} does not fit {type(model).__name__}: {problem}"
+        )
     model.load_state_dict(state)
 
 

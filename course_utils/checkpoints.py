@@ -1,0 +1,163 @@
+"""Save a training run whole, and take it up again as if it had never stopped."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+from torch.utils.data import DataLoader
+
+from course_utils.errors import CheckpointError, DamagedCheckpoint
+from course_utils.storage import atomic_path
+from course_utils.weights import compare_state, read_file
+
+
+def save_checkpoint(
+    path: str | Path,
+    *,
+    model: nn.Module,
+    optimizer: Optimizer | None = None,
+    scheduler: LRScheduler | None = None,
+    loader: DataLoader | None = None,
+    epoch: int,
+    history: pd.DataFrame | None = None,
+    rng: bool = True,
+) -> Path:
+    """Write all that a run needs to go on, whole or not at all; return the path.
+
+    BatchNorm statistics are part of the model's state. `loader` adds the state of the
+    generator that shuffles it, `rng` those of Python, NumPy and torch. The checkpoint
+    that was there before is kept as `<name>.previous`.
+    """
+    path = Path(path)
+    content = {
+        "model": model.state_dict(),
+        "epoch": int(epoch),
+        "history": None if history is None else history.to_dict("list"),
+    }
+    for name, part in (("optimizer", optimizer), ("scheduler", scheduler)):
+        if part is not None:
+            content[name] = part.state_dict()
+    if loader is not None:
+        content["loader"] = _generator(loader).get_state()
+    if rng:
+        content["rng"] = _rng_state()
+    with atomic_path(path) as temporary:
+        torch.save(content, temporary)
+        if path.is_file():
+            os.replace(path, previous_path(path))
+    return path
+
+
+def load_checkpoint(
+    path: str | Path,
+    *,
+    model: nn.Module,
+    optimizer: Optimizer | None = None,
+    scheduler: LRScheduler | None = None,
+    loader: DataLoader | None = None,
+    rng: bool = True,
+) -> dict:
+    """Put a saved run back into these objects, in place; return epoch and history.
+
+    `{"epoch": int, "history": DataFrame}`. A damaged or missing file is replaced by
+    the one before it, with a printed word. Code in the file is never run.
+
+    Raises `CheckpointError`, before anything is changed, that names the keys where
+    the model is another one, and what the file does not hold.
+    """
+    content = _read_or_previous(Path(path))
+    parts = {"optimizer": optimizer, "scheduler": scheduler, "loader": loader}
+    wanted = ["model", "epoch", *(name for name, part in parts.items() if part)]
+    if absent := [name for name in wanted + ["rng"] * rng if name not in content]:
+        raise CheckpointError(
+            f"{path} holds no {', '.join(absent)}: it was saved without. Leave that "
+            "argument out (rng=False) to go on without it"
+        )
+    if problem := compare_state(model, content["model"]):
+        raise CheckpointError(f"{path} does not fit {type(model).__name__}: {problem}")
+    if optimizer is not None:
+        _load_optimizer(optimizer, content["optimizer"], path)
+    if scheduler is not None:
+        scheduler.load_state_dict(content["scheduler"])
+    if loader is not None:
+        _generator(loader).set_state(content["loader"])
+    model.load_state_dict(content["model"])
+    if rng:
+        _set_rng_state(content["rng"])
+    return {"epoch": content["epoch"], "history": pd.DataFrame(content["history"])}
+
+
+def previous_path(path: str | Path) -> Path:
+    """Return where the checkpoint before `path` is kept."""
+    path = Path(path)
+    return path.with_name(path.name + ".previous")
+
+
+def _read_or_previous(path: Path) -> dict:
+    """Read `path`; where it is damaged or gone, read the checkpoint before it."""
+    before = previous_path(path)
+    try:
+        if not path.is_file():
+            raise DamagedCheckpoint(f"no checkpoint at {path}")
+        return _read(path)
+    except DamagedCheckpoint as error:
+        if not before.is_file():
+            raise
+        print(f"{error}\nTaking the checkpoint before it, {before.name}.")
+        return _read(before)
+
+
+def _read(path: Path) -> dict:
+    content = read_file(path)
+    if not isinstance(content, dict) or not isinstance(content.get("model"), dict):
+        raise CheckpointError(
+            f"{path} is not a checkpoint of save_checkpoint. Load bare weights with "
+            "weights.load_backbone(name, weights=path)"
+        )
+    return content
+
+
+def _load_optimizer(optimizer: Optimizer, state: dict, path: str | Path) -> None:
+    try:
+        optimizer.load_state_dict(state)  # checks before it changes anything
+    except ValueError as error:
+        raise CheckpointError(
+            f"{path} does not fit {type(optimizer).__name__}: {error}. Freeze the same "
+            "stages and make the same parameter groups as when it was saved"
+        ) from error
+
+
+def _generator(loader: DataLoader) -> torch.Generator:
+    if loader.generator is None:
+        raise ValueError(
+            "the loader has no generator of its own: make it with "
+            "training.make_loader, or leave loader out and keep rng=True"
+        )
+    return loader.generator
+
+
+def _rng_state() -> dict:
+    kind, keys, *rest = np.random.get_state()
+    return {
+        "python": random.getstate(),
+        "numpy": (kind, torch.from_numpy(keys.copy()), *rest),
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all(),
+    }
+
+
+def _set_rng_state(state: dict) -> None:
+    kind, keys, *rest = state["numpy"]
+    random.setstate(state["python"])
+    np.random.set_state((kind, keys.numpy(), *rest))
+    torch.set_rng_state(state["torch"])
+    if len(state["cuda"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(state["cuda"])
