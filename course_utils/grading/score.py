@@ -1,0 +1,85 @@
+"""The result of a check: a float for graders, a card for people."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found: passed, not written yet, or the property that failed."""
+
+    status: str  # "passed", "failed" or "unwritten"
+    title: str
+    property: str = ""
+    key: str = ""
+    given: str = ""
+    expected: str = ""
+    got: str = ""
+    hint: str = ""
+    more_hints: tuple[str, ...] = field(default=())
+
+
+class Score(float):
+    """Points, as a float (nbgrader takes a cell's last value); shown as a card."""
+
+    verdict: Verdict
+    points: float
+
+    def __new__(cls, value: float, verdict: Verdict, points: float) -> Score:
+        score = super().__new__(cls, value)
+        score.verdict, score.points = verdict, points
+        return score
+
+    def __repr__(self) -> str:
+        return float.__repr__(self)
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def text(self) -> str:
+        """The card as plain text, for terminals and screen readers."""
+        return "\n".join([_headline(self), *(f"  {k}: {v}" for k, v in _rows(self))])
+
+    def _repr_html_(self) -> str:
+        colour = _COLOURS[self.verdict.status]
+        rows = "".join(
+            f"<tr><th scope='row' style='text-align:left;vertical-align:top;"
+            f"padding:2px 12px 2px 0'>{html.escape(name)}</th>"
+            f"<td style='text-align:left;white-space:pre-wrap'>{html.escape(value)}</td></tr>"
+            for name, value in _rows(self)
+        )
+        table = f"<table style='margin:6px 0 0;background:none'>{rows}</table>" if rows else ""
+        return (
+            f"<div role='status' style='border-left:5px solid {colour};padding:8px 14px;"
+            "margin:4px 0;max-width:46em;color:var(--jp-ui-font-color1,inherit);"
+            "background:var(--jp-layout-color2,transparent)'>"
+            f"<strong>{html.escape(_headline(self))}</strong>{table}</div>"
+        )
+
+
+_COLOURS = {"passed": "#2a8f5b", "failed": "#c2571a", "unwritten": "#6b7280"}
+
+
+def _headline(score: Score) -> str:
+    title = score.verdict.title
+    if score.verdict.status == "passed":
+        return f"✓ Passed: {title} ({float(score):g} of {score.points:g} points)"
+    if score.verdict.status == "unwritten":
+        return f"… Not written yet: {title} ({score.points:g} points)"
+    return f"✗ Not yet: {title} (0 of {score.points:g} points)"
+
+
+def _rows(score: Score) -> list[tuple[str, str]]:
+    verdict = score.verdict
+    rows = [
+        ("checked", verdict.property),
+        ("with", verdict.given),
+        ("expected", verdict.expected),
+        ("got", verdict.got),
+        ("hint", verdict.hint),
+    ]
+    rows += [(f"more help {i}", text) for i, text in enumerate(verdict.more_hints, 1)]
+    return [(name, value) for name, value in rows if value]

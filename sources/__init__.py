@@ -1,0 +1,1 @@
+"""The text sources of lessons and exercises, and the builder that makes notebooks."""

@@ -1,0 +1,199 @@
+"""Make notebooks/, exercises/ and solutions/ from the text sources.
+
+    python -m sources.build                    # cells from the sources, outputs kept
+    python -m sources.build --execute          # and run lessons and solutions
+    python -m sources.build --check            # fail where a notebook has drifted
+    python -m sources.build --execute 04       # only what belongs to lesson 04
+
+A lesson gives one notebook. An exercise gives two: the solution as written, and the
+student's copy, in which what stands between `### BEGIN SOLUTION` and `### END SOLUTION`
+is replaced by a stub. Two builds are identical: cell ids are made of a cell's grade id or
+its place.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import re
+import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+from course_utils.storage import atomic_path, project_root
+
+BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+_SOLUTION = re.compile(rf"^([ ]*){BEGIN}\n(.*?)^[ ]*{END}$", re.DOTALL | re.MULTILINE)
+_ASSIGNMENT = re.compile(r"^(\w+) = .*$", re.MULTILINE)
+_EPHEMERAL = ("lines_to_next_cell", "execution")
+CELL_TIMEOUT = 300  # seconds
+
+
+def products(names: list[str] | None = None) -> dict[Path, NotebookNode]:
+    """Build all notebooks (or those whose number or name is given), without outputs."""
+    root = project_root()
+    built: dict[Path, NotebookNode] = {}
+    for source in sorted((root / "sources").glob("*/[0-9][0-9]_*.py")):
+        if names and not any(source.stem.startswith(name) for name in names):
+            continue
+        notebook = read_source(source)
+        file = f"{source.stem}.ipynb"
+        if source.parent.name == "lessons":
+            built[root / "notebooks" / file] = notebook
+        else:
+            built[root / "solutions" / file] = without_markers(notebook)
+            built[root / "exercises" / file] = student_copy(notebook)
+    if names and not built:
+        raise ValueError(f"no source named {', '.join(names)}")
+    return built
+
+
+def read_source(path: Path) -> NotebookNode:
+    """Read a py:percent source as a notebook with stable cell ids."""
+    notebook = jupytext.read(path, fmt="py:percent")
+    notebook.metadata = NotebookNode(
+        kernelspec=notebook.metadata["kernelspec"],
+        language_info=NotebookNode(name="python"),
+    )
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    for index, cell in enumerate(notebook.cells):
+        for name in _EPHEMERAL:
+            cell.metadata.pop(name, None)
+        grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
+        key = grade_id or f"{path.parent.name}/{path.stem}/{index}"
+        cell.id = hashlib.sha256(key.encode()).hexdigest()[:12]
+    return notebook
+
+
+def student_copy(notebook: NotebookNode) -> NotebookNode:
+    """Replace solutions by stubs: `raise NotImplementedError`, or `name = ...`."""
+    return _with_sources(notebook, lambda source: _SOLUTION.sub(_stub, source))
+
+
+def without_markers(notebook: NotebookNode) -> NotebookNode:
+    """Drop the marker lines of the solutions."""
+    return _with_sources(notebook, lambda source: _SOLUTION.sub(_kept, source))
+
+
+def _stub(found: re.Match) -> str:
+    indent, body = found[1], found[2]
+    if indent:
+        return f"{indent}# YOUR CODE HERE\n{indent}raise NotImplementedError"
+    return "\n".join(f"{name} = ..." for name in _ASSIGNMENT.findall(body))
+
+
+def _kept(found: re.Match) -> str:
+    return found[2].rstrip("\n")
+
+
+def _with_sources(notebook: NotebookNode, change) -> NotebookNode:
+    copy = nbformat.from_dict(notebook)
+    for cell in copy.cells:
+        cell.source = change(cell.source)
+    return copy
+
+
+# -- writing, executing, checking ---------------------------------------------------------
+
+
+def keep_outputs(path: Path, notebook: NotebookNode) -> None:
+    """Take over saved outputs where all code cells are as they were; in place."""
+    if not path.is_file():
+        return
+    saved = nbformat.read(path, as_version=4)
+    if cells_of(saved) != cells_of(notebook):
+        return
+    for old, new in zip(saved.cells, notebook.cells, strict=True):
+        if new.cell_type == "code":
+            new.outputs, new.execution_count = old.outputs, old.execution_count
+    if "widgets" in saved.metadata:
+        notebook.metadata.widgets = saved.metadata.widgets
+
+
+def execute(path: Path, notebook: NotebookNode) -> None:
+    """Run a notebook as JupyterLab would, in its folder, on the bundled weights."""
+    path.parent.mkdir(exist_ok=True)
+    env = {"COURSE_WEIGHTS": "bundled", "COURSE_PROGRESS": "0"}
+    os.environ.update(env)
+    for name in ("COURSE_BACKBONE", "COURSE_DATA"):
+        os.environ.pop(name, None)
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_TIMEOUT,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+        record_timing=False,
+        store_widget_state=False,
+    )
+    client.execute()
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
+            output.get("metadata", {}).pop("jupyter", None)
+    notebook.metadata.pop("widgets", None)
+    notebook.metadata.language_info = NotebookNode(name="python")
+
+
+def write(path: Path, notebook: NotebookNode) -> None:
+    """Write a notebook whole."""
+    nbformat.validate(notebook)
+    with atomic_path(path) as temporary:
+        text = nbformat.writes(notebook)
+        temporary.write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+def cells_of(notebook: NotebookNode) -> list[tuple]:
+    """What the source decides of a notebook: type, id, text and metadata of its cells."""
+    return [
+        (cell.cell_type, cell.id, cell.source, dict(cell.metadata))
+        for cell in notebook.cells
+    ]
+
+
+def drifted(names: list[str] | None = None) -> list[str]:
+    """List the committed notebooks that differ from their sources, or have none."""
+    root, found = project_root(), []
+    built = products(names)
+    for path, notebook in built.items():
+        name = path.relative_to(root).as_posix()
+        if not path.is_file():
+            found.append(f"{name} is missing")
+        elif cells_of(nbformat.read(path, as_version=4)) != cells_of(notebook):
+            found.append(f"{name} differs from its source")
+    if not names:
+        folders = ("notebooks", "exercises", "solutions")
+        there = {p for folder in folders for p in (root / folder).glob("*.ipynb")}
+        extra = sorted(there - built.keys())
+        found += [f"{p.relative_to(root).as_posix()} has no source" for p in extra]
+    return found
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m sources.build")
+    parser.add_argument("names", nargs="*", help="numbers or names, such as 04")
+    parser.add_argument("--execute", action="store_true", help="run and save outputs")
+    parser.add_argument("--check", action="store_true", help="only compare")
+    options = parser.parse_args(argv)
+    if options.check:
+        found = drifted(options.names)
+        print("\n".join([*found, "Run python -m sources.build"] if found else ["as built"]))
+        return 1 if found else 0
+    for path, notebook in products(options.names).items():
+        if options.execute and path.parent.name != "exercises":
+            execute(path, notebook)
+        else:
+            keep_outputs(path, notebook)
+        write(path, notebook)
+        print(path.relative_to(project_root()).as_posix())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
