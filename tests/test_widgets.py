@@ -338,7 +338,7 @@ def hub(monkeypatch):
             raise RuntimeError("no network")
         there.extend(names)
 
-    monkeypatch.setattr(fetch_widget.weights, "fetch", fetch, raising=False)
+    monkeypatch.setattr(fetch_widget.fetching, "fetch", fetch)
     monkeypatch.setattr(fetch_widget.weights, "imagenet_is_cached", there.__contains__)
     return there
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import traitlets
 
+from course_utils import fetch as fetching
 from course_utils import weights
 
 from .base import CourseWidget, escape, script, style
@@ -32,7 +33,7 @@ class FetchButton(CourseWidget):
     clicks = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, names: Sequence[str] | None = None):
-        names = list(weights.FETCHABLE if names is None else names)
+        names = list(fetching.FETCH_LIST if names is None else names)
         there = [name for name in names if weights.imagenet_is_cached(name)]
         super().__init__(
             names=names,
@@ -64,7 +65,7 @@ class FetchButton(CourseWidget):
         for i, name in enumerate(self.names, start=1):
             self.message = f"{i} of {total}: {name} …"
             try:
-                weights.fetch([name], progress=False)
+                fetching.fetch([name], progress=False)
             except Exception as error:  # a thread's traceback would reach nobody
                 self.message, self.state = f"{name}: {error}", "failed"
                 return
