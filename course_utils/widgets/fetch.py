@@ -65,7 +65,8 @@ class FetchButton(CourseWidget):
         for i, name in enumerate(self.names, start=1):
             self.message = f"{i} of {total}: {name} …"
             try:
-                fetching.fetch([name], progress=False)
+                if not weights.imagenet_is_cached(name):
+                    fetching.fetch([name], progress=False)
             except Exception as error:  # a thread's traceback would reach nobody
                 self.message, self.state = f"{name}: {error}", "failed"
                 return
