@@ -171,9 +171,9 @@ def _explained(name: str, url: str, place: Path) -> Iterator[None]:
             raise
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise WeightsUnavailable(
-            f"could not fetch {name} from {url}: {reason}. Connect and try again; name "
-            "another server with mirror= or COURSE_MIRROR; copy the file from a machine "
-            f"that has it to {place}; or go on without it: "
+            f"could not fetch {name} from {url}: {reason}. Try again with a network; "
+            "name another server with mirror= or COURSE_MIRROR; copy the file from a "
+            f"machine that has it to {place}; or do without: "
             'weights="bundled" or weights="random".'
         ) from error
     finally:

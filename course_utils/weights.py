@@ -32,6 +32,7 @@ from course_utils.storage import data_dir, sha256_file
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 FILES = (".safetensors", ".pth", ".pt")
+BUNDLED = ("test_resnet", "test_efficientnet", "test_convnext", "test_vit")
 KINDS = ("auto", "bundled", "imagenet", "random")
 _said: set[tuple[str, str]] = set()
 
@@ -77,9 +78,9 @@ class WeightsInfo:
         mode = InterpolationMode(self.interpolation)
         return v2.Compose(
             [
-                v2.ToImage(),
                 v2.Resize(resize, interpolation=mode, antialias=True),
                 v2.CenterCrop(crop),
+                v2.ToImage(),  # after the resize: PIL's, as in torchvision's presets
                 v2.ToDtype(torch.float32, scale=True),
                 self.normalize,
             ]
