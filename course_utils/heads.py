@@ -21,13 +21,15 @@ def find_heads(model: nn.Module) -> dict[str, nn.Module]:
     named = dict(model.named_modules())
     if hasattr(model, "get_classifier"):
         found = model.get_classifier()
-        found = list(found) if isinstance(found, (tuple, list, nn.ModuleList)) else [found]
-        names = [_name_of(module, named) for module in found]
+        several = isinstance(found, tuple | list | nn.ModuleList)
+        names = [_name_of(m, named) for m in (found if several else [found])]
         return {name: named[name] for name in names}
     layers = [name for name, module in named.items() if isinstance(module, Head)]
     main = [name for name in layers if name not in AUXILIARY]
     if not main:
-        raise ValueError(f"{type(model).__name__} has no Linear or Conv2d to be its head")
+        raise ValueError(
+            f"{type(model).__name__} has no Linear or Conv2d to be its head"
+        )
     extra = [name for name in layers if name in AUXILIARY]
     return {name: named[name] for name in [main[-1], *extra]}
 
@@ -46,9 +48,13 @@ def feature_dim(model: nn.Module) -> int:
 
 
 def replace_head(
-    model: nn.Module, num_classes: int, *, dropout: float = 0.0, hidden: int | None = None
+    model: nn.Module,
+    num_classes: int,
+    *,
+    dropout: float = 0.0,
+    hidden: int | None = None,
 ) -> nn.Module:
-    """Replace the classifier(s) in place by new ones of `num_classes`; return the model.
+    """Replace the classifier(s) in place by ones of `num_classes`; return the model.
 
     `dropout` (0 to 1) stands before the last layer, `hidden` adds a layer of that width
     with a ReLU. `num_classes=0` leaves no head: the model gives its pooled features.
@@ -65,8 +71,8 @@ def replace_head(
         return _remove_head(model)
     if any(isinstance(head, nn.Identity) for head in find_heads(model).values()):
         raise ValueError(
-            f"{type(model).__name__} was loaded without a head (num_classes=0). Load it "
-            "with num_classes=None or a number, then replace the head."
+            f"{type(model).__name__} was loaded without a head (num_classes=0). Load "
+            "it with num_classes=None or a number, then replace the head."
         )
     if hasattr(model, "reset_classifier"):
         _reset_timm(model, num_classes)
@@ -129,6 +135,8 @@ def _remove_head(model: nn.Module) -> nn.Module:
             del model.course_head
         return model
     name, head = next(iter(find_heads(model).items()))
+    model.head_hidden_size = feature_dim(model)  # timm's name for it
+    model.course_head = (name,)
     if isinstance(head, nn.Conv2d):  # SqueezeNet: dropout, conv, relu, pool, flatten
         parent = model.get_submodule(name.rpartition(".")[0])
         for index in range(len(parent)):

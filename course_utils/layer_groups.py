@@ -28,13 +28,20 @@ def layer_groups(model: nn.Module) -> list[LayerGroup]:
 
     Each parameter is in exactly one group. Stages are the model's children; lists of
     blocks (`features`, `stages`, `blocks`, …) are taken apart one level deep.
-    Parameters that belong to no child (class tokens, position embeddings) join the
+    Parameters that belong to no layer (class tokens, position embeddings) join the
     first group; norms after the last stage join that stage.
     """
     heads = find_heads(model)
     in_head = {id(p) for head in heads.values() for p in head.parameters()}
-    groups = _merge_small(list(_units(model, in_head)))
-    loose = tuple(p for p in model.parameters(recurse=False) if id(p) not in in_head)
+    holders = [model, *(getattr(model, name, None) for name in _STAGE_LISTS)]
+    loose = tuple(
+        parameter
+        for holder in holders
+        if isinstance(holder, nn.Module)
+        for parameter in holder.parameters(recurse=False)
+        if id(parameter) not in in_head
+    )
+    groups = _merge_small(list(_units(model, in_head | set(map(id, loose)))))
     if loose and groups:
         name, modules, parameters = groups[0]
         groups[0] = (name, modules, loose + parameters)
