@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -63,22 +64,24 @@ def train_one_epoch(
     model.train()
     device = next(model.parameters()).device
     totals = _Totals()
-    bar = tqdm(loader, desc=f"epoch {epoch}", leave=False, disable=not _show(progress))
-    for number, batch in enumerate(bar, start=1):
-        batch = _to(batch, device)
-        loss, logits = step(model, batch)
-        value = loss.item()
-        if value != value or value in (float("inf"), float("-inf")):
-            rates = sorted({group["lr"] for group in optimizer.param_groups})
-            raise ValueError(
-                f"loss is {value} in epoch {epoch}, batch {number} (lr {rates}): lower "
-                "the learning rate, or look for broken inputs"
-            )
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        totals.add(value, logits, batch[1])
-        bar.set_postfix(totals.shown(), refresh=False)
+    # The bar does not wrap the loader: tqdm.auto would start its iterator twice, which
+    # changes the order of a shuffled loader.
+    with tqdm(
+        desc=f"epoch {epoch}",
+        total=len(loader),
+        leave=False,
+        disable=not _show(progress),
+    ) as bar:
+        for number, batch in enumerate(loader, start=1):
+            batch = _to(batch, device)
+            loss, logits = step(model, batch)
+            _check_finite(loss.item(), optimizer, f"epoch {epoch}, batch {number}")
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            totals.add(loss.item(), logits, batch[1])
+            bar.update()
+            bar.set_postfix(totals.shown(), refresh=False)
     return totals.result()
 
 
@@ -221,6 +224,15 @@ class _Totals:
 def _to(batch: Batch, device: torch.device) -> Batch:
     images, labels = batch
     return images.to(device), labels.to(device)
+
+
+def _check_finite(loss: float, optimizer: torch.optim.Optimizer, where: str) -> None:
+    if not math.isfinite(loss):
+        rates = sorted({group["lr"] for group in optimizer.param_groups})
+        raise ValueError(
+            f"loss is {loss} in {where} (lr {rates}): lower the learning rate, or look "
+            "for broken inputs"
+        )
 
 
 def _check_labels(labels: Tensor, num_classes: int) -> None:
