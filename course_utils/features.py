@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,8 +15,9 @@ from torch.utils.data import DataLoader, Dataset
 from course_utils.datasets import is_random
 from course_utils.heads import find_heads
 from course_utils.storage import atomic_path, course_home, sha256_bytes
+from course_utils.training import check_labels, make_loader
 
-_VERSION = b"1"
+_VERSION = "2"
 
 
 class Features(NamedTuple):
@@ -67,7 +69,9 @@ def feature_maps(model: nn.Module, image: Tensor, layer: str) -> Tensor:
         side = int(len(maps) ** 0.5)
         maps = maps[-side * side :].T.reshape(maps.shape[1], side, side)
     if maps.ndim != 3:
-        raise ValueError(f"layer {layer!r} gives {tuple(maps.shape)}, not maps (C, h, w)")
+        raise ValueError(
+            f"layer {layer!r} gives {tuple(maps.shape)}, not maps (C, h, w)"
+        )
     return maps.cpu()
 
 
@@ -84,30 +88,28 @@ def fit_head(
     """Train a linear head on features (N, D) with AdamW; return it in eval mode.
 
     The same seed draws the same initial weights and the same order of batches as a
-    head trained behind its frozen backbone with `training.fit` on a loader of that seed.
+    head trained behind its frozen backbone with `training.fit` on a loader of that
+    seed.
     """
     if len(features) != len(labels):
         raise ValueError(f"{len(features)} features but {len(labels)} labels")
     if not torch.isfinite(features).all():
         raise ValueError("features hold NaN or infinity: check the model's inputs")
-    generator = torch.Generator().manual_seed(seed)
+    check_labels(labels, num_classes)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         head = nn.Linear(features.shape[1], num_classes)
     optimizer = torch.optim.AdamW(head.parameters(), lr=lr)
-    loader_seed = int(torch.empty((), dtype=torch.int64).random_(generator=generator))
-    del loader_seed  # a DataLoader draws its base seed first; keep the orders equal
+    order = make_loader(
+        range(len(features)), batch_size=batch_size, shuffle=True, seed=seed
+    )
     for _ in range(epochs):
-        for rows in _epoch_order(len(features), generator).split(batch_size):
+        for rows in order:
             loss = nn.functional.cross_entropy(head(features[rows]), labels[rows])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
     return head.eval()
-
-
-def _epoch_order(n: int, generator: torch.Generator) -> Tensor:
-    return torch.randperm(n, generator=generator)
 
 
 def cache_folder() -> Path:
@@ -201,13 +203,22 @@ def _cache_path(model: nn.Module, dataset: Dataset, layer: str | None) -> Path:
             f"{type(dataset).__name__} has no fingerprint to key the cache by: load it "
             "with load_dataset, or pass cache=False"
         )
-    parts = [_VERSION, type(model).__name__.encode(), str(layer).encode()]
-    parts += [repr(transform).encode(), dataset.fingerprint.encode()]
-    heads = tuple(find_heads(model)) if layer is None else ()
-    for name, tensor in model.state_dict().items():
-        if not name.startswith(heads or ("\0",)):  # the head does not touch its input
-            parts += [name.encode(), tensor.cpu().contiguous().numpy().tobytes()]
+    described = (_VERSION, layer, transform, dataset.fingerprint)
+    parts = [repr(described).encode(), *_model_bytes(model, without_head=layer is None)]
     return cache_folder() / f"{sha256_bytes(*parts)}.safetensors"
+
+
+def _model_bytes(model: nn.Module, *, without_head: bool) -> Iterator[bytes]:
+    """Yield what decides a model's output: its layers with their options, its state."""
+    heads = tuple(find_heads(model)) if without_head else ()
+    within = tuple(f"{name}." for name in heads)
+    for name, module in model.named_modules():
+        if name not in heads and not name.startswith(within):
+            yield f"{name} {type(module).__name__}({module.extra_repr()})".encode()
+    for name, tensor in model.state_dict().items():
+        if not name.startswith(within):  # the head does not touch its input
+            yield name.encode()
+            yield tensor.cpu().contiguous().view(torch.uint8).numpy().tobytes()
 
 
 def _read(path: Path) -> Features | None:

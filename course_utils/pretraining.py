@@ -25,7 +25,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_utils.storage import atomic_path, data_dir, sha256_file
-from course_utils.synthetic.source_world import ATTRIBUTES, SHAPES, SIZE, draw_batch
+from course_utils.synthetic.source_world import (
+    ATTRIBUTES,
+    GLYPHS,
+    SHAPES,
+    SIZE,
+    draw_batch,
+)
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -42,6 +48,7 @@ class Recipe:
     lr: float = 3e-3
     weight_decay: float = 0.05
     warmup: int = 200
+    glyphs: float = 0.0  # share of pictures with a sign of the invented alphabet
     bfloat16: bool = True
     half_precision_file: bool = False
     seed: int = 0
@@ -51,7 +58,7 @@ RECIPES = {
     recipe.model: recipe
     for recipe in (
         Recipe("test_resnet", steps=9000),
-        Recipe("test_efficientnet", steps=7000, bfloat16=False),
+        Recipe("test_efficientnet", steps=7500, bfloat16=False, glyphs=0.4),
         Recipe("test_convnext", steps=7500, bfloat16=False, lr=2e-3),
         Recipe("test_vit", create_kwargs={"img_size": SIZE}, steps=9000,
                bfloat16=False, lr=1.2e-3, warmup=600),
@@ -64,12 +71,14 @@ RECIPES = {
 class AttributeHeads(nn.Module):
     """One linear head for each attribute of the source world, on pooled features."""
 
-    def __init__(self, num_features: int):
+    def __init__(self, num_features: int, *, glyphs: bool = False):
         super().__init__()
         self.heads = nn.ModuleDict(
             {name: nn.Linear(num_features, len(k)) for name, k in ATTRIBUTES.items()}
         )
 
+        if glyphs:
+            self.heads["glyph"] = nn.Linear(num_features, len(GLYPHS))
         self.thumbnail = nn.Linear(num_features, 3 * 4 * 4)
         self.colours = nn.Linear(num_features, 2 * COLOUR_BINS)
         self.edges = nn.Linear(num_features, 2 * 3 * 4)
@@ -141,7 +150,8 @@ def _batches(recipe: Recipe) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
 
     def draw() -> None:
         for step in range(recipe.steps):
-            ready.put(draw_batch(recipe.batch_size, seed=recipe.seed * 10**7 + step))
+            seed = recipe.seed * 10**7 + step
+            ready.put(draw_batch(recipe.batch_size, seed=seed, glyphs=recipe.glyphs))
 
     threading.Thread(target=draw, daemon=True).start()
     for _ in range(recipe.steps):
@@ -159,8 +169,8 @@ def train(
     torch.manual_seed(recipe.seed)
     model = timm.create_model(recipe.model, num_classes=0, **recipe.create_kwargs)
     model = model.to(device, memory_format=torch.channels_last).train()
-    heads = AttributeHeads(model.head_hidden_size if hasattr(model, "head_hidden_size")
-                           else model.num_features).to(device)  # fmt: skip
+    width = getattr(model, "head_hidden_size", model.num_features)
+    heads = AttributeHeads(width, glyphs=recipe.glyphs > 0).to(device)
     parameters = [*model.parameters(), *heads.parameters()]
     optimizer = torch.optim.AdamW(parameters, weight_decay=recipe.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -185,7 +195,8 @@ def train(
         optimizer.step()
         schedule.step()
         guess = heads.heads["shape"](features).argmax(1)
-        right = (guess == labels["shape"]).float().mean().item()
+        known = labels["shape"] >= 0
+        right = (guess == labels["shape"])[known].float().mean().item()
         recent = [*recent[-49:], (loss.item(), right)]
         if progress and step % 100 == 0:
             rate = step * recipe.batch_size / (time.perf_counter() - start)

@@ -48,6 +48,7 @@ HUES = (
     "red", "orange", "yellow", "lime", "green", "teal", "cyan", "azure", "blue",
     "violet", "magenta", "pink", "grey",
 )  # fmt: skip
+GLYPHS = tuple(f"glyph{i:02d}" for i in range(60))
 COUNTS = ("one", "two", "three", "four")
 SPANS = ("small", "medium", "large")
 ATTRIBUTES: dict[str, tuple[str, ...]] = {
@@ -61,17 +62,24 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
 }
 
 
-def draw_batch(n: int, *, seed: int) -> tuple[Tensor, dict[str, Tensor]]:
+def draw_batch(
+    n: int, *, seed: int, glyphs: float = 0.0
+) -> tuple[Tensor, dict[str, Tensor]]:
     """Draw n pictures: uint8 (n, 3, 64, 64), and a label (n,) for each attribute.
 
+    A share `glyphs` (0 to 1) of the pictures shows one sign of an invented alphabet
+    instead of a shape: then the label "glyph" says which, and "shape" is -100 (which
+    cross-entropy ignores), the other way round for the rest.
     The same seed gives the same pictures on the same machine and torch version.
     """
     if n < 1:
         raise ValueError(f"n must be at least 1, got {n}")
     generator = torch.Generator().manual_seed(seed)
-    chunks = [_draw(min(CHUNK, n - at), generator) for at in range(0, n, CHUNK)]
+    sizes = [min(CHUNK, n - at) for at in range(0, n, CHUNK)]
+    chunks = [_draw(size, generator, glyphs) for size in sizes]
     images = torch.cat([image for image, _ in chunks])
-    labels = {a: torch.cat([label[a] for _, label in chunks]) for a in ATTRIBUTES}
+    names = (*ATTRIBUTES, "glyph")
+    labels = {a: torch.cat([label[a] for _, label in chunks]) for a in names}
     return images, labels
 
 
@@ -96,10 +104,18 @@ _AXIS = (torch.arange(SIZE) + 0.5) / SIZE * 2 - 1
 _Y, _X = (a[None] for a in torch.meshgrid(_AXIS, _AXIS, indexing="ij"))  # (1, 64, 64)
 
 
-def _draw(n: int, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+IGNORED = -100  # cross-entropy's ignore_index
+
+
+def _draw(
+    n: int, generator: torch.Generator, glyphs: float
+) -> tuple[Tensor, dict[str, Tensor]]:
     dice = _Dice(n, generator)
     labels = {a: dice.pick(len(names)) for a, names in ATTRIBUTES.items()}
     labels["count"] = dice.pick(4, (0.64, 0.16, 0.1, 0.1))
+    labels["glyph"] = torch.full((n,), IGNORED)
+    if glyphs:
+        _choose_glyphs(dice, labels, glyphs)
     noise = _NoiseGrids(dice)
     light = dice.uniform(0.3, 1.0)
     image = _paint(dice, noise, labels["background"], labels["background_hue"], light, 1.0)
@@ -110,7 +126,21 @@ def _draw(n: int, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]
     coat = _paint(dice, noise, labels["texture"], labels["hue"], light, 1.6)
     coat.mul_(depth.mul_(0.35).add_(0.75).unsqueeze(1))  # darker towards the outline
     image = image.lerp_(coat, mask.unsqueeze(1))
+    labels["shape"] = labels["shape"].masked_fill(labels["glyph"] >= 0, IGNORED)
     return _camera(dice, image), labels
+
+
+def _choose_glyphs(dice: _Dice, labels: dict[str, Tensor], share: float) -> None:
+    """Make a share of the pictures show one glyph, large, mostly on a plain ground."""
+    chosen = dice.uniform(0, 1) < share
+    glyph = dice.pick(len(GLYPHS))
+    plain = dice.uniform(0, 1) < 0.6
+    labels["glyph"] = torch.where(chosen, glyph, labels["glyph"])
+    labels["shape"] = torch.where(chosen, glyph + len(SHAPES), labels["shape"])
+    labels["count"] = labels["count"].masked_fill(chosen, 0)
+    labels["span"] = labels["span"].masked_fill(chosen & (labels["span"] == 0), 2)
+    for name in ("texture", "background"):
+        labels[name] = labels[name].masked_fill(chosen & plain, 0)
 
 
 class _NoiseGrids:
@@ -367,9 +397,24 @@ def _radius(name: str, generator: torch.Generator) -> Tensor:
 
 
 _CORNERS = max(map(len, STROKES.values()))
+
+
+def _alphabet() -> list[list[list[float]]]:
+    """Paths of the glyphs: smooth random walks through the unit square."""
+    generator = torch.Generator().manual_seed(7)
+    turns = torch.randn(len(GLYPHS), _CORNERS - 1, generator=generator) * 1.1
+    heading = torch.rand(len(GLYPHS), 1, generator=generator) * math.tau
+    angle = heading + turns.cumsum(1)
+    steps = torch.stack([angle.cos(), angle.sin()], dim=2)
+    paths = F.pad(steps, (0, 0, 1, 0)).cumsum(1)  # (glyphs, corners, 2)
+    low, high = paths.amin(1, keepdim=True), paths.amax(1, keepdim=True)
+    return (((paths - low) / (high - low).amax(2, keepdim=True)) * 1.8 - 0.9).tolist()
+
+
 _PATHS = torch.tensor(
     [path + [path[-1]] * (_CORNERS - len(path)) for path in STROKES.values()]
-)  # (strokes, corners, 2): short paths stay at their last point
+    + _alphabet()
+)  # (strokes and glyphs, corners, 2): short paths stay at their last point
 
 
 def _stroke(generator: torch.Generator, path: Tensor, u: Tensor, v: Tensor) -> Tensor:
