@@ -218,7 +218,7 @@ def _model_bytes(model: nn.Module, *, without_head: bool) -> Iterator[bytes]:
     for name, tensor in model.state_dict().items():
         if not name.startswith(within):  # the head does not touch its input
             yield name.encode()
-            yield tensor.cpu().contiguous().view(torch.uint8).numpy().tobytes()
+            yield tensor.cpu().reshape(-1).view(torch.uint8).numpy().tobytes()
 
 
 def _read(path: Path) -> Features | None:

@@ -41,7 +41,7 @@ def classification_step(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]
     """One forward pass: the mean cross-entropy and the logits (B, C)."""
     images, labels = batch
     logits = model(images)
-    _check_labels(labels, logits.shape[-1])
+    check_labels(labels, logits.shape[-1])
     return nn.functional.cross_entropy(logits, labels), logits
 
 
@@ -235,7 +235,8 @@ def _check_finite(loss: float, optimizer: torch.optim.Optimizer, where: str) -> 
         )
 
 
-def _check_labels(labels: Tensor, num_classes: int) -> None:
+def check_labels(labels: Tensor, num_classes: int) -> None:
+    """Raise `ValueError` where labels (B,) lie outside 0 to num_classes - 1."""
     if int(labels.min()) < 0 or int(labels.max()) >= num_classes:
         raise ValueError(
             f"labels run from {int(labels.min())} to {int(labels.max())}, but the head "

@@ -1,0 +1,306 @@
+import pytest
+import timm
+import torch
+from torch import nn
+from torch.utils.data import TensorDataset
+from torchvision import models
+from torchvision.transforms import v2
+
+from course_utils import features as extraction
+from course_utils.features import (
+    cache_folder,
+    clear_cache,
+    extract_features,
+    feature_maps,
+    fit_head,
+)
+from course_utils.heads import replace_head
+from course_utils.layer_groups import freeze, trainable_parameters
+from course_utils.training import fit, make_loader
+
+
+@pytest.fixture(autouse=True)
+def _own_home(monkeypatch, tmp_path):
+    monkeypatch.setenv("COURSE_HOME", str(tmp_path))
+
+
+class _Pictures(TensorDataset):
+    """Random pictures with what the cache asks a dataset for."""
+
+    def __init__(self, n=6, *, size=64, seed=0, transform=None):
+        generator = torch.Generator().manual_seed(seed)
+        images = torch.randn(n, 3, size, size, generator=generator)
+        super().__init__(images, torch.arange(n) % 3)
+        self.transform = transform or v2.Normalize([0.0] * 3, [1.0] * 3)
+        self.fingerprint = f"{n} {size} {seed}"
+
+
+def _net():
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(3, 4, 3),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(4, 3),
+    )
+    return net.eval()
+
+
+def _count_runs(monkeypatch):
+    runs = []
+    run = extraction._run
+    monkeypatch.setattr(extraction, "_run", lambda *a: runs.append(1) or run(*a))
+    return runs
+
+
+# -- what comes out ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["test_resnet", "test_efficientnet", "test_convnext", "test_vit"]
+)
+def test_features_of_timm_models_are_its_pre_logits(name):
+    size = 160
+    model, pictures = timm.create_model(name).eval(), _Pictures(3, size=size)
+    with torch.inference_mode():
+        maps = model.forward_features(pictures.tensors[0])
+        expected = model.forward_head(maps, pre_logits=True)
+    found = extract_features(model, pictures, cache=False)
+    assert torch.allclose(found.features, expected, atol=1e-5)
+    assert found.labels.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("name", ["resnet18", "shufflenet_v2_x0_5"])
+def test_features_of_torchvision_models_are_what_an_identity_head_lets_through(name):
+    model, pictures = models.get_model(name, weights=None).eval(), _Pictures(3)
+    found = extract_features(model, pictures, cache=False).features
+    model.fc = nn.Identity()
+    with torch.inference_mode():
+        assert torch.allclose(found, model(pictures.tensors[0]), atol=1e-5)
+
+
+def test_squeezenets_convolution_head_gives_pooled_maps():
+    model, pictures = models.squeezenet1_0().eval(), _Pictures(3)
+    found = extract_features(model, pictures, cache=False).features
+    with torch.inference_mode():
+        expected = model.features(pictures.tensors[0]).mean((2, 3))
+    assert found.shape == (3, 512) and torch.allclose(found, expected, atol=1e-6)
+
+
+def test_a_model_without_a_head_gives_the_same_features():
+    model, pictures = models.resnet18().eval(), _Pictures(3)
+    expected = extract_features(model, pictures, cache=False).features
+    found = extract_features(replace_head(model, 0), pictures, cache=False).features
+    assert torch.equal(found, expected)
+
+
+def test_a_layers_maps_are_averaged_over_positions():
+    model, pictures = _net(), _Pictures()
+    found = extract_features(model, pictures, layer="0", cache=False).features
+    with torch.inference_mode():
+        expected = model[0](pictures.tensors[0]).mean((2, 3))
+    assert torch.allclose(found, expected, atol=1e-6)
+
+
+def test_a_layers_tokens_are_averaged():
+    model = timm.create_model("test_vit").eval()
+    pictures = _Pictures(2, size=160)
+    found = extract_features(model, pictures, layer="blocks.1", cache=False)
+    assert found.features.shape == (2, model.embed_dim)
+
+
+def test_an_unknown_layer_is_named():
+    with pytest.raises(ValueError, match="no layer 'layer9'; the model's children"):
+        extract_features(_net(), _Pictures(), layer="layer9")
+
+
+def test_the_batch_size_changes_nothing():
+    one = extract_features(_net(), _Pictures(), cache=False, batch_size=1)
+    all_at_once = extract_features(_net(), _Pictures(), cache=False)
+    assert torch.allclose(one.features, all_at_once.features, atol=1e-6)
+
+
+def test_without_cache_a_model_in_train_mode_runs_in_eval_and_stays_as_it_was():
+    model = _net()
+    expected = extract_features(model, _Pictures(), cache=False).features
+    before = model[1].running_mean.clone()
+    model.train()
+    found = extract_features(model, _Pictures(), cache=False).features
+    assert torch.equal(found, expected)
+    assert model.training and torch.equal(model[1].running_mean, before)
+    assert not model[5]._forward_pre_hooks
+
+
+def test_features_carry_no_gradient_and_lie_on_the_cpu():
+    found = extract_features(_net(), _Pictures()).features
+    assert not found.requires_grad and found.dtype == torch.float32
+    fit_head(found, torch.arange(6) % 3, 3, epochs=1)
+
+
+def test_an_empty_dataset_is_named():
+    with pytest.raises(ValueError, match="dataset is empty"):
+        extract_features(_net(), _Pictures(0), cache=False)
+
+
+# -- the cache -----------------------------------------------------------------------
+
+
+def test_a_second_call_reads_the_cache(monkeypatch):
+    runs = _count_runs(monkeypatch)
+    first = extract_features(_net(), _Pictures())
+    second = extract_features(_net(), _Pictures())
+    assert len(runs) == 1
+    assert torch.equal(first.features, second.features)
+    assert torch.equal(first.labels, second.labels)
+    assert clear_cache() == 1 and clear_cache() == 0
+
+
+@pytest.mark.parametrize("what", ["weights", "batchnorm", "transform", "data", "layer"])
+def test_the_cache_is_missed_when_something_changes(monkeypatch, what):
+    runs = _count_runs(monkeypatch)
+    extract_features(_net(), _Pictures())
+    model, pictures, layer = _net(), _Pictures(), None
+    if what == "weights":
+        model[0].weight.data[0, 0, 0, 0] += 1e-6
+    elif what == "batchnorm":
+        model[1].running_var += 1e-3
+    elif what == "transform":
+        pictures = _Pictures(transform=v2.Normalize([0.5] * 3, [1.0] * 3))
+    elif what == "data":
+        pictures = _Pictures(seed=1)
+    else:
+        layer = "1"
+    extract_features(model, pictures, layer=layer)
+    assert len(runs) == 2
+
+
+def test_a_new_head_does_not_miss_the_cache(monkeypatch):
+    runs = _count_runs(monkeypatch)
+    extract_features(_net(), _Pictures())
+    extract_features(replace_head(_net(), 7), _Pictures())
+    assert len(runs) == 1
+
+
+def test_a_stage_named_like_the_head_is_not_taken_for_it(monkeypatch):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.head_norm = nn.BatchNorm2d(3)
+            self.head = nn.Linear(3, 2)
+
+        def forward(self, x):
+            return self.head(self.head_norm(x).mean((2, 3)))
+
+    runs = _count_runs(monkeypatch)
+    model = Net().eval()
+    extract_features(model, _Pictures())
+    model.head_norm.running_mean += 1
+    extract_features(model, _Pictures())
+    assert len(runs) == 2
+
+
+def test_two_models_with_the_same_weights_do_not_share(monkeypatch):
+    runs = _count_runs(monkeypatch)
+    extract_features(_net(), _Pictures())
+    other = _net()
+    other[2] = nn.Tanh()
+    extract_features(other, _Pictures())
+    assert len(runs) == 2
+
+
+def test_without_cache_nothing_is_kept():
+    extract_features(_net(), _Pictures(), cache=False)
+    assert not cache_folder().exists()
+
+
+def test_a_damaged_cache_file_is_computed_again(monkeypatch, capsys):
+    runs = _count_runs(monkeypatch)
+    expected = extract_features(_net(), _Pictures())
+    [file] = cache_folder().iterdir()
+    file.write_bytes(file.read_bytes()[:-10])
+    found = extract_features(_net(), _Pictures())
+    assert torch.equal(found.features, expected.features)
+    assert len(runs) == 2
+    assert "damaged: computing them again" in capsys.readouterr().out
+
+
+def test_a_random_transform_is_refused_unless_uncached():
+    pictures = _Pictures(transform=v2.RandomHorizontalFlip())
+    with pytest.raises(ValueError, match=r"transform is random .* cache=False"):
+        extract_features(_net(), pictures)
+    extract_features(_net(), pictures, cache=False)
+
+
+def test_train_mode_is_refused_with_the_cache():
+    with pytest.raises(ValueError, match=r"train mode.*call model.eval\(\)"):
+        extract_features(_net().train(), _Pictures())
+
+
+def test_a_dataset_without_a_fingerprint_is_refused():
+    with pytest.raises(ValueError, match="TensorDataset has no fingerprint"):
+        extract_features(_net(), TensorDataset(torch.zeros(2, 3, 8, 8)))
+
+
+# -- maps and heads ------------------------------------------------------------------
+
+
+def test_feature_maps_are_the_layers_output():
+    model, image = _net(), torch.randn(3, 12, 12)
+    maps = feature_maps(model, image, "0")
+    assert torch.equal(maps, model[0](image[None])[0])
+
+
+def test_tokens_become_maps_without_the_class_token():
+    model = timm.create_model("test_vit").eval()
+    maps = feature_maps(model, torch.randn(3, 160, 160), "blocks.0")
+    assert maps.shape == (model.embed_dim, 10, 10)
+
+
+def test_a_layer_without_maps_is_named():
+    with pytest.raises(ValueError, match=r"layer '5' gives \(3,\), not maps"):
+        feature_maps(_net(), torch.randn(3, 12, 12), "5")
+
+
+@pytest.mark.parametrize("name", ["resnet18", "test_resnet", "test_vit"])
+def test_a_head_on_features_equals_one_behind_the_frozen_backbone(name):
+    size, classes, seed = 160 if name == "test_vit" else 32, 3, 5
+    pictures = _Pictures(10, size=size)
+    torch.manual_seed(1)
+    model = models.resnet18() if name == "resnet18" else timm.create_model(name)
+    found = extract_features(model.eval(), pictures, cache=False)
+    head = fit_head(*found, classes, epochs=3, lr=0.01, batch_size=4, seed=seed)
+    torch.manual_seed(seed)
+    freeze(replace_head(model, classes))
+    optimizer = torch.optim.AdamW(trainable_parameters(model), lr=0.01)
+    loader = make_loader(pictures, batch_size=4, shuffle=True, seed=seed)
+    fit(model, loader, None, optimizer=optimizer, epochs=3)
+    expected = model.head if name == "test_vit" else model.fc
+    assert (head.weight - expected.weight).abs().max() < 1e-4
+    assert (head.bias - expected.bias).abs().max() < 1e-4
+
+
+def test_fit_head_leaves_torchs_generator_alone():
+    before = torch.get_rng_state()
+    fit_head(
+        torch.randn(4, 2, generator=torch.Generator()), torch.tensor([0, 1] * 2), 2
+    )
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(
+    ("features", "words"),
+    [
+        (torch.zeros(3, 2), "3 features but 4 labels"),
+        (torch.full((4, 2), float("nan")), "NaN or infinity"),
+    ],
+)
+def test_features_that_cannot_be_learned_from_are_named(features, words):
+    with pytest.raises(ValueError, match=words):
+        fit_head(features, torch.tensor([0, 1, 0, 1]), 2)
+
+
+def test_labels_outside_the_head_are_named():
+    with pytest.raises(ValueError, match=r"head has 2 classes \(0 to 1\)"):
+        fit_head(torch.zeros(2, 2), torch.tensor([0, 2]), 2)
