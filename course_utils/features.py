@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from course_utils.datasets import is_random
 from course_utils.heads import find_heads
+from course_utils.modes import inference
 from course_utils.storage import atomic_path, course_home, sha256_bytes
 from course_utils.training import check_labels, make_loader
 
@@ -154,15 +155,8 @@ class _Tap:
 
 
 def _forward(model: nn.Module, images: Tensor) -> None:
-    modes = {module: module.training for module in model.modules()}
-    device = next(model.parameters()).device
-    model.eval()
-    try:
-        with torch.inference_mode():
-            model(images.to(device))
-    finally:
-        for module, training in modes.items():
-            module.training = training
+    with inference(model) as device:
+        model(images.to(device))
 
 
 def _run(model, dataset, layer, batch_size) -> Features:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from course_utils.modes import inference
+
 Head = nn.Linear | nn.Conv2d
 AUXILIARY = {"AuxLogits.fc", "aux1.fc2", "aux2.fc2"}  # Inception v3, GoogLeNet
 
@@ -164,14 +166,8 @@ def _position(owner: nn.Module, child: str) -> int:
 
 def check_head(model: nn.Module, num_classes: int, image_size: int = 224) -> None:
     """Run a (2, 3, S, S) batch in eval mode; raise where the logits do not fit."""
-    training = model.training
-    device = next(model.parameters()).device
-    try:
-        with torch.inference_mode():
-            batch = torch.zeros(2, 3, image_size, image_size, device=device)
-            logits = model.eval()(batch)
-    finally:
-        model.train(training)
+    with inference(model) as device:
+        logits = model(torch.zeros(2, 3, image_size, image_size, device=device))
     if tuple(logits.shape) != (2, num_classes):
         raise ValueError(
             f"{type(model).__name__} gives {tuple(logits.shape)} instead of "

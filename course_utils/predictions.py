@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from course_utils.modes import inference
 from course_utils.storage import atomic_path, data_dir
 
 RECORDED_MODEL = "squeezenet1_0"
@@ -35,14 +36,8 @@ def top_k(model: nn.Module, image: Image.Image, *, k: int = 5) -> pd.DataFrame:
 
 
 def _logits(model: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
-    training = model.training
-    model.eval()
-    try:
-        with torch.inference_mode():
-            device = next(model.parameters()).device
-            return model(pixels[None].to(device))[0].cpu()  # (1, C) -> (C,)
-    finally:
-        model.train(training)
+    with inference(model) as device:
+        return model(pixels[None].to(device))[0].cpu()  # (1, C) -> (C,)
 
 
 def recorded_top_k(photo: str) -> pd.DataFrame:

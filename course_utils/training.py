@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
+from course_utils.modes import inference
+
 Batch = tuple[Tensor, Tensor]
 Step = Callable[[nn.Module, Batch], tuple[Tensor, Tensor]]
 
@@ -92,19 +94,12 @@ def evaluate(
 
     The model is given back in the mode it was in; BatchNorm statistics do not move.
     """
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    device = next(model.parameters()).device
     totals = _Totals()
-    try:
-        with torch.inference_mode():
-            for batch in loader:
-                batch = _to(batch, device)
-                loss, logits = step(model, batch)
-                totals.add(loss.item(), logits, batch[1])
-    finally:
-        for module, training in modes.items():
-            module.training = training
+    with inference(model) as device:
+        for batch in loader:
+            batch = _to(batch, device)
+            loss, logits = step(model, batch)
+            totals.add(loss.item(), logits, batch[1])
     return totals.result()
 
 

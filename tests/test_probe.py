@@ -1,0 +1,80 @@
+import pytest
+import torch
+
+from course_utils.probe import knn_probe, linear_probe, similarity_search
+
+
+def _clusters(n=10, seed=0):
+    """Three well separated classes in two dimensions."""
+    generator = torch.Generator().manual_seed(seed)
+    centres = torch.tensor([[0.0, 0.0], [9.0, 0.0], [0.0, 900.0]])
+    labels = torch.arange(3).repeat_interleave(n)
+    return centres[labels] + torch.randn(3 * n, 2, generator=generator), labels
+
+
+@pytest.mark.parametrize("fit", [linear_probe, knn_probe])
+def test_probes_tell_separated_classes(fit):
+    probe = fit(*_clusters())
+    assert probe.score(*_clusters(seed=1)) == 1.0
+
+
+def test_features_are_standardised_by_the_training_set():
+    features, labels = _clusters()
+    scaler = linear_probe(features, labels)[0]
+    assert scaler.mean_ == pytest.approx(features.mean(0).tolist())
+    assert scaler.scale_ == pytest.approx(features.std(0, correction=0).tolist())
+
+
+def test_a_linear_probe_has_one_row_of_weights_a_class():
+    assert linear_probe(*_clusters())[-1].coef_.shape == (3, 2)
+
+
+def test_a_small_c_shrinks_the_weights():
+    strong, weak = (linear_probe(*_clusters(), C=C)[-1].coef_ for C in (1e-3, 1.0))
+    assert abs(strong).max() < abs(weak).max() / 5
+
+
+def test_the_nearest_neighbour_of_a_training_picture_is_itself():
+    features, labels = _clusters()
+    mixed = labels[torch.randperm(30, generator=torch.Generator().manual_seed(0))]
+    assert knn_probe(features, mixed, k=1).score(features, mixed) == 1.0
+
+
+@pytest.mark.parametrize("k", [0, 31])
+def test_k_must_be_a_number_of_pictures(k):
+    with pytest.raises(ValueError, match=f"1 to the number of pictures 30, got {k}"):
+        knn_probe(*_clusters(), k=k)
+
+
+@pytest.mark.parametrize("fit", [linear_probe, knn_probe])
+@pytest.mark.parametrize(
+    ("features", "labels", "words"),
+    [
+        (torch.zeros(4, 2, 2), [0, 1, 0, 1], r"must be \(N, D\), got \(4, 2, 2\)"),
+        (torch.zeros(3, 2), [0, 1, 0, 1], "3 features but 4 labels"),
+        (torch.full((4, 2), float("inf")), [0, 1, 0, 1], "NaN or infinity"),
+        (torch.zeros(4, 2), [1, 1, 1, 1], "one class only"),
+    ],
+)
+def test_tables_that_cannot_be_learned_from_are_named(fit, features, labels, words):
+    with pytest.raises(ValueError, match=words):
+        fit(features, torch.tensor(labels))
+
+
+def test_search_ranks_by_cosine_whatever_the_length():
+    features = torch.tensor([[0.0, 2.0], [5.0, 5.0], [0.1, 0.0], [-3.0, 0.0]])
+    indices, likeness = similarity_search(torch.tensor([4.0, 0.0]), features, k=4)
+    assert indices.tolist() == [2, 1, 0, 3]
+    assert likeness.tolist() == pytest.approx([1, 0.5**0.5, 0, -1], abs=1e-6)
+
+
+@pytest.mark.parametrize("k", [0, 3])
+def test_search_finds_no_more_rows_than_there_are(k):
+    with pytest.raises(ValueError, match=f"k must be from 1 to 2, got {k}"):
+        similarity_search(torch.ones(3), torch.ones(2, 3), k=k)
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (4,)])
+def test_search_names_shapes_that_do_not_fit(shape):
+    with pytest.raises(ValueError, match=r"query must be \(D,\) and features \(N, D\)"):
+        similarity_search(torch.ones(shape), torch.ones(2, 3))
