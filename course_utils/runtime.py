@@ -37,19 +37,13 @@ def set_threads(n: int) -> None:
 
 
 def environment_report() -> pd.DataFrame:
-    """Tabulate what is installed and at hand: versions, device, weights, data."""
-    from course_utils import datasets, weights  # above this module: only for the report
-
+    """Tabulate versions, device and threads: one row each, one column `here`."""
     rows = [
         ("Python", platform.python_version()),
         ("system", f"{platform.system()} {platform.machine()}"),
         *((name, _version(name)) for name in PACKAGES),
         ("device", str(preferred_device())),
         ("threads", f"{torch.get_num_threads()} of {os.cpu_count()}"),
-        ("weights, bundled", ", ".join(weights.bundled_names()) or "none"),
-        ("weights, ImageNet", ", ".join(weights.cached_imagenet()) or "none cached"),
-        ("data, bundled", ", ".join(datasets.bundled_names())),
-        ("data, fetched", ", ".join(datasets.fetched_names()) or "none"),
     ]
     return pd.DataFrame(rows, columns=["what", "here"]).set_index("what")
 

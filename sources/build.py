@@ -7,8 +7,8 @@
 
 A lesson gives one notebook. An exercise gives two: the solution as written, and the
 student's copy, in which what stands between `### BEGIN SOLUTION` and `### END SOLUTION`
-is replaced by a stub. Two builds are identical: cell ids are made of a cell's grade id or
-its place.
+is replaced by a stub. Two builds are identical: cell ids are made of a cell's grade id
+or its place.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import hashlib
 import os
 import re
 import sys
+import tempfile
 from pathlib import Path
 
 import jupytext
@@ -30,8 +31,9 @@ from course_utils.storage import atomic_path, project_root
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 _SOLUTION = re.compile(rf"^([ ]*){BEGIN}\n(.*?)^[ ]*{END}$", re.DOTALL | re.MULTILINE)
 _ASSIGNMENT = re.compile(r"^(\w+) = .*$", re.MULTILINE)
-_EPHEMERAL = ("lines_to_next_cell", "execution")
+FOLDERS = ("notebooks", "exercises", "solutions")
 CELL_TIMEOUT = 300  # seconds
+OVERRIDES = {"COURSE_BACKBONE", "COURSE_DATA"}  # must not reach saved outputs
 
 
 def products(names: list[str] | None = None) -> dict[Path, NotebookNode]:
@@ -62,8 +64,7 @@ def read_source(path: Path) -> NotebookNode:
     )
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     for index, cell in enumerate(notebook.cells):
-        for name in _EPHEMERAL:
-            cell.metadata.pop(name, None)
+        cell.metadata.pop("lines_to_next_cell", None)
         grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
         key = grade_id or f"{path.parent.name}/{path.stem}/{index}"
         cell.id = hashlib.sha256(key.encode()).hexdigest()[:12]
@@ -98,30 +99,29 @@ def _with_sources(notebook: NotebookNode, change) -> NotebookNode:
     return copy
 
 
-# -- writing, executing, checking ---------------------------------------------------------
+# -- writing, executing, checking -----------------------------------------------------
 
 
 def keep_outputs(path: Path, notebook: NotebookNode) -> None:
-    """Take over saved outputs where all code cells are as they were; in place."""
+    """Take over saved outputs if the code is as it was; in place."""
     if not path.is_file():
         return
-    saved = nbformat.read(path, as_version=4)
-    if cells_of(saved) != cells_of(notebook):
+    saved = code_cells(nbformat.read(path, as_version=4))
+    fresh = code_cells(notebook)
+    if [cell.source for cell in saved] != [cell.source for cell in fresh]:
         return
-    for old, new in zip(saved.cells, notebook.cells, strict=True):
-        if new.cell_type == "code":
-            new.outputs, new.execution_count = old.outputs, old.execution_count
-    if "widgets" in saved.metadata:
-        notebook.metadata.widgets = saved.metadata.widgets
+    for old, new in zip(saved, fresh, strict=True):
+        new.outputs, new.execution_count = old.outputs, old.execution_count
 
 
 def execute(path: Path, notebook: NotebookNode) -> None:
-    """Run a notebook as JupyterLab would, in its folder, on the bundled weights."""
+    """Run a notebook in its folder, as JupyterLab does, and keep its outputs; in place.
+
+    It sees the bundled weights and a home of its own. Widgets are kept in their static
+    form.
+    """
     path.parent.mkdir(exist_ok=True)
-    env = {"COURSE_WEIGHTS": "bundled", "COURSE_PROGRESS": "0"}
-    os.environ.update(env)
-    for name in ("COURSE_BACKBONE", "COURSE_DATA"):
-        os.environ.pop(name, None)
+    env = {name: os.environ[name] for name in os.environ.keys() - OVERRIDES}
     client = NotebookClient(
         notebook,
         timeout=CELL_TIMEOUT,
@@ -130,14 +130,35 @@ def execute(path: Path, notebook: NotebookNode) -> None:
         record_timing=False,
         store_widget_state=False,
     )
-    client.execute()
-    for cell in notebook.cells:
-        cell.metadata.pop("execution", None)
-        for output in cell.get("outputs", []):
-            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
-            output.get("metadata", {}).pop("jupyter", None)
+    with tempfile.TemporaryDirectory() as home:
+        ours = {"COURSE_WEIGHTS": "bundled", "COURSE_PROGRESS": "0"}
+        client.execute(env={**env, **ours, "COURSE_HOME": home})
+    for cell in code_cells(notebook):
+        cell.outputs = [_portable(output) for output in cell.outputs]
     notebook.metadata.pop("widgets", None)
     notebook.metadata.language_info = NotebookNode(name="python")
+
+
+def _portable(output: NotebookNode) -> NotebookNode:
+    """Drop what holds on this machine only: live views, and the project's place."""
+    output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
+    root = f"{project_root()}{os.sep}"
+    return nbformat.from_dict(_replaced(output, root))
+
+
+def _replaced(value, root: str):
+    if isinstance(value, str):
+        return value.replace(root, "")
+    if isinstance(value, dict):
+        return {name: _replaced(item, root) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_replaced(item, root) for item in value]
+    return value
+
+
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    """List the code cells."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def write(path: Path, notebook: NotebookNode) -> None:
@@ -149,7 +170,7 @@ def write(path: Path, notebook: NotebookNode) -> None:
 
 
 def cells_of(notebook: NotebookNode) -> list[tuple]:
-    """What the source decides of a notebook: type, id, text and metadata of its cells."""
+    """Return what the source decides: type, id, text and metadata of each cell."""
     return [
         (cell.cell_type, cell.id, cell.source, dict(cell.metadata))
         for cell in notebook.cells
@@ -167,8 +188,7 @@ def drifted(names: list[str] | None = None) -> list[str]:
         elif cells_of(nbformat.read(path, as_version=4)) != cells_of(notebook):
             found.append(f"{name} differs from its source")
     if not names:
-        folders = ("notebooks", "exercises", "solutions")
-        there = {p for folder in folders for p in (root / folder).glob("*.ipynb")}
+        there = {p for folder in FOLDERS for p in (root / folder).glob("*.ipynb")}
         extra = sorted(there - built.keys())
         found += [f"{p.relative_to(root).as_posix()} has no source" for p in extra]
     return found
@@ -183,7 +203,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.check:
         found = drifted(options.names)
-        print("\n".join([*found, "Run python -m sources.build"] if found else ["as built"]))
+        print("\n".join(found) or "as built")
         return 1 if found else 0
     for path, notebook in products(options.names).items():
         if options.execute and path.parent.name != "exercises":

@@ -1,0 +1,26 @@
+"""What every test gets, notebooks included: bundled weights and a home of its own.
+
+Nothing that a person has set for their own work (weights, data, progress, caches) is
+read or changed by the tests.
+"""
+
+import os
+import shutil
+import tempfile
+
+import pytest
+
+OURS = {"COURSE_WEIGHTS": "bundled", "COURSE_PROGRESS": "0"}  # 0: no bars
+UNSET = ("COURSE_BACKBONE", "COURSE_DATA")
+_HOME = pytest.StashKey[str]()
+
+
+def pytest_configure(config):
+    config.stash[_HOME] = tempfile.mkdtemp(prefix="course-")
+    os.environ.update(OURS, COURSE_HOME=config.stash[_HOME])
+    for name in UNSET:
+        os.environ.pop(name, None)
+
+
+def pytest_unconfigure(config):
+    shutil.rmtree(config.stash[_HOME], ignore_errors=True)
