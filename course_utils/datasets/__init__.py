@@ -19,7 +19,12 @@ from course_utils.datasets.containers import DatasetReport, ImageDataset, ImageS
 from course_utils.datasets.folder import folder_source
 from course_utils.datasets.images import check_image_size
 from course_utils.datasets.offline import digits_source, sample_photos
-from course_utils.datasets.real import REAL, fetch_dataset, real_source
+from course_utils.datasets.real import (
+    REAL,
+    fetch_dataset,
+    fetched_names,
+    real_source,
+)
 from course_utils.datasets.splits import Source, make_splits
 from course_utils.datasets.transforms import is_random, training_transform
 from course_utils.errors import DatasetError
@@ -32,6 +37,7 @@ __all__ = [
     "dataset_names",
     "default_dataset",
     "fetch_dataset",
+    "fetched_names",
     "is_random",
     "load_dataset",
     "sample_photos",

@@ -57,6 +57,11 @@ def fetch_dataset(name: str) -> Path:
     return found if found is not None else _download(name)
 
 
+def fetched_names() -> list[str]:
+    """List the real sets that are on this machine."""
+    return [name for name in REAL if _find_root(name) is not None]
+
+
 def _download(name: str) -> Path:
     place = _home_root(name)
     partial = place.with_name(f"{name}.partial")

@@ -25,7 +25,7 @@ from IPython.display import Markdown
 
 from course_utils.datasets import load_dataset, sample_photos
 from course_utils.predictions import recorded_top_k, top_k
-from course_utils.runtime import environment_report
+from course_utils.doctor import machine_report
 from course_utils.weights import imagenet_is_cached, load_backbone
 
 # %% [markdown]
@@ -119,7 +119,7 @@ progress()
 # ## What is on this machine
 
 # %%
-environment_report()
+machine_report()
 
 # %% [markdown]
 # `python -m course_utils doctor` says the same and adds what to do where something is
@@ -222,7 +222,7 @@ Quiz([
 #
 # 1. A pretrained model names what it sees, within its own classes.
 # 2. `check("00.0", answer)` grades at once; hints grow with your tries.
-# 3. `environment_report()` and `doctor` say what is here.
+# 3. `machine_report()` and `doctor` say what is here.
 # 4. The core path is 01, 03, 04, 05, 06, 07, 08.
 #
 # **Exercise:** [00 · warm-up](../exercises/00_start_here.ipynb), two short tasks.

@@ -56,9 +56,11 @@ from course_utils.plots import show_images
 
 first = [data.train.labels.tolist().index(k) for k in range(num_classes)]
 show_images(data.train.images[first], titles=data.classes, columns=num_classes)
+plt.show()
 
 groups = [(g.name, sum(p.numel() for p in g.parameters))
-          for g in layer_groups(load_backbone("test_resnet", num_classes=num_classes))]
+          for g in layer_groups(
+              load_backbone("test_resnet", weights="bundled", num_classes=num_classes))]
 pd.DataFrame(groups, columns=["stage", "parameters"]).set_index("stage").T
 
 # %% [markdown]
@@ -119,7 +121,7 @@ for name, options in {
     "dropout": {"dropout": 0.3},
     "hidden layer": {"hidden": 64, "dropout": 0.3},
 }.items():
-    net = replace_head(load_backbone("test_resnet"), num_classes, **options)
+    net = replace_head(load_backbone(default_backbone()), num_classes, **options)
     freeze(net)
     count = sum(p.numel() for p in trainable_parameters(net))
     print(f"{name:13} {count:>7,} parameters  {next(iter(find_heads(net)))}")
@@ -382,12 +384,12 @@ by_layer = {}
 for name in ("flowers", "cells", "defects"):
     target = load_dataset(name, transform=probe_net.weights_info.transform)
     for layer in layers:
-        all_train = extract_features(probe_net, target.train, layer=layer)
         all_test = extract_features(probe_net, target.test, layer=layer)
         accuracies = []
         for seed in range(5):
-            pick = target.train.sample_indices(20, seed=seed)
-            probe = linear_probe(all_train.features[pick], all_train.labels[pick])
+            few = target.train.sample_per_class(20, seed=seed)
+            found = extract_features(probe_net, few, layer=layer)
+            probe = linear_probe(found.features, found.labels)
             accuracies.append(probe.score(all_test.features, all_test.labels))
         by_layer[name, layer] = mean_interval(accuracies)
 

@@ -179,6 +179,8 @@ def _partner(num_classes: int = 3) -> nn.Module:
 )
 def load_matching(answer, c):
     source = _partner(7)
+    for buffer in source.buffers():
+        buffer.fill_(2)
     plain = {k: v.clone() for k, v in source.state_dict().items()}
     wrapped = {f"module.{k}": v.clone() for k, v in plain.items()}
     extra = {**plain, "ema.decay": torch.tensor(0.9)}

@@ -1,0 +1,2 @@
+from collections import defaultdict
+RIGHT=defaultdict(list); WRONG=defaultdict(list)

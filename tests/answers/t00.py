@@ -1,0 +1,143 @@
+"""Answers to the tasks 00.0 to 00.2."""
+
+import torch
+
+
+def count_by_loop(model):
+    total = 0
+    for parameter in model.parameters():
+        total += parameter.numel()
+    return total
+
+
+def count_by_shape(model):
+    return sum(torch.Size(p.shape).numel() for _, p in model.named_parameters())
+
+
+def count_by_flatten(model):
+    return len(torch.cat([p.flatten() for p in model.parameters()]))
+
+
+def count_tensors(model):
+    return len(list(model.parameters()))
+
+
+def count_trainable(model):
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def count_state(model):
+    return sum(t.numel() for t in model.state_dict().values())
+
+
+def count_first_dimension(model):
+    return sum(p.shape[0] for p in model.parameters())
+
+
+def count_as_float(model):
+    return float(sum(p.numel() for p in model.parameters()))
+
+
+def count_printed(model):
+    print(sum(p.numel() for p in model.parameters()))
+
+
+def count_weights_only(model):
+    return sum(p.numel() for p in model.parameters() if p.ndim > 1)
+
+
+def count_own_only(model):
+    return sum(p.numel() for p in model.parameters(recurse=False))
+
+
+def accuracy_by_max(logits, labels):
+    return float((logits.max(dim=1).indices == labels).double().mean())
+
+
+def accuracy_by_loop(logits, labels):
+    hits = [int(row.argmax()) == int(label) for row, label in zip(logits, labels, strict=True)]
+    return sum(hits) / len(hits)
+
+
+def accuracy_by_topk(logits, labels):
+    best = logits.topk(1).indices[:, 0]
+    return best.eq(labels).sum().item() / labels.numel()
+
+
+def accuracy_percent(logits, labels):
+    return 100 * accuracy_by_max(logits, labels)
+
+
+def accuracy_count(logits, labels):
+    return (logits.argmax(1) == labels).sum().item()
+
+
+def accuracy_wrong_dim(logits, labels):
+    best = logits.argmax(0)
+    n = min(len(best), len(labels))
+    return (best[:n] == labels[:n]).float().mean().item()
+
+
+def accuracy_tensor(logits, labels):
+    return (logits.argmax(1) == labels).float().mean()
+
+
+def accuracy_vector(logits, labels):
+    return (logits.argmax(1) == labels).float()
+
+
+def accuracy_threshold(logits, labels):
+    return (logits.sigmoid() > 0.5).float().mean().item()
+
+
+def accuracy_argmin(logits, labels):
+    return (logits.argmin(1) == labels).float().mean().item()
+
+
+def accuracy_in_place(logits, labels):
+    logits -= logits.max()
+    return (logits.argmax(1) == labels).float().mean().item()
+
+
+def accuracy_missing_return(logits, labels):
+    (logits.argmax(1) == labels).float().mean().item()
+
+
+RIGHT = {
+    "00.0": [(32, 3, 64, 64), [32, 3, 64, 64], torch.Size([32, 3, 64, 64])],
+    "00.1": [count_by_loop, count_by_shape, count_by_flatten],
+    "00.2": [accuracy_by_max, accuracy_by_loop, accuracy_by_topk],
+}
+WRONG = {
+    "00.0": [
+        ((32, 64, 64, 3), "channels-last"),
+        ((3, 32, 64, 64), "batch-first"),
+        ((3, 64, 64), "dimensions"),
+        ((32, 1, 64, 64), "channels"),
+        ((64, 3, 64, 64), "value"),
+        ("(32, 3, 64, 64)", "type"),
+        ((32.0, 3, 64, 64), "type"),
+    ],
+    "00.1": [
+        (count_tensors, "tensors"),
+        (count_trainable, "frozen"),
+        (count_state, "buffers"),
+        (count_first_dimension, "value"),
+        (count_as_float, "type"),
+        (count_printed, "none"),
+        (count_weights_only, "value"),
+        (count_own_only, "value"),
+        (42, "not-callable"),
+    ],
+    "00.2": [
+        (accuracy_percent, "percent"),
+        (accuracy_count, "count"),
+        (accuracy_wrong_dim, "value"),
+        (accuracy_tensor, "tensor"),
+        (accuracy_vector, "shape"),
+        (accuracy_threshold, "value"),
+        (accuracy_argmin, "value"),
+        (accuracy_in_place, "mutated"),
+        (accuracy_missing_return, "none"),
+    ],
+}

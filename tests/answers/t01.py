@@ -1,0 +1,346 @@
+"""Answers to the tasks 01.1 to 01.5."""
+
+import numpy as np
+import torch
+from torch import nn
+from torchvision.transforms import v2
+
+
+def _columns(mean, std):
+    return torch.tensor(mean).view(3, 1, 1), torch.tensor(std).view(3, 1, 1)
+
+
+def prepare_movedim(image, mean, std):
+    mean, std = _columns(mean, std)
+    return (image.movedim(-1, 0).to(torch.float32).div(255) - mean) / std
+
+
+def prepare_last_first(image, mean, std):
+    scaled = image.to(torch.float32) / 255
+    return ((scaled - torch.tensor(mean)) / torch.tensor(std)).permute(2, 0, 1)
+
+
+def prepare_torchvision(image, mean, std):
+    steps = [v2.ToDtype(torch.float32, scale=True), v2.Normalize(list(mean), list(std))]
+    return v2.Compose(steps)(image.permute(2, 0, 1))
+
+
+def prepare_reshape(image, mean, std):
+    mean, std = _columns(mean, std)
+    return (image.reshape(3, *image.shape[:2]).float() / 255 - mean) / std
+
+
+def prepare_without_scaling(image, mean, std):
+    mean, std = _columns(mean, std)
+    return (image.permute(2, 0, 1).float() - mean) / std
+
+
+def prepare_without_normalising(image, mean, std):
+    return image.permute(2, 0, 1).float() / 255
+
+
+def prepare_channels_last(image, mean, std):
+    return (image.float() / 255 - torch.tensor(mean)) / torch.tensor(std)
+
+
+def prepare_without_std(image, mean, std):
+    return image.permute(2, 0, 1).float() / 255 - _columns(mean, std)[0]
+
+
+def prepare_imagenet_always(image, mean, std):
+    return prepare_movedim(image, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+def prepare_double(image, mean, std):
+    return prepare_movedim(image, mean, std).double()
+
+
+def prepare_batch(image, mean, std):
+    return prepare_movedim(image, mean, std)[None]
+
+
+def prepare_numpy(image, mean, std):
+    return np.asarray(prepare_movedim(image, mean, std))
+
+
+def prepare_divide_first(image, mean, std):
+    mean, std = _columns(mean, std)
+    return image.permute(2, 0, 1).float() / 255 / std - mean
+
+
+def prepare_stub(image, mean, std):
+    return None
+
+
+def top_k_sorted(logits, classes, k):
+    p = torch.softmax(logits, dim=-1).tolist()
+    return sorted(zip(classes, p, strict=True), key=lambda pair: -pair[1])[:k]
+
+
+def top_k_argsort(logits, classes, k):
+    p = logits.exp() / logits.exp().sum()
+    order = p.argsort(descending=True)[:k]
+    return [[classes[int(i)], float(p[i])] for i in order]
+
+
+def top_k_loop(logits, classes, k):
+    p, found = torch.nn.functional.softmax(logits, 0), []
+    for index in p.topk(k).indices:
+        found.append((classes[index], p[index].item()))
+    return found
+
+
+def top_k_logits(logits, classes, k):
+    values, indices = logits.topk(k)
+    return [(classes[i], v) for v, i in zip(values.tolist(), indices.tolist(), strict=True)]
+
+
+def top_k_sigmoid(logits, classes, k):
+    return top_k_logits(logits.sigmoid(), classes, k)
+
+
+def top_k_late_softmax(logits, classes, k):
+    values, indices = logits.topk(k)
+    p = values.softmax(0).tolist()
+    return [(classes[i], v) for v, i in zip(p, indices.tolist(), strict=True)]
+
+
+def top_k_ascending(logits, classes, k):
+    return top_k_sorted(logits, classes, k)[::-1]
+
+
+def top_k_smallest(logits, classes, k):
+    return top_k_logits(-logits.softmax(0), classes, k)
+
+
+def top_k_indices(logits, classes, k):
+    values, indices = logits.softmax(0).topk(k)
+    return list(zip(indices.tolist(), values.tolist(), strict=True))
+
+
+def top_k_always_five(logits, classes, k):
+    return top_k_sorted(logits, classes, 5)
+
+
+def top_k_dict(logits, classes, k):
+    return dict(top_k_sorted(logits, classes, k))
+
+
+def top_k_tensors(logits, classes, k):
+    values, indices = logits.softmax(0).topk(k)
+    return [(classes[i], v) for v, i in zip(values, indices, strict=True)]
+
+
+def top_k_swapped(logits, classes, k):
+    return [(p, name) for name, p in top_k_sorted(logits, classes, k)]
+
+
+def top_k_pops(logits, classes, k):
+    result = top_k_sorted(logits, classes, k)
+    classes.sort(reverse=True)
+    classes.append("none")
+    return result
+
+
+def grey_einsum(weight):
+    return torch.einsum("cihw->chw", weight)[:, None]
+
+
+def grey_adds(weight):
+    return weight[:, 0:1] + weight[:, 1:2] + weight[:, 2:3]
+
+
+def grey_mean_times_three(weight):
+    return weight.mean(dim=1, keepdim=True) * 3
+
+
+def grey_mean(weight):
+    return weight.mean(dim=1, keepdim=True)
+
+
+def grey_first(weight):
+    return weight[:, :1]
+
+
+def grey_last(weight):
+    return weight[:, 2:]
+
+
+def grey_without_dimension(weight):
+    return weight.sum(dim=1)
+
+
+def grey_filters_summed(weight):
+    return weight.sum(dim=0, keepdim=True)
+
+
+def grey_new_layer(weight):
+    return nn.Conv2d(1, weight.shape[0], weight.shape[2:]).weight.detach()
+
+
+def grey_luminance(weight):
+    parts = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+    return (weight * parts).sum(1, keepdim=True)
+
+
+def grey_in_place(weight):
+    weight[:, 0] += weight[:, 1] + weight[:, 2]
+    return weight[:, :1]
+
+
+def load_by_copy(model, state):
+    left = []
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            found = state.get(name, state.get("module." + name))
+            if found is not None and found.shape == tensor.shape:
+                tensor.copy_(found)
+            else:
+                left.append(name)
+    return sorted(left)
+
+
+def load_by_strip(model, state):
+    own = model.state_dict()
+    cut = len("module.")
+    names = {k[cut:] if k.startswith("module.") else k: k for k in state}
+    good = {n: state[k] for n, k in names.items() if n in own}
+    good = {n: t for n, t in good.items() if t.shape == own[n].shape}
+    missing, _ = model.load_state_dict(good, strict=False)
+    return sorted(missing)
+
+
+def load_into_own(model, state):
+    own = model.state_dict()
+    left = set(own)
+    for name, tensor in state.items():
+        name = name.removeprefix("module.")
+        if name in own and own[name].shape == tensor.shape:
+            own[name] = tensor
+            left.discard(name)
+    model.load_state_dict(own)
+    return sorted(left)
+
+
+def load_strict(model, state):
+    model.load_state_dict(state)
+    return []
+
+
+def load_not_strict(model, state):
+    own = model.state_dict()
+    state = {k: v for k, v in state.items() if k in own and v.shape == own[k].shape}
+    result = model.load_state_dict(state, strict=False)
+    return sorted(result.missing_keys)
+
+
+def load_returns_loaded(model, state):
+    left = load_by_strip(model, state)
+    return sorted(set(model.state_dict()) - set(left))
+
+
+def load_returns_nothing(model, state):
+    load_by_strip(model, state)
+
+
+def load_returns_set(model, state):
+    return set(load_by_strip(model, state))
+
+
+def load_unsorted(model, state):
+    return load_by_strip(model, state)[::-1]
+
+
+def load_claims_all(model, state):
+    load_by_strip(model, state)
+    return []
+
+
+def load_parameters_only(model, state):
+    state = {k.removeprefix("module."): v for k, v in state.items()}
+    left = []
+    for name, parameter in model.named_parameters():
+        if name in state and state[name].shape == parameter.shape:
+            parameter.data.copy_(state[name])
+        else:
+            left.append(name)
+    return sorted(left)
+
+
+def load_names_unexpected(model, state):
+    left = load_by_strip(model, state)
+    plain = {name.removeprefix("module.") for name in state}
+    return sorted({*left, *(plain - set(model.state_dict()))})
+
+
+def load_strips_in_place(model, state):
+    for name in list(state):
+        state[name.removeprefix("module.")] = state.pop(name)
+    return load_by_strip(model, state)
+
+
+RIGHT = {
+    "01.1": [prepare_movedim, prepare_last_first, prepare_torchvision],
+    "01.2": [top_k_sorted, top_k_argsort, top_k_loop],
+    "01.3": [grey_einsum, grey_adds, grey_mean_times_three],
+    "01.4": [load_by_copy, load_by_strip, load_into_own],
+    "01.5": ["c", "C", " c "],
+}
+WRONG = {
+    "01.1": [
+        (prepare_reshape, "reshape"),
+        (prepare_without_scaling, "range"),
+        (prepare_without_normalising, "raw"),
+        (prepare_channels_last, "shape"),
+        (prepare_without_std, "no-std"),
+        (prepare_imagenet_always, "constants"),
+        (prepare_double, "dtype"),
+        (prepare_batch, "shape"),
+        (prepare_numpy, "type"),
+        (prepare_divide_first, "order"),
+        (prepare_stub, "none"),
+    ],
+    "01.2": [
+        (top_k_logits, "logits"),
+        (top_k_sigmoid, "sigmoid"),
+        (top_k_late_softmax, "late-softmax"),
+        (top_k_ascending, "order"),
+        (top_k_smallest, "classes"),
+        (top_k_indices, "names"),
+        (top_k_always_five, "length"),
+        (top_k_dict, "type"),
+        (top_k_tensors, "floats"),
+        (top_k_swapped, "names"),
+        (top_k_pops, "mutated"),
+    ],
+    "01.3": [
+        (grey_mean, "mean"),
+        (grey_first, "first"),
+        (grey_last, "last"),
+        (grey_without_dimension, "shape"),
+        (grey_filters_summed, "shape"),
+        (grey_new_layer, "value"),
+        (grey_luminance, "value"),
+        (grey_in_place, "mutated"),
+    ],
+    "01.4": [
+        (load_strict, "error"),
+        (load_not_strict, "prefix"),
+        (load_returns_loaded, "loaded"),
+        (load_returns_nothing, "none"),
+        (load_returns_set, "type"),
+        (load_unsorted, "sorted"),
+        (load_claims_all, "names"),
+        (load_parameters_only, "incomplete"),
+        (load_names_unexpected, "names"),
+        (load_strips_in_place, "mutated"),
+    ],
+    "01.5": [
+        ("a", "a"),
+        ("b", "b"),
+        ("d", "d"),
+        ("e", "unknown"),
+        (3, "type"),
+        (["c"], "type"),
+    ],
+}

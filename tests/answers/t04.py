@@ -1,0 +1,483 @@
+"""Answers to the tasks 04.1 to 04.6."""
+
+import copy
+
+import torch
+from torch import nn
+
+
+def freeze_flag(model, num_classes):
+    model.requires_grad_(False)
+    model.fc = nn.Linear(model.fc.in_features, num_classes)
+    return model
+
+
+def freeze_then_thaw(model, num_classes):
+    model.fc = nn.Linear(model.fc.in_features, num_classes)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name.startswith("fc."))
+    return model
+
+
+def freeze_by_timm(model, num_classes):
+    for parameter in model.parameters():
+        parameter.requires_grad = False
+    model.reset_classifier(num_classes)
+    return model
+
+
+def freeze_after(model, num_classes):
+    model.fc = nn.Linear(model.fc.in_features, num_classes)
+    return model.requires_grad_(False)
+
+
+def freeze_nothing(model, num_classes):
+    model.fc = nn.Linear(model.fc.in_features, num_classes)
+    return model
+
+
+def freeze_misspelt(model, num_classes):
+    for parameter in model.parameters():
+        parameter.require_grad = False
+    return freeze_nothing(model, num_classes)
+
+
+def freeze_old_head(model, num_classes):
+    model.requires_grad_(False)
+    model.fc.requires_grad_(True)
+    return model
+
+
+def freeze_copy(model, num_classes):
+    return freeze_flag(copy.deepcopy(model), num_classes)
+
+
+def freeze_no_return(model, num_classes):
+    freeze_flag(model, num_classes)
+
+
+def freeze_fixed_classes(model, num_classes):
+    return freeze_flag(model, 5)
+
+
+def freeze_without_bias(model, num_classes):
+    freeze_flag(model, num_classes)
+    model.fc.bias.requires_grad = False
+    return model
+
+
+def freeze_fixed_width(model, num_classes):
+    model.requires_grad_(False)
+    model.fc = nn.Linear(2048, num_classes)
+    return model
+
+
+def freeze_last_stage_too(model, num_classes):
+    freeze_flag(model, num_classes)
+    model.layer4.requires_grad_(True)
+    return model
+
+
+def freeze_zeroed(model, num_classes):
+    freeze_flag(model, num_classes)
+    nn.init.zeros_(model.conv1[0].weight)
+    return model
+
+
+def features_hook(model, images):
+    kept, mode = [], model.training
+    hook = model.fc.register_forward_pre_hook(lambda m, x: kept.append(x[0]))
+    model.eval()
+    with torch.no_grad():
+        model(images)
+    hook.remove()
+    model.train(mode)
+    return kept[0]
+
+
+def features_timm(model, images):
+    mode = model.training
+    model.eval()
+    with torch.inference_mode():
+        found = model.forward_head(model.forward_features(images), pre_logits=True)
+    model.train(mode)
+    return found
+
+
+def features_copy(model, images):
+    twin = copy.deepcopy(model).eval()
+    twin.fc = nn.Identity()
+    with torch.no_grad():
+        return twin(images)
+
+
+def features_logits(model, images):
+    mode = model.training
+    model.eval()
+    with torch.no_grad():
+        found = model(images)
+    model.train(mode)
+    return found
+
+
+def features_maps(model, images):
+    mode = model.training
+    model.eval()
+    with torch.no_grad():
+        found = model.forward_features(images)
+    model.train(mode)
+    return found
+
+
+def features_lost_head(model, images):
+    mode = model.training
+    model.eval()
+    model.fc = nn.Identity()
+    with torch.no_grad():
+        found = model(images)
+    model.train(mode)
+    return found
+
+
+def features_new_head(model, images):
+    width, classes = model.fc.in_features, model.fc.out_features
+    found = features_lost_head(model, images)
+    model.fc = nn.Linear(width, classes)
+    return found
+
+
+def features_graph(model, images):
+    head, mode = model.fc, model.training
+    model.eval()
+    model.fc = nn.Identity()
+    found = model(images)
+    model.fc = head
+    model.train(mode)
+    return found
+
+
+def features_mode_lost(model, images):
+    head = model.fc
+    model.eval()
+    model.fc = nn.Identity()
+    with torch.no_grad():
+        found = model(images)
+    model.fc = head
+    return found
+
+
+def features_train_mode(model, images):
+    head = model.fc
+    model.fc = nn.Identity()
+    with torch.no_grad():
+        found = model(images)
+    model.fc = head
+    return found
+
+
+def features_flat_maps(model, images):
+    return features_maps(model, images).flatten(1)
+
+
+def features_numpy(model, images):
+    return features_hook(model, images).numpy()
+
+
+def features_max_pooled(model, images):
+    return features_maps(model, images).amax((2, 3))
+
+
+def features_always_train(model, images):
+    found = features_hook(model, images)
+    model.train()
+    return found
+
+
+def _classifier(width, hidden, num_classes):
+    return nn.Sequential(
+        nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, num_classes)
+    )
+
+
+def build_in_fc(backbone, hidden, num_classes):
+    backbone.fc = _classifier(backbone.fc.in_features, hidden, num_classes)
+    return backbone
+
+
+def build_timm(backbone, hidden, num_classes):
+    backbone.reset_classifier(0)
+    return nn.Sequential(backbone, _classifier(backbone.num_features, hidden, num_classes))
+
+
+class _Both(nn.Module):
+    def __init__(self, backbone, hidden, num_classes):
+        super().__init__()
+        width = backbone.fc.in_features
+        backbone.fc = nn.Identity()
+        self.backbone = backbone
+        self.first, self.act = nn.Linear(width, hidden), nn.ReLU()
+        self.last = nn.Linear(hidden, num_classes)
+
+    def forward(self, images):
+        return self.last(self.act(self.first(self.backbone(images))))
+
+
+def build_as_written(backbone, hidden, num_classes):
+    return nn.Sequential(backbone, _classifier(hidden, hidden, num_classes))
+
+
+def build_on_logits(backbone, hidden, num_classes):
+    return nn.Sequential(
+        backbone, _classifier(backbone.fc.out_features, hidden, num_classes)
+    )
+
+
+def build_old_head(backbone, hidden, num_classes):
+    width = backbone.fc.in_features
+    return nn.Sequential(backbone, _classifier(width, hidden, num_classes))
+
+
+def build_without_relu(backbone, hidden, num_classes):
+    width = backbone.fc.in_features
+    backbone.fc = nn.Sequential(nn.Linear(width, hidden), nn.Linear(hidden, num_classes))
+    return backbone
+
+
+def build_one_layer(backbone, hidden, num_classes):
+    backbone.fc = nn.Linear(backbone.fc.in_features, num_classes)
+    return backbone
+
+
+def build_fixed_width(backbone, hidden, num_classes):
+    backbone.fc = nn.Identity()
+    return nn.Sequential(backbone, _classifier(2048, hidden, num_classes))
+
+
+def build_truncated(backbone, hidden, num_classes):
+    width = backbone.fc.in_features
+    body = nn.Sequential(*list(backbone.children())[:-2])
+    return nn.Sequential(body, _classifier(width, hidden, num_classes))
+
+
+def build_classifier_only(backbone, hidden, num_classes):
+    return _classifier(backbone.fc.in_features, hidden, num_classes)
+
+
+def build_swapped(backbone, hidden, num_classes):
+    return build_in_fc(backbone, num_classes, hidden)
+
+
+def build_relu_last(backbone, hidden, num_classes):
+    width = backbone.fc.in_features
+    backbone.fc = nn.Identity()
+    layers = nn.Linear(width, hidden), nn.Linear(hidden, num_classes)
+    return nn.Sequential(backbone, *layers, nn.Softmax(1))
+
+
+def nearest_functional(query, features, k):
+    likeness = nn.functional.cosine_similarity(features, query[None], dim=1)
+    return likeness.argsort(descending=True)[:k].tolist()
+
+
+def nearest_normalize(query, features, k):
+    rows = nn.functional.normalize(features)
+    return (rows @ query).topk(k)[1].tolist()
+
+
+def nearest_loop(query, features, k):
+    scores = [float(row @ query / (row.norm() * query.norm())) for row in features]
+    return sorted(range(len(scores)), key=lambda i: -scores[i])[:k]
+
+
+def nearest_dot(query, features, k):
+    return (features @ query).topk(k).indices.tolist()
+
+
+def nearest_euclid(query, features, k):
+    return (features - query).norm(dim=1).topk(k, largest=False).indices.tolist()
+
+
+def nearest_least(query, features, k):
+    return nearest_functional(-query, features, k)
+
+
+def nearest_tensor(query, features, k):
+    return nn.functional.cosine_similarity(features, query[None]).topk(k).indices
+
+
+def nearest_reversed(query, features, k):
+    return nearest_functional(query, features, k)[::-1]
+
+
+def nearest_all(query, features, k):
+    return nearest_functional(query, features, len(features))
+
+
+def nearest_scores(query, features, k):
+    return nn.functional.cosine_similarity(features, query[None]).topk(k).values.tolist()
+
+
+def nearest_columns(query, features, k):
+    rows = features / features.norm(dim=0, keepdim=True)
+    return (rows @ query).topk(k).indices.tolist()
+
+
+def nearest_in_place(query, features, k):
+    features /= features.norm(dim=1, keepdim=True)
+    return (features @ query).topk(k).indices.tolist()
+
+
+def batchnorm_base_class(model):
+    model.train()
+    for layer in model.modules():
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+            layer.train(False)
+
+
+def batchnorm_apply(model):
+    model.train().apply(lambda m: m.eval() if isinstance(m, nn.BatchNorm2d) else None)
+
+
+def batchnorm_names(model):
+    model.train()
+    for layer in list(model.modules()):
+        if "BatchNorm" in type(layer).__name__:
+            layer.eval()
+    return model
+
+
+def batchnorm_train_only(model):
+    model.train()
+
+
+def batchnorm_eval_only(model):
+    model.eval()
+
+
+def batchnorm_children_only(model):
+    model.train()
+    for layer in model.children():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.eval()
+
+
+def batchnorm_requires_grad(model):
+    model.train()
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.eval()
+            layer.requires_grad_(False)
+
+
+def batchnorm_gradients_only(model):
+    model.train()
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.requires_grad_(False)
+
+
+def batchnorm_before_train(model):
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.eval()
+    model.train()
+
+
+def batchnorm_and_dropout(model):
+    model.train()
+    for layer in model.modules():
+        if isinstance(layer, (nn.BatchNorm2d, nn.Dropout)):
+            layer.eval()
+
+
+def batchnorm_flag_on_model(model):
+    model.eval()
+    model.training = True
+
+
+def batchnorm_replaced(model):
+    model.train()
+    for parent in list(model.modules()):
+        for name, layer in list(parent.named_children()):
+            if isinstance(layer, nn.BatchNorm2d):
+                setattr(parent, name, nn.Identity())
+
+
+RIGHT = {
+    "04.1": [freeze_flag, freeze_then_thaw, freeze_by_timm],
+    "04.2": [features_hook, features_timm, features_copy],
+    "04.3": [build_in_fc, build_timm, _Both],
+    "04.4": [nearest_functional, nearest_normalize, nearest_loop],
+    "04.5": [batchnorm_base_class, batchnorm_apply, batchnorm_names],
+    "04.6": ["b", "B", " b"],
+}
+WRONG = {
+    "04.1": [
+        (freeze_after, "all-frozen"),
+        (freeze_nothing, "not-frozen"),
+        (freeze_misspelt, "not-frozen"),
+        (freeze_old_head, "same-head"),
+        (freeze_copy, "copy"),
+        (freeze_no_return, "none"),
+        (freeze_fixed_classes, "shape"),
+        (freeze_without_bias, "part-of-head"),
+        (freeze_fixed_width, "error"),
+        (freeze_last_stage_too, "not-frozen"),
+        (freeze_zeroed, "weights-changed"),
+    ],
+    "04.2": [
+        (features_logits, "logits"),
+        (features_maps, "maps"),
+        (features_lost_head, "head-lost"),
+        (features_new_head, "head-lost"),
+        (features_graph, "gradients"),
+        (features_mode_lost, "mode-lost"),
+        (features_train_mode, "batchnorm"),
+        (features_flat_maps, "shape"),
+        (features_numpy, "type"),
+        (features_max_pooled, "value"),
+        (features_always_train, "mode-lost"),
+    ],
+    "04.3": [
+        (build_as_written, "old-head"),
+        (build_on_logits, "on-logits"),
+        (build_old_head, "old-head"),
+        (build_without_relu, "no-relu"),
+        (build_one_layer, "layers"),
+        (build_fixed_width, "error"),
+        (build_truncated, "error"),
+        (build_classifier_only, "error"),
+        (build_swapped, "shape"),
+        (build_relu_last, "no-relu"),
+    ],
+    "04.4": [
+        (nearest_dot, "dot"),
+        (nearest_euclid, "euclid"),
+        (nearest_least, "least"),
+        (nearest_tensor, "tensor"),
+        (nearest_reversed, "order"),
+        (nearest_all, "length"),
+        (nearest_scores, "value"),
+        (nearest_columns, "value"),
+        (nearest_in_place, "mutated"),
+    ],
+    "04.5": [
+        (batchnorm_train_only, "train"),
+        (batchnorm_eval_only, "not-train"),
+        (batchnorm_children_only, "train"),
+        (batchnorm_requires_grad, "requires-grad"),
+        (batchnorm_gradients_only, "train"),
+        (batchnorm_before_train, "train"),
+        (batchnorm_and_dropout, "others"),
+        (batchnorm_flag_on_model, "others"),
+        (batchnorm_replaced, "removed"),
+    ],
+    "04.6": [
+        ("a", "a"),
+        ("c", "c"),
+        ("d", "d"),
+        ("x", "unknown"),
+        (2, "type"),
+        (("b",), "type"),
+    ],
+}
