@@ -15,7 +15,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import timm
@@ -83,7 +83,9 @@ class AttributeHeads(nn.Module):
         self.colours = nn.Linear(num_features, 2 * COLOUR_BINS)
         self.edges = nn.Linear(num_features, 2 * 3 * 4)
 
-    def loss(self, features: Tensor, labels: dict[str, Tensor], images: Tensor) -> Tensor:
+    def loss(
+        self, features: Tensor, labels: dict[str, Tensor], images: Tensor
+    ) -> Tensor:
         """Sum of the attributes' losses (the shape's twice) and the descriptors'.
 
         `images` are uint8 (B, 3, H, W).
@@ -116,7 +118,8 @@ def colour_histograms(images: Tensor) -> Tensor:
 def _shares(index: Tensor) -> Tensor:
     """Share of each colour among a picture's pixels: (B, H, W) -> (B, 64)."""
     rows = torch.arange(len(index), device=index.device).view(-1, 1, 1) * COLOUR_BINS
-    counts = torch.bincount((index + rows).flatten(), minlength=len(index) * COLOUR_BINS)
+    cells = len(index) * COLOUR_BINS
+    counts = torch.bincount((index + rows).flatten(), minlength=cells)
     return counts.view(len(index), COLOUR_BINS) / index[0].numel()
 
 
@@ -166,6 +169,9 @@ def train(
     BatchNorm statistics are those of training. The run repeats itself for the same
     recipe, machine and thread count.
     """
+    if recipe.steps <= max(recipe.warmup, 2):
+        raise ValueError(f"{recipe.model}: {recipe.steps} steps are too few for "
+                         f"{recipe.warmup} of warm-up; take at least 3")  # fmt: skip
     torch.manual_seed(recipe.seed)
     model = timm.create_model(recipe.model, num_classes=0, **recipe.create_kwargs)
     model = model.to(device, memory_format=torch.channels_last).train()
@@ -175,7 +181,7 @@ def train(
     optimizer = torch.optim.AdamW(parameters, weight_decay=recipe.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, recipe.lr, total_steps=recipe.steps,
-        pct_start=recipe.warmup / recipe.steps,
+        pct_start=max(recipe.warmup, 2) / recipe.steps,  # it divides by warmup - 1
     )  # fmt: skip
     recent: list[tuple[float, float]] = []
     start = time.perf_counter()
@@ -200,14 +206,17 @@ def train(
         recent = [*recent[-49:], (loss.item(), right)]
         if progress and step % 100 == 0:
             rate = step * recipe.batch_size / (time.perf_counter() - start)
-            mean_loss, mean_right = (sum(v) / len(recent) for v in zip(*recent, strict=True))
-            print(f"{recipe.model} step {step}/{recipe.steps} loss {mean_loss:.3f} "
-                  f"shape {mean_right:.3f} {rate:.0f} images/s", flush=True)  # fmt: skip
+            means = [sum(v) / len(recent) for v in zip(*recent, strict=True)]
+            print(
+                f"{recipe.model} step {step}/{recipe.steps} loss {means[0]:.3f} "
+                f"shape {means[1]:.3f} {rate:.0f} images/s",
+                flush=True,
+            )
     figures = {"source_shape_accuracy": sum(r for _, r in recent) / len(recent)}
-    return _with_shape_head(model, heads, recipe), figures
+    return _with_shape_head(model, heads), figures
 
 
-def _with_shape_head(model: nn.Module, heads: AttributeHeads, recipe: Recipe) -> nn.Module:
+def _with_shape_head(model: nn.Module, heads: AttributeHeads) -> nn.Module:
     model.reset_classifier(len(SHAPES))
     model.get_classifier().load_state_dict(heads.heads["shape"].state_dict())
     return model.eval().to("cpu", memory_format=torch.contiguous_format)
@@ -258,7 +267,9 @@ def write_card(path: Path, card: dict) -> None:
         temporary.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
 
 
-def pretrain(recipe: Recipe, *, device: str = "cpu", folder: Path | None = None) -> Path:
+def pretrain(
+    recipe: Recipe, *, device: str = "cpu", folder: Path | None = None
+) -> Path:
     """Train one net by its recipe and store it with its card."""
     start = time.perf_counter()
     model, figures = train(recipe, device=device)
@@ -270,7 +281,9 @@ def pretrain(recipe: Recipe, *, device: str = "cpu", folder: Path | None = None)
 def main(argv: list[str] | None = None) -> None:
     """Command line: `python -m course_utils pretrain test_resnet`."""
     parser = argparse.ArgumentParser(prog="python -m course_utils pretrain")
-    parser.add_argument("models", nargs="*", choices=[*RECIPES, []], default=list(RECIPES))
+    parser.add_argument(
+        "models", nargs="*", choices=[*RECIPES, []], default=list(RECIPES)
+    )
     parser.add_argument("--steps", type=int, help="instead of the recipe's")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, help="processor threads to use")
@@ -281,8 +294,8 @@ def main(argv: list[str] | None = None) -> None:
     for name in options.models:
         recipe = RECIPES[name]
         if options.steps:
-            recipe = Recipe(**{**asdict(recipe), "steps": options.steps,
-                               "warmup": min(recipe.warmup, options.steps // 3)})  # fmt: skip
+            warmup = min(recipe.warmup, options.steps // 3)
+            recipe = replace(recipe, steps=options.steps, warmup=warmup)
         print(pretrain(recipe, device=options.device, folder=options.folder))
 
 
