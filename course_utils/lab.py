@@ -41,8 +41,7 @@ def main(argv: list[str] | None = None) -> int:
 
     It runs in this process, so that Ctrl-C and signals reach it on every system.
     """
-    root = project_root()
-    if not (root / "notebooks").is_dir():
+    if not (project_root() / "notebooks").is_dir():
         print(
             "the notebooks are not beside the installed package: run "
             "`pip install -r requirements.txt` in the folder of the course",
@@ -52,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
     os.environ.update(lab_environment(os.environ, cwd=Path.cwd()))
     from jupyterlab.labapp import LabApp
 
-    LabApp.launch_instance([f"--ServerApp.root_dir={root}", *(argv or [])])
+    LabApp.launch_instance(argv or [])
     return 0
 
 

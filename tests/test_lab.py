@@ -22,9 +22,9 @@ def launched(monkeypatch):
     return calls
 
 
-def test_jupyterlab_gets_the_projects_folder_and_further_options(launched):
+def test_jupyterlab_gets_our_settings_and_further_options(launched):
     assert lab.main(["--no-browser"]) == 0
-    assert launched == [[f"--ServerApp.root_dir={project_root()}", "--no-browser"]]
+    assert launched == [["--no-browser"]]
     assert os.environ["JUPYTER_CONFIG_PATH"].split(os.pathsep)[0] == str(lab.SETTINGS)
 
 
@@ -66,10 +66,11 @@ def test_the_environment_that_was_given_is_not_changed(tmp_path):
 
 
 def test_settings_open_lesson_00_and_ask_the_network_nothing():
-    c = SimpleNamespace(LabApp=SimpleNamespace())
+    c = SimpleNamespace(LabApp=SimpleNamespace(), ServerApp=SimpleNamespace())
     config = lab.SETTINGS / "jupyter_lab_config.py"
     runpy.run_path(str(config), init_globals={"get_config": lambda: c})
     assert c.LabApp.default_url == "/lab/tree/notebooks/00_start_here.ipynb"
+    assert c.ServerApp.root_dir == str(project_root())
     assert c.LabApp.check_for_updates_class == "jupyterlab.NeverCheckForUpdate"
     overrides = lab.SETTINGS / "labconfig" / "default_setting_overrides.json"
     settings = json.loads(overrides.read_text(encoding="utf-8"))
