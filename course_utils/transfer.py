@@ -119,10 +119,10 @@ def _fine_tuned(
 
 def summarise(values: list[dict[str, float]]) -> dict[str, float]:
     """Mean accuracy of each arm, and the gain in points with its interval."""
-    found = {arm: round(_mean([v[arm] for v in values]), 4) for arm in ARMS}
+    found = {arm: round(_mean([v[arm] for v in values]), 3) for arm in ARMS}
     gain = mean_interval([100 * (v["pretrained"] - v["random"]) for v in values])
     points = {"gain": gain.mean, "gain_low": gain.low, "gain_high": gain.high}
-    points = {name: round(value, 2) for name, value in points.items()}
+    points = {name: round(value, 1) for name, value in points.items()}
     return {**found, **points, "seeds": len(values)}
 
 
