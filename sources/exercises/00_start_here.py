@@ -25,12 +25,14 @@ from course_utils.grading import check, hint
 # Write `count_parameters(model)`: how many numbers do the parameters of a module hold, in
 # all? Frozen ones count too. Return an `int`.
 
+
 # %% nbgrader={"grade": false, "grade_id": "count_parameters", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def count_parameters(model):
     """Return the number of values in all parameters of a module."""
     ### BEGIN SOLUTION
     return sum(p.numel() for p in model.parameters())
     ### END SOLUTION
+
 
 # %% nbgrader={"grade": true, "grade_id": "check_00_1", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 check("00.1", count_parameters)
@@ -44,6 +46,7 @@ check("00.1", count_parameters)
 # `labels` (N,) holds the right classes. Return the share of pictures whose largest logit
 # stands at the right class, as a `float` from 0 to 1.
 
+
 # %% nbgrader={"grade": false, "grade_id": "accuracy", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def accuracy(logits, labels):
     """Return the share of right predictions, from 0 to 1."""
@@ -51,6 +54,7 @@ def accuracy(logits, labels):
     predicted = logits.argmax(dim=1)
     return (predicted == labels).float().mean().item()
     ### END SOLUTION
+
 
 # %% nbgrader={"grade": true, "grade_id": "check_00_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 check("00.2", accuracy)

@@ -30,15 +30,17 @@ from course_utils.weights import load_backbone
 # picture as the weights expect it: float32, shape (3, H, W), normalised. Leave `image`
 # as it is.
 
+
 # %% nbgrader={"grade": false, "grade_id": "prepare", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def prepare(image, mean, std):
-    """Turn a uint8 picture (H, W, 3) into a normalised float32 one (3, H, W)."""
+    """Turn uint8 (H, W, 3) into normalised float32 (3, H, W)."""
     ### BEGIN SOLUTION
     pixels = image.permute(2, 0, 1).float() / 255
     mean = torch.tensor(mean).view(3, 1, 1)
     std = torch.tensor(std).view(3, 1, 1)
     return (pixels - mean) / std
     ### END SOLUTION
+
 
 # %% nbgrader={"grade": true, "grade_id": "check_01_1", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 check("01.1", prepare)
@@ -52,6 +54,7 @@ check("01.1", prepare)
 # most probable classes, best first, as pairs (name, probability): a `str` and a `float`.
 # Probabilities are those of a softmax over all C classes.
 
+
 # %% nbgrader={"grade": false, "grade_id": "top_k", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def top_k(logits, classes, k):
     """Return the k most probable classes as pairs (name, probability)."""
@@ -60,6 +63,7 @@ def top_k(logits, classes, k):
     names = [classes[i] for i in indices.tolist()]
     return list(zip(names, values.tolist(), strict=True))
     ### END SOLUTION
+
 
 # %% nbgrader={"grade": true, "grade_id": "check_01_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 check("01.2", top_k)
@@ -73,12 +77,14 @@ check("01.2", top_k)
 # shape (C, 1, h, w) that give for any grey picture exactly what the old ones give for the
 # same picture in colour (three equal channels).
 
+
 # %% nbgrader={"grade": false, "grade_id": "grey_filters", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def grey_filters(weight):
-    """Turn filters for three channels into filters for one: (C, 3, h, w) -> (C, 1, h, w)."""
+    """Turn filters (C, 3, h, w) into filters (C, 1, h, w)."""
     ### BEGIN SOLUTION
     return weight.sum(dim=1, keepdim=True)
     ### END SOLUTION
+
 
 # %% nbgrader={"grade": true, "grade_id": "check_01_3", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 check("01.3", grey_filters)
@@ -93,17 +99,22 @@ check("01.3", grey_filters)
 # every entry whose name (without that prefix) and shape match. Leave the rest of the model
 # as it is. Return the sorted list of the model's names that were **not** loaded.
 
+
 # %% nbgrader={"grade": false, "grade_id": "load_matching", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def load_matching(model, state):
-    """Load the entries that fit; return the sorted names of those not loaded."""
+    """Load what fits; return the sorted names not loaded."""
     ### BEGIN SOLUTION
     own = model.state_dict()
-    plain = {name.removeprefix("module."): tensor for name, tensor in state.items()}
-    fits = {name: tensor for name, tensor in plain.items()
-            if name in own and tensor.shape == own[name].shape}
+    plain = {k.removeprefix("module."): v for k, v in state.items()}
+    fits = {
+        name: tensor
+        for name, tensor in plain.items()
+        if name in own and tensor.shape == own[name].shape
+    }
     model.load_state_dict(fits, strict=False)
     return sorted(set(own) - set(fits))
     ### END SOLUTION
+
 
 # %% nbgrader={"grade": true, "grade_id": "check_01_4", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 check("01.4", load_matching)

@@ -30,6 +30,7 @@ from course_utils.weights import load_backbone
 # classes, which is to learn. Change the model in place, leave the other weights as they
 # are, and return it.
 
+
 # %% nbgrader={"grade": false, "grade_id": "freeze_backbone", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def freeze_backbone(model, num_classes):
     """Freeze a model in place and give it a new, trainable head fc."""
@@ -39,6 +40,7 @@ def freeze_backbone(model, num_classes):
     model.fc = nn.Linear(model.fc.in_features, num_classes)
     return model
     ### END SOLUTION
+
 
 # %% nbgrader={"grade": true, "grade_id": "check_04_1", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 check("04.1", freeze_backbone)
@@ -53,9 +55,10 @@ check("04.1", freeze_backbone)
 # Afterwards the model must be as it came: the same head object, the same mode (it may come
 # in train mode), the same BatchNorm statistics.
 
+
 # %% nbgrader={"grade": false, "grade_id": "features", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def features(model, images):
-    """Return pooled features (N, D); the model is given back as it came."""
+    """Return pooled features (N, D); leave the model as it came."""
     ### BEGIN SOLUTION
     head, training = model.fc, model.training
     model.eval()
@@ -66,6 +69,7 @@ def features(model, images):
     model.train(training)
     return found
     ### END SOLUTION
+
 
 # %% nbgrader={"grade": true, "grade_id": "check_04_2", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 check("04.2", features)
@@ -89,6 +93,7 @@ check("04.2", features)
 # Linear layer to `hidden`, a ReLU, and one Linear layer to `num_classes`. Return an
 # `nn.Module` that maps pictures to logits.
 
+
 # %% nbgrader={"grade": false, "grade_id": "build", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def build(backbone, hidden, num_classes):
     """Put a two-layer classifier behind the features of a backbone."""
@@ -100,6 +105,7 @@ def build(backbone, hidden, num_classes):
     )
     return nn.Sequential(backbone, classifier)
     ### END SOLUTION
+
 
 # %% nbgrader={"grade": true, "grade_id": "check_04_3", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 check("04.3", build)
@@ -113,14 +119,16 @@ check("04.3", build)
 # Return the positions of the `k` rows with the largest cosine similarity to the query, best
 # first, as a list of `int`. Write it with tensor operations, without a library's search.
 
+
 # %% nbgrader={"grade": false, "grade_id": "nearest", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def nearest(query, features, k):
-    """Return the positions of the k rows most like the query, by cosine similarity."""
+    """Return the positions of the k rows most like the query."""
     ### BEGIN SOLUTION
     rows = features / features.norm(dim=1, keepdim=True)
     likeness = rows @ (query / query.norm())
     return likeness.topk(k).indices.tolist()
     ### END SOLUTION
+
 
 # %% nbgrader={"grade": true, "grade_id": "check_04_4", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 check("04.4", nearest)
@@ -134,6 +142,7 @@ check("04.4", nearest)
 # mode, so that a forward pass moves no statistics. Other layers, such as dropout, train as
 # usual. Leave `requires_grad` as it is. Nothing need be returned.
 
+
 # %% nbgrader={"grade": false, "grade_id": "train_with_frozen_batchnorm", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def train_with_frozen_batchnorm(model):
     """Set train mode everywhere but in BatchNorm layers."""
@@ -143,6 +152,7 @@ def train_with_frozen_batchnorm(model):
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
     ### END SOLUTION
+
 
 # %% nbgrader={"grade": true, "grade_id": "check_04_5", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 check("04.5", train_with_frozen_batchnorm)
@@ -177,9 +187,11 @@ check("04.6", what_caching_rules_out)
 flowers = load_dataset("flowers", per_class=20)
 model = load_backbone("test_resnet", weights="bundled")
 try:
-    table = features(model, torch.stack([image for image, _ in flowers.train]))
+    pictures = torch.stack([image for image, _ in flowers.train])
+    table = features(model, pictures)
     probe = linear_probe(table, flowers.train.labels)
-    print(f"right on its own 100 pictures: {probe.score(table, flowers.train.labels):.0%}")
+    share = probe.score(table, flowers.train.labels)
+    print(f"right on its own 100 pictures: {share:.0%}")
     print("most like the first:", nearest(table[0], table, 4))
 except NotImplementedError:
     print("Write features and nearest first, then run this cell again.")

@@ -21,7 +21,7 @@
 # Run a cell with <kbd>Shift</kbd>+<kbd>Enter</kbd>.
 
 # %%
-from IPython.display import Markdown
+import matplotlib.pyplot as plt
 
 from course_utils.datasets import load_dataset, sample_photos
 from course_utils.predictions import recorded_top_k, top_k
@@ -44,7 +44,9 @@ photo.resize((256, 300))
 # %%
 live = imagenet_is_cached("squeezenet1_0")
 if live:
-    answer = top_k(load_backbone("squeezenet1_0", weights="imagenet"), photo)
+    answer = top_k(
+        load_backbone("squeezenet1_0", weights="imagenet"), photo
+    )
     print("Computed just now, on this machine:")
 else:
     answer = recorded_top_k("hopper")
@@ -66,8 +68,10 @@ answer
 from course_utils.plots import show_images
 
 flowers = load_dataset("flowers")
-first = [flowers.train.labels.tolist().index(k) for k in range(len(flowers.classes))]
-show_images(flowers.train.images[first], titles=flowers.classes, columns=5);
+labels = flowers.train.labels.tolist()
+first = [labels.index(k) for k in range(len(flowers.classes))]
+show_images(flowers.train.images[first], titles=flowers.classes, columns=5)
+plt.show()
 
 # %% [markdown]
 # Freeze the net, take its features, train a linear classifier on 20 pictures of each kind.
@@ -81,8 +85,9 @@ model = load_backbone("test_resnet", weights="bundled")
 few = extract_features(model, flowers.train.sample_per_class(20))
 probe = linear_probe(few.features, few.labels)
 test = extract_features(model, flowers.test)
-print(f"right on {probe.score(test.features, test.labels):.0%} of", end=" ")
-print(f"{len(test.labels)} new pictures; guessing gets {1 / len(flowers.classes):.0%}")
+share = probe.score(test.features, test.labels)
+print(f"right on {share:.0%} of {len(test.labels)} new pictures;", end=" ")
+print(f"guessing gets {1 / len(flowers.classes):.0%}")
 
 # %% [markdown]
 # ## Your first graded task
@@ -152,7 +157,7 @@ FetchButton()
 # The **core** path takes you from a model's name to your own fine-tuned model. The extras
 # can be read in any order once their needs are met.
 
-# %%
+# %% tags=["nbval-check-output"]
 from course_utils.course_map import course_map
 
 course_map()
@@ -198,24 +203,38 @@ course_map()
 # %%
 from course_utils.widgets import Question, Quiz
 
-Quiz([
-    Question("Why did the network say 'bow tie' and not 'person'?", [
-        "It is a bad network", "'Person' is not among the 1,000 classes it was trained on",
-        "The picture is too small",
-    ], answer=1, why=[
-        "It is a small one, but this is not why.",
-        "Right: a softmax always answers within its own list of classes.",
-        "It was resized to 224 pixels, as in training.",
-    ]),
-    Question("Which weights are bundled with this course?", [
-        "Small nets trained on pictures that the course draws itself", "ImageNet weights",
-        "Random weights",
-    ], answer=0, why=[
-        "Right. ImageNet weights are one step away: python -m course_utils fetch.",
-        "Those are downloaded, if you ask for it.",
-        "They are trained; lesson 01 measures the difference.",
-    ]),
-])
+Quiz(
+    [
+        Question(
+            "Why did the network say 'bow tie' and not 'person'?",
+            [
+                "It is a bad network",
+                "'Person' is not among the 1,000 classes that it knows",
+                "The picture is too small",
+            ],
+            answer=1,
+            why=[
+                "It is a small one, but this is not why.",
+                "Right: softmax answers within its own list only.",
+                "It was resized to 224 pixels, as in training.",
+            ],
+        ),
+        Question(
+            "Which weights are bundled with this course?",
+            [
+                "Small nets trained on the course's own drawings",
+                "ImageNet weights",
+                "Random weights",
+            ],
+            answer=0,
+            why=[
+                "Right. ImageNet weights are one click away.",
+                "Those are downloaded, if you ask for it.",
+                "They are trained; lesson 01 measures the difference.",
+            ],
+        ),
+    ]
+)
 
 # %% [markdown]
 # ## Summary

@@ -22,6 +22,7 @@
 
 # %%
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import timm
 import torch
@@ -53,7 +54,8 @@ for ax, name in zip(axes, flowers.classes, strict=True):
     position = few.labels.tolist().index(flowers.classes.index(name))
     ax.imshow(few.images[position])
     ax.set(title=name, xticks=[], yticks=[])
-fig.suptitle("One of 20 training pictures of each species", y=1.08);
+fig.suptitle("One of 20 training pictures of each species", y=1.08)
+plt.show()
 
 # %% [markdown]
 # **Predict.** We take the features of `test_resnet` and train a linear classifier on those
@@ -66,7 +68,10 @@ from course_utils.probe import linear_probe
 
 for source in ("random", "bundled"):
     model = load_backbone("test_resnet", weights=source)
-    train, test = extract_features(model, few), extract_features(model, flowers.test)
+    train, test = (
+        extract_features(model, few),
+        extract_features(model, flowers.test),
+    )
     probe = linear_probe(train.features, train.labels)
     print(f"{source:8}", f"{probe.score(test.features, test.labels):.2f}")
 
@@ -103,11 +108,21 @@ price_per_gpu_hour = 2.0  # US dollars: put in what you pay
 your_images, your_epochs = 1_000, 20
 
 share = your_images * your_epochs / (images * epochs)
-costs = pd.DataFrame({
-    "from scratch on ImageNet": [images, images * epochs, gpu_hours_imagenet],
-    "fine-tune all of it": [your_images, your_images * your_epochs,
-                            gpu_hours_imagenet * share],
-}, index=["labelled pictures", "pictures seen", "GPU hours"])
+costs = pd.DataFrame(
+    {
+        "from scratch on ImageNet": [
+            images,
+            images * epochs,
+            gpu_hours_imagenet,
+        ],
+        "fine-tune all of it": [
+            your_images,
+            your_images * your_epochs,
+            gpu_hours_imagenet * share,
+        ],
+    },
+    index=["labelled pictures", "pictures seen", "GPU hours"],
+)
 costs.loc["US dollars"] = costs.loc["GPU hours"] * price_per_gpu_hour
 costs.loc["hours on one GPU"] = costs.loc["GPU hours"]
 costs.map("{:,.2f}".format)
@@ -142,20 +157,39 @@ for source in ("random", "bundled"):
     seed_everything(0)
     model = load_backbone("test_resnet", weights=source, num_classes=5)
     start = weights_of(model)
-    history = fit(model, train_loader, test_loader, epochs=10, progress=False,
-                  optimizer=torch.optim.AdamW(model.parameters(), lr=1e-3))
+    history = fit(
+        model,
+        train_loader,
+        test_loader,
+        epochs=10,
+        progress=False,
+        optimizer=torch.optim.AdamW(model.parameters(), lr=1e-3),
+    )
     journeys[source] = distance(start, weights_of(model))
     curves[source] = history
 
 # %%
 fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3))
 for source, style in (("random", "o--"), ("bundled", "s-")):
-    left.plot(curves[source]["epoch"], curves[source]["train_loss"], style, label=source)
-left.set(title="Loss while training", xlabel="epoch", ylabel="training loss (nats)")
+    left.plot(
+        curves[source]["epoch"],
+        curves[source]["train_loss"],
+        style,
+        label=source,
+    )
+left.set(
+    title="Loss while training",
+    xlabel="epoch",
+    ylabel="training loss (nats)",
+)
 left.legend(title="start")
-right.barh(list(journeys), list(journeys.values()), color=["#b5651d", "#1f77b4"])
-right.set(title="Distance from start to end",
-          xlabel="length of the change of all weights (L2)")
+right.barh(
+    list(journeys), list(journeys.values()), color=["#b5651d", "#1f77b4"]
+)
+right.set(
+    title="Distance from start to end",
+    xlabel="length of the change of all weights (L2)",
+)
 fig.tight_layout()
 
 # %% [markdown]
@@ -178,19 +212,34 @@ fig.tight_layout()
 # a decade. The last one flatters: what is tuned on ImageNet looks good on ImageNet.
 
 # %%
-winners = pd.DataFrame([
-    (2010, "NEC-UIUC", 28.2), (2011, "XRCE", 25.8), (2012, "AlexNet", 16.4),
-    (2013, "Clarifai", 11.7), (2014, "GoogLeNet", 6.7), (2015, "ResNet", 3.6),
-    (2016, "Trimps-Soushen", 3.0), (2017, "SENet", 2.3),
-], columns=["year", "winner", "error"])
+winners = pd.DataFrame(
+    [
+        (2010, "NEC-UIUC", 28.2),
+        (2011, "XRCE", 25.8),
+        (2012, "AlexNet", 16.4),
+        (2013, "Clarifai", 11.7),
+        (2014, "GoogLeNet", 6.7),
+        (2015, "ResNet", 3.6),
+        (2016, "Trimps-Soushen", 3.0),
+        (2017, "SENet", 2.3),
+    ],
+    columns=["year", "winner", "error"],
+)
 fig, ax = plt.subplots(figsize=(8, 3))
 ax.bar(winners["year"], winners["error"], color="#1f77b4")
 for row in winners.itertuples():
-    ax.annotate(row.winner, (row.year, row.error + 0.7), ha="center", fontsize=8)
+    ax.annotate(
+        row.winner, (row.year, row.error + 0.7), ha="center", fontsize=8
+    )
 ax.axhline(5, color="#b5651d", linestyle="--")
 ax.annotate("a person, about 5 %", (2009.6, 5.6), color="#b5651d")
-ax.set(title="Winners of the ImageNet challenge (ILSVRC, classification)",
-       xlabel="year", ylabel="top-5 error (%)", ylim=(0, 32));
+ax.set(
+    title="Winners of the ImageNet challenge (ILSVRC, classification)",
+    xlabel="year",
+    ylabel="top-5 error (%)",
+    ylim=(0, 32),
+)
+plt.show()
 
 # %% [markdown]
 # VGG came second in 2014, with 7.3 %, and is still used today; second place is no shame.
@@ -207,16 +256,25 @@ ax.set(title="Winners of the ImageNet challenge (ILSVRC, classification)",
 
 # %%
 definition = timm.create_model("test_resnet", num_classes=5)
-picture = few[0][0][None]                                # (1, 3, 64, 64)
+picture = few[0][0][None]  # (1, 3, 64, 64)
 with torch.inference_mode():
-    print("a guess:", definition.eval()(picture).softmax(1).numpy().round(2))
+    print(
+        "a guess:", definition.eval()(picture).softmax(1).numpy().round(2)
+    )
 
 
 shallow = models.ResNet(models.resnet.BasicBlock, layers=[1, 1, 1, 1])
 grey = models.resnet18()
-grey.conv1 = nn.Conv2d(1, 64, kernel_size=7, stride=2, padding=3, bias=False)
-for name, net in (("resnet18", models.resnet18()), ("shallow", shallow), ("grey", grey)):
-    print(f"{name:9} {sum(p.numel() for p in net.parameters()):>11,} parameters")
+grey.conv1 = nn.Conv2d(
+    1, 64, kernel_size=7, stride=2, padding=3, bias=False
+)
+for name, net in (
+    ("resnet18", models.resnet18()),
+    ("shallow", shallow),
+    ("grey", grey),
+):
+    count = sum(p.numel() for p in net.parameters())
+    print(f"{name:9} {count:>11,} parameters")
 
 # %% [markdown]
 # **Predict.** The bundled weights expect three channels. What happens when you load them
@@ -226,8 +284,9 @@ for name, net in (("resnet18", models.resnet18()), ("shallow", shallow), ("grey"
 from safetensors.torch import load_file
 
 state = load_file(data_dir() / "weights" / "test_resnet.safetensors")
-one_channel = timm.create_model("test_resnet", in_chans=1,
-                                num_classes=state["fc.bias"].numel())
+one_channel = timm.create_model(
+    "test_resnet", in_chans=1, num_classes=state["fc.bias"].numel()
+)
 try:
     one_channel.load_state_dict(state)
 except RuntimeError as error:
@@ -240,13 +299,15 @@ except RuntimeError as error:
 # %%
 first = next(k for k, v in state.items() if v.ndim == 4)
 summed = dict(state)
-summed[first] = state[first].sum(dim=1, keepdim=True)    # (C, 3, k, k) -> (C, 1, k, k)
+summed[first] = state[first].sum(dim=1, keepdim=True)
+# (C, 3, k, k) -> (C, 1, k, k)
 one_channel.load_state_dict(summed)
 
 three_channel = load_backbone("test_resnet", weights="bundled")
 value = torch.rand(1, 1, 64, 64)
 with torch.inference_mode():
-    difference = one_channel.eval()(value) - three_channel(value.expand(-1, 3, -1, -1))
+    colour = three_channel(value.expand(-1, 3, -1, -1))
+    difference = one_channel.eval()(value) - colour
 print("largest difference:", f"{difference.abs().max():.0e}")
 
 # %% [markdown]
@@ -257,19 +318,29 @@ print("largest difference:", f"{difference.abs().max():.0e}")
 # would download 98 MB once, into `torch.hub.get_dir()`. Lessons never download unasked.
 
 # %%
-weights = models.ResNet50_Weights.IMAGENET1K_V2   # names a recipe, not just a net
-preprocess = weights.transforms()                 # belongs to these weights only
-classes = weights.meta["categories"]              # the meaning of logit 0, 1, 2, …
-net = models.get_model("resnet50", weights=None)  # None: nothing is downloaded
-print(len(models.list_models(module=models)), "architectures;", classes[:3])
+weights = models.ResNet50_Weights.IMAGENET1K_V2  # names a recipe
+preprocess = weights.transforms()  # belongs to these weights
+classes = weights.meta["categories"]  # what logit 0, 1, 2 … mean
+net = models.get_model("resnet50", weights=None)  # no download
+print(
+    len(models.list_models(module=models)), "architectures;", classes[:3]
+)
 
 rows = []
 for weights in models.get_model_weights("resnet50"):
     top1 = weights.meta["_metrics"]["ImageNet-1K"]["acc@1"]
-    rows.append((weights.name, top1, weights.meta["num_params"],
-                 weights.transforms().resize_size[0],
-                 weights is models.ResNet50_Weights.DEFAULT))
-pd.DataFrame(rows, columns=["weights", "top-1 %", "parameters", "resize", "DEFAULT"])
+    rows.append(
+        (
+            weights.name,
+            top1,
+            weights.meta["num_params"],
+            weights.transforms().resize_size[0],
+            weights is models.ResNet50_Weights.DEFAULT,
+        )
+    )
+pd.DataFrame(
+    rows, columns=["weights", "top-1 %", "parameters", "resize", "DEFAULT"]
+)
 
 # %% [markdown]
 # Same definition, same number of parameters, several points apart: V2 is the better
@@ -294,7 +365,7 @@ for warning in said:
 # A repository with a file `hubconf.py` is a hub. Each public function in it is an entry
 # point. Let us make one, so that you see all there is to it:
 
-# %%
+# %% tags=["nbval-check-output"]
 import tempfile
 from pathlib import Path
 
@@ -309,7 +380,9 @@ def tiny_resnet(num_classes=5):
 ''')
 print(torch.hub.list(str(hub), source="local"))
 print(torch.hub.help(str(hub), "tiny_resnet", source="local"))
-net = torch.hub.load(str(hub), "tiny_resnet", source="local", num_classes=3)
+net = torch.hub.load(
+    str(hub), "tiny_resnet", source="local", num_classes=3
+)
 print(type(net).__name__, net.num_classes)
 
 # %% [markdown]
@@ -325,15 +398,22 @@ print(type(net).__name__, net.num_classes)
 # and width.
 
 # %%
-print(len(timm.list_models()), "architectures,",
-      len(timm.list_pretrained()), "weight sets")
+print(
+    len(timm.list_models()),
+    "architectures,",
+    len(timm.list_pretrained()),
+    "weight sets",
+)
 print(timm.list_models("test_*")[:4])
 cfg = timm.get_pretrained_cfg("test_resnet.r160_in1k")
 print(cfg.hf_hub_id, cfg.input_size, cfg.license)
 
 batch = torch.rand(2, 3, 64, 64)
-for options in ({"num_classes": 10}, {"num_classes": 0},
-                {"num_classes": 0, "global_pool": ""}):
+for options in (
+    {"num_classes": 10},
+    {"num_classes": 0},
+    {"num_classes": 0, "global_pool": ""},
+):
     net = timm.create_model("test_resnet", **options).eval()
     print(f"{str(options):40} -> {tuple(net(batch).shape)}")
 
@@ -375,7 +455,9 @@ path = hub / "mine.pth"
 torch.save(three_channel.state_dict(), path)
 state = torch.load(path, weights_only=True)
 print(len(state), "tensors, the first is", next(iter(state)))
-fresh = timm.create_model("test_resnet", num_classes=three_channel.num_classes)
+fresh = timm.create_model(
+    "test_resnet", num_classes=three_channel.num_classes
+)
 print(fresh.load_state_dict(state))
 
 # %% [markdown]
@@ -384,11 +466,15 @@ print(fresh.load_state_dict(state))
 # When names do not match, the error lists them. The tempting cure is `strict=False`.
 # **Predict:** what does this load?
 
-# %%
+# %% tags=["nbval-check-output"]
 renamed = {f"module.{name}": tensor for name, tensor in state.items()}
-fresh = timm.create_model("test_resnet", num_classes=three_channel.num_classes)
+fresh = timm.create_model(
+    "test_resnet", num_classes=three_channel.num_classes
+)
 result = fresh.load_state_dict(renamed, strict=False)
-print(len(result.missing_keys), "of", len(state), "tensors were NOT loaded")
+print(
+    len(result.missing_keys), "of", len(state), "tensors were NOT loaded"
+)
 
 # %% [markdown]
 # Nothing at all, and without a word: the net is still random. (`module.` is what
@@ -404,8 +490,8 @@ photo = sample_photos()["hopper"]
 info = three_channel.weights_info
 mean, std = (torch.tensor(v).view(3, 1, 1) for v in (info.mean, info.std))
 small = photo.resize((64, 64))
-pixels = torch.tensor(list(small.getdata())).view(64, 64, 3).permute(2, 0, 1) / 255
-by_hand = (pixels - mean) / std                          # (3, 64, 64)
+pixels = torch.tensor(np.array(small)).permute(2, 0, 1) / 255
+by_hand = (pixels - mean) / std  # (3, 64, 64)
 print("raw      ", f"{pixels.min():.2f} to {pixels.max():.2f}")
 print("prepared ", f"{by_hand.min():.2f} to {by_hand.max():.2f}")
 print(info.transform)
@@ -418,15 +504,23 @@ print(info.transform)
 # %%
 from course_utils.widgets import PictureSwitcher
 
-shown = {"right": by_hand, "missing": pixels, "twice": (by_hand - mean) / std}
+shown = {
+    "right": by_hand,
+    "missing": pixels,
+    "twice": (by_hand - mean) / std,
+}
 pictures = {}
 for name, tensor in shown.items():
     fig, (ax, bars) = plt.subplots(1, 2, figsize=(8, 2.6))
     ax.imshow(tensor.permute(1, 2, 0).clamp(-3, 3).add(3).div(6))
     ax.set(title=f"{name}: as the net sees it", xticks=[], yticks=[])
     bars.hist(tensor.flatten().numpy(), bins=60, color="#1f77b4")
-    bars.set(title="Values that enter the net", xlabel="value", ylabel="pixels",
-             xlim=(-12, 12))
+    bars.set(
+        title="Values that enter the net",
+        xlabel="value",
+        ylabel="pixels",
+        xlim=(-12, 12),
+    )
     fig.tight_layout()
     plt.close(fig)
     pictures[name] = fig
@@ -444,12 +538,16 @@ load_claim("C4").table
 # Some layers behave differently while training. Which? Ask each layer: same input, once in
 # train mode, once in eval mode.
 
+
 # %%
 def differing_layers(model, batch):
     """Types of layer whose output differs between train and eval mode."""
     seen, differs = {}, set()
-    hooks = [m.register_forward_hook(lambda m, x, y: seen.setdefault(m, x))
-             for m in model.modules() if not list(m.children())]
+    hooks = [
+        m.register_forward_hook(lambda m, x, y: seen.setdefault(m, x))
+        for m in model.modules()
+        if not list(m.children())
+    ]
     model.eval()(batch)
     for hook in hooks:
         hook.remove()
@@ -464,8 +562,9 @@ nets = {
     "test_resnet": timm.create_model("test_resnet"),
     "test_efficientnet": timm.create_model("test_efficientnet"),
     "test_vit": timm.create_model("test_vit", img_size=64),
-    "test_vit, stochastic depth 0.2":
-        timm.create_model("test_vit", img_size=64, drop_path_rate=0.2),
+    "test_vit, stochastic depth 0.2": timm.create_model(
+        "test_vit", img_size=64, drop_path_rate=0.2
+    ),
     "squeezenet1_0": models.squeezenet1_0(),
 }
 with torch.no_grad():
@@ -482,8 +581,8 @@ with torch.no_grad():
 output = three_channel(picture)
 print("needs gradients, eval() alone:", output.requires_grad)
 with torch.inference_mode():
-    logits = model.eval()(model.weights_info.transform(photo)[None])   # (1, classes)
-probabilities = logits.softmax(dim=1)[0]                               # (classes,)
+    logits = model(model.weights_info.transform(photo)[None])  # (1, C)
+probabilities = logits.softmax(dim=1)[0]  # (C,)
 values, indices = probabilities.topk(5)
 for value, index in zip(values.tolist(), indices.tolist(), strict=True):
     print(f"{value:6.1%}  {model.weights_info.classes[index]}")
@@ -496,7 +595,9 @@ for value, index in zip(values.tolist(), indices.tolist(), strict=True):
 # %%
 recorded = recorded_top_k("hopper")
 print(recorded.attrs["source"])
-pd.concat({"here": top_k(model, photo), "ImageNet, recorded": recorded}, axis=1)
+pd.concat(
+    {"here": top_k(model, photo), "ImageNet, recorded": recorded}, axis=1
+)
 
 # %% [markdown]
 # ## Quick check
@@ -504,33 +605,53 @@ pd.concat({"here": top_k(model, photo), "ImageNet, recorded": recorded}, axis=1)
 # %%
 from course_utils.widgets import Question, Quiz
 
-Quiz([
-    Question("What does model.eval() do?", [
-        "It stops gradients from being computed",
-        "It switches layers such as BatchNorm and dropout to their inference behaviour",
-        "It loads the evaluation weights",
-    ], answer=1, why=[
-        "That is inference_mode() or no_grad(). After eval() the output above still "
-        "required gradients.",
-        "Right: modes only.",
-        "Weights do not change.",
-    ]),
-    Question("You must repeat a paper's numbers next year. Which do you write?", [
-        'weights="DEFAULT"', "pretrained=True", "ResNet50_Weights.IMAGENET1K_V2",
-    ], answer=2, why=[
-        "DEFAULT moves when the library finds something better.",
-        "It is deprecated, and names no recipe.",
-        "Right: it names one file and one preprocessing.",
-    ]),
-    Question("load_state_dict(state, strict=False) ran without error. So …", [
-        "all weights were loaded", "some or none may have been loaded",
-        "only the head is random",
-    ], answer=1, why=[
-        "Look at missing_keys: in the pitfall above it was all of them.",
-        "Right: read what it returns.",
-        "It may be, or not. Only missing_keys can tell.",
-    ]),
-])
+Quiz(
+    [
+        Question(
+            "What does model.eval() do?",
+            [
+                "It stops gradients from being computed",
+                "It switches BatchNorm and dropout to inference",
+                "It loads the evaluation weights",
+            ],
+            answer=1,
+            why=[
+                "That is inference_mode(). After eval() the output above "
+                "still required gradients.",
+                "Right: modes only.",
+                "Weights do not change.",
+            ],
+        ),
+        Question(
+            "A paper's numbers must be repeatable. Which do you write?",
+            [
+                'weights="DEFAULT"',
+                "pretrained=True",
+                "ResNet50_Weights.IMAGENET1K_V2",
+            ],
+            answer=2,
+            why=[
+                "DEFAULT moves when the library finds something better.",
+                "It is deprecated, and names no recipe.",
+                "Right: it names one file and one preprocessing.",
+            ],
+        ),
+        Question(
+            "load_state_dict(…, strict=False) ran without error. So …",
+            [
+                "all weights were loaded",
+                "some or none may have been loaded",
+                "only the head is random",
+            ],
+            answer=1,
+            why=[
+                "In the pitfall above, none were: see missing_keys.",
+                "Right: read what it returns.",
+                "It may be, or not. Only missing_keys can tell.",
+            ],
+        ),
+    ]
+)
 
 # %% [markdown]
 # ## Summary

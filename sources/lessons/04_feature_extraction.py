@@ -32,7 +32,11 @@ from torch import nn
 
 from course_utils.datasets import default_dataset, load_dataset
 from course_utils.features import extract_features, fit_head
-from course_utils.layer_groups import freeze, layer_groups, trainable_parameters
+from course_utils.layer_groups import (
+    freeze,
+    layer_groups,
+    trainable_parameters,
+)
 from course_utils.metrics import mean_interval
 from course_utils.runtime import seed_everything
 from course_utils.training import evaluate, fit, make_loader
@@ -55,12 +59,19 @@ print(data.report)
 from course_utils.plots import show_images
 
 first = [data.train.labels.tolist().index(k) for k in range(num_classes)]
-show_images(data.train.images[first], titles=data.classes, columns=num_classes)
+show_images(
+    data.train.images[first], titles=data.classes, columns=num_classes
+)
 plt.show()
 
-groups = [(g.name, sum(p.numel() for p in g.parameters))
-          for g in layer_groups(
-              load_backbone("test_resnet", weights="bundled", num_classes=num_classes))]
+groups = [
+    (g.name, sum(p.numel() for p in g.parameters))
+    for g in layer_groups(
+        load_backbone(
+            "test_resnet", weights="bundled", num_classes=num_classes
+        )
+    )
+]
 pd.DataFrame(groups, columns=["stage", "parameters"]).set_index("stage").T
 
 # %% [markdown]
@@ -77,11 +88,11 @@ FlowSwitcher(groups)
 #
 # Freezing is one flag a parameter. The new head is new, so it learns.
 
-# %%
+# %% tags=["nbval-check-output"]
 net = load_backbone("test_resnet", weights="bundled")
 for parameter in net.parameters():
-    parameter.requires_grad = False                      # no gradient: nothing to update
-net.fc = nn.Linear(net.fc.in_features, num_classes)      # new, so requires_grad is True
+    parameter.requires_grad = False  # no gradient: nothing to update
+net.fc = nn.Linear(net.fc.in_features, num_classes)  # new: it learns
 
 learns = sum(p.numel() for p in net.parameters() if p.requires_grad)
 total = sum(p.numel() for p in net.parameters())
@@ -94,7 +105,9 @@ print(f"{learns:,} of {total:,} parameters learn ({learns / total:.1%})")
 
 # %%
 small = load_dataset("flowers", transform=net.weights_info.transform)
-train_loader = make_loader(small.train.sample_per_class(20), batch_size=20, shuffle=True)
+train_loader = make_loader(
+    small.train.sample_per_class(20), batch_size=20, shuffle=True
+)
 val_loader = make_loader(small.val, batch_size=150)
 optimizer = torch.optim.AdamW(net.fc.parameters(), lr=3e-3)
 print(f"before: {evaluate(net, val_loader)['accuracy']:.2f}")
@@ -121,19 +134,23 @@ for name, options in {
     "dropout": {"dropout": 0.3},
     "hidden layer": {"hidden": 64, "dropout": 0.3},
 }.items():
-    net = replace_head(load_backbone(default_backbone()), num_classes, **options)
+    net = replace_head(
+        load_backbone(default_backbone()), num_classes, **options
+    )
     freeze(net)
     count = sum(p.numel() for p in trainable_parameters(net))
-    print(f"{name:13} {count:>7,} parameters  {next(iter(find_heads(net)))}")
+    print(f"{name:13} {count:>7,} parameters", *find_heads(net))
 
 # %% [markdown]
 # **Binary** tasks have two honest forms: two logits with cross-entropy, or one logit with
 # `BCEWithLogitsLoss`. They are the same model; do not mix the halves of one with the other.
 
-# %%
+# %% tags=["nbval-check-output"]
 logit = torch.tensor([0.8])
 two = torch.tensor([[0.0, 0.8]])
-one_logit = nn.functional.binary_cross_entropy_with_logits(logit, torch.tensor([1.0]))
+one_logit = nn.functional.binary_cross_entropy_with_logits(
+    logit, torch.tensor([1.0])
+)
 two_logits = nn.functional.cross_entropy(two, torch.tensor([1]))
 print(f"one logit {one_logit:.4f}, two logits {two_logits:.4f}")
 
@@ -146,23 +163,32 @@ print(f"one logit {one_logit:.4f}, two logits {two_logits:.4f}")
 net = load_backbone("test_resnet", weights="bundled")
 batch = torch.stack([small.test[i][0] for i in range(4)])
 
-head, net.fc = net.fc, nn.Identity()                     # 1. Identity instead of the head
+head, net.fc = net.fc, nn.Identity()  # 1. Identity as head
 with torch.inference_mode():
     identity = net(batch)
 net.fc = head
 
-body = nn.Sequential(*list(net.children())[:-1])         # 2. all children but the last
+body = nn.Sequential(*list(net.children())[:-1])  # 2. all but the last
 with torch.inference_mode():
     truncated = body(batch)
 
-kept = {}                                                # 3. a hook: look, change nothing
-hook = net.fc.register_forward_pre_hook(lambda m, x: kept.update(features=x[0]))
+kept = {}  # 3. a hook: look, change nothing
+hook = net.fc.register_forward_pre_hook(
+    lambda module, inputs: kept.update(features=inputs[0])
+)
 with torch.inference_mode():
     net(batch)
 hook.remove()
 
-print(tuple(identity.shape), tuple(truncated.shape), tuple(kept["features"].shape))
-print(torch.allclose(identity, truncated), torch.allclose(identity, kept["features"]))
+print(
+    tuple(identity.shape),
+    tuple(truncated.shape),
+    tuple(kept["features"].shape),
+)
+print(
+    torch.allclose(identity, truncated),
+    torch.allclose(identity, kept["features"]),
+)
 
 # %% [markdown]
 # All agree here. The second is the most popular and the most fragile: `children()` lists
@@ -171,7 +197,7 @@ print(torch.allclose(identity, truncated), torch.allclose(identity, kept["featur
 # **Predict:** DenseNet's `forward` calls `relu`, pooling and `flatten` as functions. What
 # does the truncated version give?
 
-# %%
+# %% tags=["nbval-check-output"]
 from torchvision import models
 
 densenet = models.densenet121().eval()
@@ -189,9 +215,11 @@ with torch.inference_mode():
 #
 # This one is in many tutorials. The idea is right. **Predict** the error:
 
-# %%
+# %% tags=["nbval-check-output"]
 backbone_with_head = models.resnet50()
-classifier = nn.Sequential(nn.Linear(2048, 128), nn.ReLU(), nn.Linear(128, 5))
+classifier = nn.Sequential(
+    nn.Linear(2048, 128), nn.ReLU(), nn.Linear(128, 5)
+)
 snippet = nn.Sequential(backbone_with_head, classifier).eval()
 try:
     snippet(torch.rand(1, 3, 64, 64))
@@ -202,7 +230,7 @@ except RuntimeError as error:
 # `resnet50()` still ends in its own head, so it hands over 1,000 logits, not 2,048
 # features. Had the numbers met, it would run, and learn from *logits*. The cure is one line:
 
-# %%
+# %% tags=["nbval-check-output"]
 backbone_with_head.fc = nn.Identity()
 print(tuple(snippet(torch.rand(1, 3, 64, 64)).shape))
 
@@ -215,7 +243,9 @@ print(tuple(snippet(torch.rand(1, 3, 64, 64)).shape))
 # %%
 from course_utils.widgets import FeatureMapViewer
 
-FeatureMapViewer(load_backbone("test_resnet", weights="bundled"), small.test.images[3])
+FeatureMapViewer(
+    load_backbone("test_resnet", weights="bundled"), small.test.images[3]
+)
 
 # %% [markdown]
 # ## Features without training a net
@@ -228,8 +258,12 @@ FeatureMapViewer(load_backbone("test_resnet", weights="bundled"), small.test.ima
 print(backbone.weights_info.describe())
 train = extract_features(backbone, data.train)
 test = extract_features(backbone, data.evaluation)
-print("train", tuple(train.features.shape), data.evaluation_name,
-      tuple(test.features.shape))
+print(
+    "train",
+    tuple(train.features.shape),
+    data.evaluation_name,
+    tuple(test.features.shape),
+)
 
 # %%
 from sklearn.dummy import DummyClassifier
@@ -249,11 +283,14 @@ scores = {
     "support vector machine": SVC().fit(x, y),
     "random forest": RandomForestClassifier(random_state=0).fit(x, y),
 }
-rows = {name: m.score(test.features.numpy(), test.labels.numpy())
-        for name, m in scores.items()}
+rows = {
+    name: m.score(test.features.numpy(), test.labels.numpy())
+    for name, m in scores.items()
+}
 random_probe = linear_probe(random_train.features, random_train.labels)
 rows["linear probe, random weights"] = random_probe.score(
-    random_test.features.numpy(), random_test.labels.numpy())
+    random_test.features.numpy(), random_test.labels.numpy()
+)
 pd.Series(rows, name="accuracy").round(3).to_frame()
 
 # %% [markdown]
@@ -266,12 +303,18 @@ pd.Series(rows, name="accuracy").round(3).to_frame()
 from course_utils.probe import similarity_search
 
 query = 7
-found, likeness = similarity_search(test.features[query], train.features, k=5)
+found, likeness = similarity_search(
+    test.features[query], train.features, k=5
+)
 names = [f"query: {data.classes[test.labels[query]]}"] + [
     f"{data.classes[train.labels[i]]} {s:.2f}"
-    for i, s in zip(found.tolist(), likeness.tolist(), strict=True)]
-pictures = [data.evaluation.images[query]] + [data.train.images[i] for i in found]
-show_images(pictures, titles=names, columns=6);
+    for i, s in zip(found.tolist(), likeness.tolist(), strict=True)
+]
+pictures = [data.evaluation.images[query]] + [
+    data.train.images[i] for i in found
+]
+show_images(pictures, titles=names, columns=6)
+plt.show()
 
 # %% [markdown]
 # ## Caching: the frozen part need run only once
@@ -280,25 +323,31 @@ show_images(pictures, titles=names, columns=6);
 # `extract_features` keeps them on disk, under a key made of the weights, the transform and
 # the data. **Predict:** how many times faster are 20 epochs?
 
+
 # %%
 def head_accuracy(seed):
-    """Accuracy of a linear head trained for 20 epochs on cached features."""
-    head = fit_head(train.features, train.labels, num_classes, epochs=20, seed=seed)
+    """Train a linear head for 20 epochs on cached features."""
+    head = fit_head(
+        train.features, train.labels, num_classes, epochs=20, seed=seed
+    )
     with torch.inference_mode():
-        return (head(test.features).argmax(1) == test.labels).double().mean().item()
+        right = head(test.features).argmax(1) == test.labels
+    return right.double().mean().item()
 
 
 start = time.perf_counter()
 accuracies = [head_accuracy(seed) for seed in range(5)]
 cached_seconds = (time.perf_counter() - start) / 5
-print(f"accuracy {mean_interval(accuracies)}  (5 head seeds, 95 % interval)")
+print(f"accuracy {mean_interval(accuracies)}  (5 seeds, 95 % interval)")
 
 # %% [markdown]
 # And the usual loop, which runs the frozen backbone again in every epoch. One epoch is
 # enough to know what twenty take:
 
 # %%
-usual = freeze(replace_head(load_backbone(default_backbone()), num_classes))
+usual = freeze(
+    replace_head(load_backbone(default_backbone()), num_classes)
+)
 optimizer = torch.optim.AdamW(trainable_parameters(usual), lr=1e-3)
 loader = make_loader(data.train, batch_size=64, shuffle=True)
 start = time.perf_counter()
@@ -308,7 +357,6 @@ print(f"20 epochs, cached features: {cached_seconds:6.1f} s")
 print(f"20 epochs, usual loop:      {loop_seconds:6.1f} s")
 print(f"{loop_seconds / cached_seconds:.0f} times faster")
 
-# %%
 from course_utils.claims import load_claim
 
 load_claim("C2").table
@@ -335,12 +383,17 @@ except ValueError as error:
 # **Predict:** all parameters are frozen, the optimiser has only the head. Does the net
 # change in one epoch of `model.train()`?
 
+
 # %%
 def buffer_drift(name):
-    """Relative change of the floating-point buffers after frozen training passes."""
+    """Relative change of the buffers in one frozen epoch."""
     net = load_backbone(name, weights="bundled", num_classes=5)
-    net.requires_grad_(False).train()                    # train(): the mistake
-    before = {k: b.clone() for k, b in net.named_buffers() if b.is_floating_point()}
+    net.requires_grad_(False).train()  # train(): the mistake
+    before = {
+        k: b.clone()
+        for k, b in net.named_buffers()
+        if b.is_floating_point()
+    }
     with torch.no_grad():
         for images, _ in make_loader(small.train, batch_size=4):
             net(images)
@@ -350,8 +403,10 @@ def buffer_drift(name):
     return float((moved / size).sqrt()) if before else 0.0
 
 
-for name in ("test_resnet", "test_efficientnet", "test_convnext", "test_vit"):
-    print(f"{name:18} drift {buffer_drift(name):.1%}")
+nets = ("test_resnet", "test_efficientnet", "test_convnext", "test_vit")
+pd.Series({name: buffer_drift(name) for name in nets}, name="drift").round(
+    3
+)
 
 # %% [markdown]
 # Two of the four have BatchNorm. The others normalise each picture by itself (LayerNorm):
@@ -364,11 +419,16 @@ load_claim("C3").table
 # `freeze` handles it: a frozen BatchNorm stays in eval mode, even when `train()` is called.
 
 # %%
-net = freeze(replace_head(load_backbone("test_resnet", weights="bundled"), 5))
+net = freeze(
+    replace_head(load_backbone("test_resnet", weights="bundled"), 5)
+)
 before = {k: b.clone() for k, b in net.named_buffers()}
 net.train()
 net(batch)
-print("moved:", [k for k, b in net.named_buffers() if not torch.equal(b, before[k])])
+print(
+    "moved:",
+    [k for k, b in net.named_buffers() if not torch.equal(b, before[k])],
+)
 
 # %% [markdown]
 # ## Which layer transfers best?
@@ -390,18 +450,29 @@ for name in ("flowers", "cells", "defects"):
             few = target.train.sample_per_class(20, seed=seed)
             found = extract_features(probe_net, few, layer=layer)
             probe = linear_probe(found.features, found.labels)
-            accuracies.append(probe.score(all_test.features, all_test.labels))
+            accuracies.append(
+                probe.score(all_test.features, all_test.labels)
+            )
         by_layer[name, layer] = mean_interval(accuracies)
 
-# %%
 fig, ax = plt.subplots(figsize=(7, 3.2))
 for name, marker in (("flowers", "o"), ("cells", "s"), ("defects", "^")):
     found = [by_layer[name, layer] for layer in layers]
-    ax.errorbar(layers, [i.mean for i in found], marker=marker, capsize=3, label=name,
-                yerr=[i.high - i.mean for i in found])
-ax.set(title="Linear probe after each stage (mean of 5 draws, 95 % interval)",
-       xlabel="stage", ylabel="test accuracy")
-ax.legend();
+    ax.errorbar(
+        layers,
+        [i.mean for i in found],
+        marker=marker,
+        capsize=3,
+        label=name,
+        yerr=[i.high - i.mean for i in found],
+    )
+ax.set(
+    title="Linear probe after each stage (5 draws, 95 % interval)",
+    xlabel="stage",
+    ylabel="test accuracy",
+)
+ax.legend()
+plt.show()
 
 # %% [markdown]
 # Read the maximum of each curve. Where it comes before the end, the last stage is too much
@@ -411,45 +482,65 @@ ax.legend();
 #
 # Same net, same pictures. One run freezes, the other trains everything.
 
+
 # %%
 def adapt(frozen, per_class, seed=0, epochs=10):
-    """Train on few pictures; return seconds, trainable parameters and accuracies."""
+    """Train on few pictures; return seconds and accuracies."""
     seed_everything(seed)
     net = replace_head(load_backbone("test_resnet", weights="bundled"), 5)
     if frozen:
         freeze(net)
-    few = make_loader(small.train.sample_per_class(per_class, seed=seed), batch_size=20,
-                      shuffle=True, seed=seed)
-    optimizer = torch.optim.AdamW(trainable_parameters(net), lr=3e-3 if frozen else 1e-3)
+    few = make_loader(
+        small.train.sample_per_class(per_class, seed=seed),
+        batch_size=20,
+        shuffle=True,
+        seed=seed,
+    )
+    optimizer = torch.optim.AdamW(
+        trainable_parameters(net), lr=3e-3 if frozen else 1e-3
+    )
     start = time.perf_counter()
     fit(net, few, None, optimizer=optimizer, epochs=epochs, progress=False)
     seconds = time.perf_counter() - start
-    test_score = evaluate(net, make_loader(small.test, batch_size=200))["accuracy"]
-    return {"seconds": seconds, "train": evaluate(net, few)["accuracy"],
-            "test": test_score}
+    test_score = evaluate(net, make_loader(small.test, batch_size=200))[
+        "accuracy"
+    ]
+    return {
+        "seconds": seconds,
+        "train": evaluate(net, few)["accuracy"],
+        "test": test_score,
+    }
 
 
-# %%
 rows = []
 for per_class in (5, 50):
     for frozen in (True, False):
-        runs = pd.DataFrame([adapt(frozen, per_class, seed) for seed in range(3)])
-        rows.append({
-            "pictures a class": per_class,
-            "strategy": "feature extraction" if frozen else "fine-tuning",
-            "seconds": round(runs["seconds"].median(), 1),
-            "test accuracy": str(mean_interval(runs["test"])),
-            "train minus test": round((runs["train"] - runs["test"]).mean(), 2),
-        })
+        runs = pd.DataFrame(
+            [adapt(frozen, per_class, seed) for seed in range(3)]
+        )
+        rows.append(
+            {
+                "pictures a class": per_class,
+                "strategy": "feature extraction"
+                if frozen
+                else "fine-tuning",
+                "seconds": round(runs["seconds"].median(), 1),
+                "test accuracy": str(mean_interval(runs["test"])),
+                "train minus test": round(
+                    (runs["train"] - runs["test"]).mean(), 2
+                ),
+            }
+        )
 pd.DataFrame(rows).set_index(["pictures a class", "strategy"])
 
 # %% [markdown]
 # Memory is the fifth aspect. Backward needs the activations of every layer that learns *or*
 # lies behind one that learns. PyTorch can tell us what it keeps:
 
+
 # %%
 def saved_megabytes(net):
-    """Megabytes that autograd keeps for one backward pass of 32 pictures."""
+    """Megabytes that autograd keeps for 32 pictures."""
     kept, own = {}, {p.data_ptr() for p in net.parameters()}
 
     def pack(tensor):
@@ -472,31 +563,52 @@ print(f"feature extraction {saved_megabytes(freeze(net)):6.1f} MB")
 # %%
 from course_utils.widgets import Question, Quiz
 
-Quiz([
-    Question("All parameters are frozen, yet the outputs changed after an epoch. Why?", [
-        "The optimiser's weight decay", "BatchNorm's running statistics, in train mode",
-        "Dropout",
-    ], answer=1, why=[
-        "The optimiser had only the head.",
-        "Right: buffers move with every forward pass in train mode.",
-        "Dropout leaves no trace after eval().",
-    ]),
-    Question("What does caching features rule out?", [
-        "Dropout in the head", "Random crops of the pictures", "A hidden layer in the head",
-    ], answer=1, why=[
-        "The head still runs in every epoch.",
-        "Right: a cached feature belongs to one fixed picture.",
-        "Anything behind the cut may change.",
-    ]),
-    Question("Why does the truncated Sequential fail on DenseNet?", [
-        "It has no children", "forward() does work that is in no child module",
-        "It needs 224-pixel pictures",
-    ], answer=1, why=[
-        "It has: features and classifier.",
-        "Right: relu, pooling and flatten are function calls there.",
-        "It is fully convolutional up to its pooling.",
-    ]),
-])
+Quiz(
+    [
+        Question(
+            "All is frozen, yet the outputs changed after an epoch. Why?",
+            [
+                "The optimiser's weight decay",
+                "BatchNorm's running statistics, in train mode",
+                "Dropout",
+            ],
+            answer=1,
+            why=[
+                "The optimiser had only the head.",
+                "Right: buffers move with each pass in train mode.",
+                "Dropout leaves no trace after eval().",
+            ],
+        ),
+        Question(
+            "What does caching features rule out?",
+            [
+                "Dropout in the head",
+                "Random crops of the pictures",
+                "A hidden layer in the head",
+            ],
+            answer=1,
+            why=[
+                "The head still runs in every epoch.",
+                "Right: a cached feature belongs to one fixed picture.",
+                "Anything behind the cut may change.",
+            ],
+        ),
+        Question(
+            "Why does the truncated Sequential fail on DenseNet?",
+            [
+                "It has no children",
+                "forward() does work that is in no child module",
+                "It needs 224-pixel pictures",
+            ],
+            answer=1,
+            why=[
+                "It has: features and classifier.",
+                "Right: relu, pooling and flatten are functions there.",
+                "It is fully convolutional up to its pooling.",
+            ],
+        ),
+    ]
+)
 
 # %% [markdown]
 # ## Summary
