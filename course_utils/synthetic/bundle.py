@@ -1,7 +1,7 @@
 """Draw the target sets and write them as contact sheets with labels and checksums.
 
-`python -m course_utils.synthetic.bundle` rewrites data/images. Drawing in floats is not
-the same on every machine, so the shipped files, not this code, define the data sets.
+`python -m course_utils.synthetic FOLDER` draws them anew. Drawing in floats
+is not the same on every machine, so the shipped files, not this code, define the sets.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from course_utils.storage import data_dir, sha256_file
+from course_utils.storage import sha256_file
 from course_utils.synthetic import cells, defects, flowers
 
 TARGETS: dict[str, ModuleType] = {
@@ -21,30 +21,49 @@ TARGETS: dict[str, ModuleType] = {
     "cells": cells,
     "defects": defects,
 }
+NAMES = tuple(TARGETS)
+CLASSES = {name: module.CLASSES for name, module in TARGETS.items()}
 PER_CLASS = {"train": 300, "val": 60, "test": 120}
 SEED = 2026
 COLUMNS = 40  # tiles in a row of a sheet
 
 
-def classes(name: str) -> tuple[str, ...]:
-    """Return the class names of a target set."""
-    return TARGETS[name].CLASSES
+def draw(
+    name: str, label: str | int, rng: np.random.Generator, *, shifted: bool = False
+) -> tuple[np.ndarray, dict[str, str | int]]:
+    """Draw one picture of a class (its name or index): uint8 (64, 64, 3), attributes.
 
-
-def draw(name: str, label: str, rng: np.random.Generator, *, shifted: bool = False):
-    """Draw one picture of a class: uint8 (64, 64, 3) and its attributes."""
+    Raises ValueError for an unknown target set or class.
+    """
     if name not in TARGETS:
-        raise ValueError(f"no target set {name!r}; there are {', '.join(TARGETS)}")
-    if label not in classes(name):
-        known = ", ".join(classes(name))
-        raise ValueError(f"{name} has no class {label!r}; it has {known}")
-    return TARGETS[name].draw(label, rng, shifted=shifted)
+        raise ValueError(f"no target set {name!r}; there are {', '.join(NAMES)}")
+    return TARGETS[name].draw(_class_name(name, label), rng, shifted=shifted)
 
 
-def draw_split(name: str, per_class: int, *, seed: list[int], shifted: bool = False):
-    """Draw `per_class` pictures of each class, shuffled: images, labels table."""
+def _class_name(name: str, label: str | int) -> str:
+    known = CLASSES[name]
+    if label in known:
+        return str(label)
+    if label in range(len(known)):
+        return known[int(label)]
+    choice = f"{', '.join(known)}, or 0 to {len(known) - 1}"
+    raise ValueError(f"{name} has no class {label!r}; it has {choice}")
+
+
+def draw_dataset(
+    name: str, n_per_class: int, seed: int | list[int], *, shifted: bool = False
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """Draw pictures of every class, shuffled: uint8 (N, 64, 64, 3), labels table.
+
+    The table has a column `label` and one for each attribute. Raises ValueError for an
+    unknown target set or fewer than one picture a class.
+    """
+    if name not in TARGETS:
+        raise ValueError(f"no target set {name!r}; there are {', '.join(NAMES)}")
+    if n_per_class < 1:
+        raise ValueError(f"n_per_class must be at least 1, got {n_per_class}")
     rng = np.random.default_rng(seed)
-    labels = rng.permutation(np.repeat(classes(name), per_class))
+    labels = rng.permutation(np.repeat(CLASSES[name], n_per_class))
     drawn = [draw(name, str(label), rng, shifted=shifted) for label in labels]
     table = pd.DataFrame([attributes for _, attributes in drawn])
     table.insert(0, "label", labels)
@@ -55,13 +74,11 @@ def write_bundled(folder: Path) -> None:
     """Draw all target sets and their shifted test sets into a folder."""
     for number, name in enumerate(TARGETS):
         parts = {
-            split: draw_split(name, n, seed=[SEED, number, k])
+            split: draw_dataset(name, n, [SEED, number, k])
             for k, (split, n) in enumerate(PER_CLASS.items())
         }
         _write_set(folder / name, parts)
-        shifted = draw_split(
-            name, PER_CLASS["test"], seed=[SEED, number, 9], shifted=True
-        )
+        shifted = draw_dataset(name, PER_CLASS["test"], [SEED, number, 9], shifted=True)
         _write_set(folder / f"{name}_shifted", {"test": shifted})
     _write_overview(folder)
     files = sorted(p for p in folder.rglob("*") if p.suffix in (".png", ".csv"))
@@ -95,12 +112,8 @@ def _write_overview(folder: Path) -> None:
     """One row of twelve pictures for each target set: the picture in README."""
     rng = np.random.default_rng(SEED)
     tiles = [
-        draw(name, classes(name)[i % len(classes(name))], rng)[0]
+        draw(name, i % len(CLASSES[name]), rng)[0]
         for name in TARGETS
         for i in range(12)
     ]
     sheet(np.stack(tiles), columns=12).save(folder / "overview.png", optimize=True)
-
-
-if __name__ == "__main__":
-    write_bundled(data_dir() / "images")

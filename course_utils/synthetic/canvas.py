@@ -21,9 +21,7 @@ def hsv(hue: float, saturation: float, value: float) -> Colour:
 
 def mix(a: Colour, b: Colour, share: float) -> Colour:
     """Blend two colours; share 0 gives a, 1 gives b."""
-    return tuple(
-        int(round(x + (y - x) * share)) for x, y in zip(a, b, strict=True)
-    )
+    return tuple(int(round(x + (y - x) * share)) for x, y in zip(a, b, strict=True))
 
 
 def gradient(top: Colour, bottom: Colour, angle: float = 0.0) -> Image.Image:
@@ -52,7 +50,9 @@ def blurred(image: Image.Image, radius: float) -> Image.Image:
     return image.filter(ImageFilter.GaussianBlur(radius * FINE))
 
 
-def polygon(image: Image.Image, points, fill: Colour, edge: Colour | None = None) -> None:
+def polygon(
+    image: Image.Image, points, fill: Colour, edge: Colour | None = None
+) -> None:
     """Draw a polygon with an optional edge, in place; points in fine pixels."""
     draw = ImageDraw.Draw(image)
     points = [tuple(p) for p in points]
@@ -61,7 +61,9 @@ def polygon(image: Image.Image, points, fill: Colour, edge: Colour | None = None
         draw.line([*points, points[0]], fill=edge, width=max(2, FINE // 2))
 
 
-def ellipse(image, centre, radii, fill: Colour, *, angle: float = 0.0, edge=None) -> None:
+def ellipse(
+    image, centre, radii, fill: Colour, *, angle: float = 0.0, edge=None
+) -> None:
     """Draw a turned ellipse, in place; centre and radii in fine pixels."""
     t = np.linspace(0, math.tau, 40, endpoint=False)
     ring = np.stack([radii[0] * np.cos(t), radii[1] * np.sin(t)], axis=1)

@@ -37,7 +37,9 @@ def draw(kind: str, rng: np.random.Generator, *, shifted: bool = False):
     _body(image, kind, centre, size, angle, nucleus, tissue, rng)
     _NUCLEUS[kind](image, centre, size, angle, nucleus, rng)
     image = canvas.tinted(image, canvas.soft_field(rng, 14), rng.uniform(0.06, 0.14))
-    image = canvas.blurred(image, rng.uniform(0.9, 1.6) if shifted else rng.uniform(0.2, 0.6))
+    image = canvas.blurred(
+        image, rng.uniform(0.9, 1.6) if shifted else rng.uniform(0.2, 0.6)
+    )
     pixels = canvas.finished(image)
     if shifted:
         noisy = pixels + rng.normal(0, 7, pixels.shape)
@@ -49,13 +51,17 @@ def _palette(stain: str, rng: np.random.Generator, shifted: bool):
     hue, ground = STAINS[stain]
     hue, ground = hue + rng.normal(0, 0.015), ground + rng.normal(0, 0.015)
     if shifted:
-        return hsv(hue, 0.75, rng.uniform(0.75, 1)), hsv(ground, 0.6, rng.uniform(0.08, 0.2))
+        return hsv(hue, 0.75, rng.uniform(0.75, 1)), hsv(
+            ground, 0.6, rng.uniform(0.08, 0.2)
+        )
     nucleus = hsv(hue, rng.uniform(0.5, 0.75), rng.uniform(0.4, 0.6))
     return nucleus, hsv(ground, rng.uniform(0.08, 0.28), rng.uniform(0.85, 0.98))
 
 
 def _tissue(colour, rng: np.random.Generator) -> Image.Image:
-    image = canvas.gradient(colour, mix(colour, (255, 255, 255), 0.2), rng.uniform(0, 6))
+    image = canvas.gradient(
+        colour, mix(colour, (255, 255, 255), 0.2), rng.uniform(0, 6)
+    )
     image = canvas.tinted(image, canvas.soft_field(rng, 5), rng.uniform(0.08, 0.2))
     return canvas.tinted(image, canvas.soft_field(rng, 18), rng.uniform(0.03, 0.1))
 
@@ -67,7 +73,9 @@ def _wobbly(rng, centre, radii, angle, wobble=0.06) -> np.ndarray:
         rng.normal(0, wobble / k) * np.cos(k * t + rng.uniform(0, math.tau))
         for k in range(2, 6)
     )
-    ring = np.stack([radii[0] * np.cos(t), radii[1] * np.sin(t)], 1) * (1 + waves)[:, None]
+    ring = (
+        np.stack([radii[0] * np.cos(t), radii[1] * np.sin(t)], 1) * (1 + waves)[:, None]
+    )
     return canvas.turn(ring, angle) + np.asarray(centre)
 
 
@@ -132,4 +140,9 @@ def _dividing(image, centre, size, angle, colour, rng) -> None:
         _blot(image, _wobbly(rng, place, radii, angle, 0.1), colour, rng)
 
 
-_NUCLEUS = {"round": _round, "lobed": _lobed, "spindle": _spindle, "dividing": _dividing}
+_NUCLEUS = {
+    "round": _round,
+    "lobed": _lobed,
+    "spindle": _spindle,
+    "dividing": _dividing,
+}

@@ -71,12 +71,16 @@ def _scratch(image: Image.Image, severity: int, rng: np.random.Generator) -> Non
     draw = ImageDraw.Draw(image)
     angle, place = rng.uniform(0, math.pi), _middle(rng)
     for _ in range(int(rng.integers(1, severity + 1))):
-        way = np.array([math.cos(angle), math.sin(angle)]) * WIDE * rng.uniform(0.2, 0.4)
+        way = (
+            np.array([math.cos(angle), math.sin(angle)]) * WIDE * rng.uniform(0.2, 0.4)
+        )
         bow = rng.normal(0, 0.03, 2) * WIDE
         t = np.linspace(-1, 1, 14)[:, None]
         path = place + t * way + (1 - t**2) * bow
         width = int(FINE * rng.uniform(0.5, 0.8) + severity)
-        draw.line([tuple(p) for p in path + FINE * 0.6], fill=_tone(rng, 0), width=width)
+        draw.line(
+            [tuple(p) for p in path + FINE * 0.6], fill=_tone(rng, 0), width=width
+        )
         draw.line([tuple(p) for p in path], fill=_tone(rng, 0.7), width=width)
         place, angle = place + rng.normal(0, 0.1, 2) * WIDE, angle + rng.normal(0, 0.12)
 
@@ -94,7 +98,9 @@ def _branch(image, at, angle, steps, width, rng) -> None:
         angle += rng.normal(0, 0.55)
         to = at + np.array([math.cos(angle), math.sin(angle)]) * WIDE * 0.06
         line = [tuple(at), tuple(to)]
-        draw.line(line, fill=(38, 34, 32), width=max(2, int(width * (1 - step / steps) + 2)))
+        draw.line(
+            line, fill=(38, 34, 32), width=max(2, int(width * (1 - step / steps) + 2))
+        )
         at = to
         if rng.random() < 0.24 and steps > 5:
             side = angle + rng.choice([-1, 1]) * rng.uniform(0.6, 1.2)

@@ -47,7 +47,7 @@ def draw(species: str, rng: np.random.Generator, *, shifted: bool = False):
     return pixels, {"colour": colour, "petals": count}
 
 
-# -- petals -------------------------------------------------------------------------------
+# -- petals ----------------------------------------------------------------------------
 
 
 def _outline(species: str, rng: np.random.Generator) -> np.ndarray:
@@ -118,7 +118,9 @@ def _petal(image: Image.Image, points, base, tint, rng) -> None:
 
 
 def _middle(image, species, centre, radius, place, count, start, rng) -> None:
-    share = {"daisy": 0.2, "sunflower": 0.5, "primrose": 0.14, "periwinkle": 0.1}[species]
+    share = {"daisy": 0.2, "sunflower": 0.5, "primrose": 0.14, "periwinkle": 0.1}[
+        species
+    ]
     warm = hsv(rng.uniform(0.08, 0.15), 0.85, rng.uniform(0.75, 0.95))
     dark = hsv(rng.uniform(0.05, 0.09), 0.75, rng.uniform(0.28, 0.42))
     fill = dark if species == "sunflower" else warm
@@ -140,7 +142,7 @@ def _middle(image, species, centre, radius, place, count, start, rng) -> None:
         canvas.ellipse(image, (x, y), (size, size), light)
 
 
-# -- ground -------------------------------------------------------------------------------
+# -- ground ----------------------------------------------------------------------------
 
 
 def _ground(rng: np.random.Generator) -> Image.Image:
@@ -150,7 +152,9 @@ def _ground(rng: np.random.Generator) -> Image.Image:
         low = hsv(rng.uniform(0.2, 0.33), rng.uniform(0.3, 0.6), rng.uniform(0.4, 0.75))
         image = canvas.gradient(sky, low, rng.normal(0, 0.15))
     elif kind == 1:  # grass
-        deep = hsv(rng.uniform(0.22, 0.38), rng.uniform(0.4, 0.8), rng.uniform(0.2, 0.5))
+        deep = hsv(
+            rng.uniform(0.22, 0.38), rng.uniform(0.4, 0.8), rng.uniform(0.2, 0.5)
+        )
         image = canvas.gradient(mix(deep, (255, 255, 200), 0.25), deep)
         for _ in range(40):
             _blade(image, rng)
@@ -168,7 +172,9 @@ def _ground(rng: np.random.Generator) -> Image.Image:
 
 
 def _ground_shifted(rng: np.random.Generator) -> Image.Image:
-    brown = hsv(rng.uniform(0.04, 0.11), rng.uniform(0.15, 0.55), rng.uniform(0.25, 0.6))
+    brown = hsv(
+        rng.uniform(0.04, 0.11), rng.uniform(0.15, 0.55), rng.uniform(0.25, 0.6)
+    )
     grey = hsv(rng.random(), rng.uniform(0, 0.1), rng.uniform(0.3, 0.7))
     base = brown if rng.random() < 0.5 else grey
     image = canvas.gradient(base, mix(base, (0, 0, 0), 0.3), rng.uniform(0, 6))
@@ -189,7 +195,9 @@ def _green(rng: np.random.Generator):
     return hsv(rng.uniform(0.22, 0.36), rng.uniform(0.45, 0.85), rng.uniform(0.3, 0.65))
 
 
-def _blade(image: Image.Image, rng: np.random.Generator, *, front: bool = False) -> None:
+def _blade(
+    image: Image.Image, rng: np.random.Generator, *, front: bool = False
+) -> None:
     foot = np.array([rng.uniform(0, WIDE), WIDE * 1.02])
     length = WIDE * (rng.uniform(0.25, 0.5) if front else rng.uniform(0.3, 1.0))
     tip = foot + length * np.array([rng.normal(0, 0.35), -1])
