@@ -26,7 +26,9 @@ def knn_probe(features: Tensor, labels: Tensor, *, k: int = 5) -> Pipeline:
     """Fit a k-nearest-neighbour classifier on standardised features (N, D)."""
     x, y = _table(features, labels)
     if not 1 <= k <= len(x):
-        raise ValueError(f"k must be from 1 to the number of pictures {len(x)}, got {k}")
+        raise ValueError(
+            f"k must be from 1 to the number of pictures {len(x)}, got {k}"
+        )
     return make_pipeline(StandardScaler(), KNeighborsClassifier(k)).fit(x, y)
 
 

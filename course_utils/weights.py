@@ -33,6 +33,10 @@ from course_utils.storage import data_dir, sha256_file
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 FILES = (".safetensors", ".pth", ".pt")
 BUNDLED = ("test_resnet", "test_efficientnet", "test_convnext", "test_vit")
+# Files that are not torchvision's own, but are known: SHA-256 -> what they hold.
+OTHER_CONTENTS = {
+    "89589a6db2b88e2977a1feaf6778fa53e9568a725e87e70b82be468832424297": "ImageNet weights (Deep Compression)",
+}
 KINDS = ("auto", "bundled", "imagenet", "random")
 _said: set[tuple[str, str]] = set()
 
@@ -292,6 +296,8 @@ def _named_honestly(path: Path, tag: str) -> str:
     found = sha256_file(path)
     if found.startswith(expected):
         return f"torchvision {tag}, {path.name}"
+    if known := OTHER_CONTENTS.get(found):
+        return f"{known}, under torchvision's file name {path.name}"
     return (
         f"{path.name}: named as torchvision's {tag}, but with other contents, "
         f"sha256 {found[:8]}…"

@@ -47,5 +47,7 @@ def _changes(node: ast.AST) -> Iterator:
         yield lambda n: setattr(n, "values", n.values[1:])
     if isinstance(node, (ast.FunctionDef, ast.For, ast.With, ast.If)):
         for i, statement in enumerate(node.body):
-            if not isinstance(statement, ast.Expr) or isinstance(statement.value, ast.Call):
+            if not isinstance(statement, ast.Expr) or isinstance(
+                statement.value, ast.Call
+            ):
                 yield lambda n, i=i: n.body.__setitem__(i, ast.Pass())

@@ -15,12 +15,16 @@ OTHER = 0.03  # accuracies: float sums differ between machines
 def rotating_seed() -> int:
     """COURSE_CLAIM_SEED, or another seed each day."""
     chosen = os.environ.get("COURSE_CLAIM_SEED")
-    return int(chosen) if chosen else SEEDS[datetime.date.today().toordinal() % len(SEEDS)]
+    return (
+        int(chosen) if chosen else SEEDS[datetime.date.today().toordinal() % len(SEEDS)]
+    )
 
 
 @pytest.mark.parametrize("id", PROTOCOLS)
 def test_figures_belong_to_these_weights_data_and_code(id):
-    assert load_claim(id).hashes == current_hashes(), "run python -m course_utils claims"
+    assert load_claim(id).hashes == current_hashes(), (
+        "run python -m course_utils claims"
+    )
 
 
 @pytest.mark.parametrize("id", [id for id, p in PROTOCOLS.items() if p.gate])
@@ -36,7 +40,9 @@ def test_one_seed_measured_again_agrees(id, tmp_path, monkeypatch):
     stored = load_claim(id).rows
     for key, value in PROTOCOLS[id].measure(seed).items():
         word = key.split("/")[-1].split()[0]
-        assert value == pytest.approx(stored[key][seed], abs=TOLERANCE.get(word, OTHER)), key
+        assert value == pytest.approx(
+            stored[key][seed], abs=TOLERANCE.get(word, OTHER)
+        ), key
 
 
 def test_tables_hold_every_figure():

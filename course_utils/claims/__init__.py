@@ -42,7 +42,9 @@ class Claim:
     def interval(self, key: str) -> Interval:
         """Mean with 95 % interval of one key, such as "test_resnet/flowers/gain"."""
         if key not in self.rows:
-            raise ValueError(f"{self.protocol.id} has no {key!r}; {', '.join(self.rows)}")
+            raise ValueError(
+                f"{self.protocol.id} has no {key!r}; {', '.join(self.rows)}"
+            )
         return mean_interval(self.rows[key])
 
     @property
@@ -59,17 +61,23 @@ class Claim:
             *row, column = key.split("/")
             found = mean_interval(values)
             digits = 1 if column.startswith(("gain", "cost", "diff")) else 3
-            text = f"{found.mean:.{digits}f} ± {(found.high - found.low) / 2:.{digits}f}"
+            text = (
+                f"{found.mean:.{digits}f} ± {(found.high - found.low) / 2:.{digits}f}"
+            )
             unit = " (points)" if digits == 1 else ""
             cells.setdefault(tuple(row), {})[column + unit] = text
         index = pd.MultiIndex.from_tuples(list(cells), names=names)
         table = pd.DataFrame(list(cells.values()), index=index)
-        return table.reset_index(level=0).set_index(names[0]) if len(names) == 1 else table
+        return (
+            table.reset_index(level=0).set_index(names[0]) if len(names) == 1 else table
+        )
 
     def sentence(self) -> str:
         """The claim, its bar, and whether it held."""
         held = "It holds." if self.holds else "It does NOT hold as stated."
-        return f"{self.protocol.id}: {self.protocol.text} Bar: {self.protocol.bar}. {held}"
+        return (
+            f"{self.protocol.id}: {self.protocol.text} Bar: {self.protocol.bar}. {held}"
+        )
 
 
 def load_claim(id: str) -> Claim:
@@ -78,7 +86,9 @@ def load_claim(id: str) -> Claim:
         raise ValueError(f"no claim {id!r}; there are {', '.join(PROTOCOLS)}")
     stored = _read().get(id)
     if stored is None:
-        raise ValueError(f"{id} was not measured yet: run python -m course_utils claims {id}")
+        raise ValueError(
+            f"{id} was not measured yet: run python -m course_utils claims {id}"
+        )
     return Claim(PROTOCOLS[id], stored["rows"], stored["hashes"])
 
 

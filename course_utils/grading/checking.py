@@ -190,13 +190,19 @@ class Checker:
         return outcome
 
     def call(
-        self, function: Callable, *args: Any, given: str = "", may_change: bool = False,
+        self,
+        function: Callable,
+        *args: Any,
+        given: str = "",
+        may_change: bool = False,
         **kwargs: Any,
     ) -> Any:
         """Call the learner's code safely; errors and changed inputs fail the check."""
         outcome = self.attempt(function, *args, **kwargs)
         if outcome.error is not None:
-            raise _Failed(given=given, **_describe_error(outcome.error, "your function"))
+            raise _Failed(
+                given=given, **_describe_error(outcome.error, "your function")
+            )
         if outcome.changed and not may_change:
             self.fail("side effects", key="mutated", given=given,
                       got=f"{', '.join(outcome.changed)} was changed in place",

@@ -51,7 +51,11 @@ class Score(float):
             f"<td style='text-align:left;white-space:pre-wrap'>{html.escape(value)}</td></tr>"
             for name, value in _rows(self)
         )
-        table = f"<table style='margin:6px 0 0;background:none'>{rows}</table>" if rows else ""
+        table = (
+            f"<table style='margin:6px 0 0;background:none'>{rows}</table>"
+            if rows
+            else ""
+        )
         return (
             f"<div role='status' style='border-left:5px solid {colour};padding:8px 14px;"
             "margin:4px 0;max-width:46em;color:var(--jp-ui-font-color1,inherit);"

@@ -24,8 +24,8 @@
 import matplotlib.pyplot as plt
 
 from course_utils.datasets import load_dataset, sample_photos
-from course_utils.predictions import recorded_top_k, top_k
 from course_utils.doctor import machine_report
+from course_utils.predictions import recorded_top_k, top_k
 from course_utils.weights import imagenet_is_cached, load_backbone
 
 # %% [markdown]

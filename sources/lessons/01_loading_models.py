@@ -36,7 +36,7 @@ from course_utils.runtime import seed_everything
 from course_utils.storage import data_dir
 from course_utils.weights import default_backbone, load_backbone
 
-seed_everything(0)
+generator = seed_everything(0)
 
 # %% [markdown]
 # ## The problem: a hundred flowers
@@ -124,7 +124,6 @@ costs = pd.DataFrame(
     index=["labelled pictures", "pictures seen", "GPU hours"],
 )
 costs.loc["US dollars"] = costs.loc["GPU hours"] * price_per_gpu_hour
-costs.loc["hours on one GPU"] = costs.loc["GPU hours"]
 costs.map("{:,.2f}".format)
 
 # %% [markdown]
@@ -363,9 +362,11 @@ for warning in said:
 # ## Way 2: `torch.hub`
 #
 # A repository with a file `hubconf.py` is a hub. Each public function in it is an entry
-# point. Let us make one, so that you see all there is to it:
+# point. Let us make one, so that you see all there is to it. The first two prints are what
+# `torch.hub.list("owner/repository")` and `torch.hub.help(…)` do with one on GitHub.
 
 # %% tags=["nbval-check-output"]
+import runpy
 import tempfile
 from pathlib import Path
 
@@ -378,8 +379,9 @@ def tiny_resnet(num_classes=5):
     import timm
     return timm.create_model("test_resnet", num_classes=num_classes)
 ''')
-print(torch.hub.list(str(hub), source="local"))
-print(torch.hub.help(str(hub), "tiny_resnet", source="local"))
+entries = runpy.run_path(hub / "hubconf.py")  # this runs its code!
+print([name for name, entry in entries.items() if callable(entry)])
+print(entries["tiny_resnet"].__doc__)
 net = torch.hub.load(
     str(hub), "tiny_resnet", source="local", num_classes=3
 )
@@ -472,13 +474,13 @@ fresh = timm.create_model(
     "test_resnet", num_classes=three_channel.num_classes
 )
 result = fresh.load_state_dict(renamed, strict=False)
-print(
-    len(result.missing_keys), "of", len(state), "tensors were NOT loaded"
-)
+print(len(state), "tensors in the file;", end=" ")
+print(len(result.unexpected_keys), "names that the model does not know")
 
 # %% [markdown]
-# Nothing at all, and without a word: the net is still random. (`module.` is what
-# `DataParallel` puts in front.) Strip the prefix, or look at `missing_keys` each time.
+# Every name was unknown, so nothing was loaded, and without a word: the net is still
+# random. (`module.` is what `DataParallel` puts in front.) Strip the prefix, or look at
+# `missing_keys` and `unexpected_keys` each time.
 #
 # ## Preprocessing belongs to the weights
 #
@@ -544,9 +546,9 @@ def differing_layers(model, batch):
     """Types of layer whose output differs between train and eval mode."""
     seen, differs = {}, set()
     hooks = [
-        m.register_forward_hook(lambda m, x, y: seen.setdefault(m, x))
-        for m in model.modules()
-        if not list(m.children())
+        m.register_forward_hook(lambda m, x, y: seen.update({m: x}))
+        for m in list(model.modules())[1:]
+        if list(m.parameters(recurse=False)) or not list(m.children())
     ]
     model.eval()(batch)
     for hook in hooks:

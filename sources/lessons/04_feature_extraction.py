@@ -26,7 +26,6 @@ import time
 
 import matplotlib.pyplot as plt
 import pandas as pd
-import timm
 import torch
 from torch import nn
 
@@ -328,7 +327,7 @@ plt.show()
 def head_accuracy(seed):
     """Train a linear head for 20 epochs on cached features."""
     head = fit_head(
-        train.features, train.labels, num_classes, epochs=20, seed=seed
+        train.features, train.labels, num_classes, lr=1e-2, seed=seed
     )
     with torch.inference_mode():
         right = head(test.features).argmax(1) == test.labels

@@ -1,2 +1,4 @@
 from collections import defaultdict
-RIGHT=defaultdict(list); WRONG=defaultdict(list)
+
+RIGHT = defaultdict(list)
+WRONG = defaultdict(list)

@@ -55,7 +55,10 @@ def accuracy_by_max(logits, labels):
 
 
 def accuracy_by_loop(logits, labels):
-    hits = [int(row.argmax()) == int(label) for row, label in zip(logits, labels, strict=True)]
+    hits = [
+        int(row.argmax()) == int(label)
+        for row, label in zip(logits, labels, strict=True)
+    ]
     return sum(hits) / len(hits)
 
 

@@ -92,7 +92,9 @@ def top_k_loop(logits, classes, k):
 
 def top_k_logits(logits, classes, k):
     values, indices = logits.topk(k)
-    return [(classes[i], v) for v, i in zip(values.tolist(), indices.tolist(), strict=True)]
+    return [
+        (classes[i], v) for v, i in zip(values.tolist(), indices.tolist(), strict=True)
+    ]
 
 
 def top_k_sigmoid(logits, classes, k):

@@ -206,7 +206,9 @@ def build_in_fc(backbone, hidden, num_classes):
 
 def build_timm(backbone, hidden, num_classes):
     backbone.reset_classifier(0)
-    return nn.Sequential(backbone, _classifier(backbone.num_features, hidden, num_classes))
+    return nn.Sequential(
+        backbone, _classifier(backbone.num_features, hidden, num_classes)
+    )
 
 
 class _Both(nn.Module):
@@ -239,7 +241,9 @@ def build_old_head(backbone, hidden, num_classes):
 
 def build_without_relu(backbone, hidden, num_classes):
     width = backbone.fc.in_features
-    backbone.fc = nn.Sequential(nn.Linear(width, hidden), nn.Linear(hidden, num_classes))
+    backbone.fc = nn.Sequential(
+        nn.Linear(width, hidden), nn.Linear(hidden, num_classes)
+    )
     return backbone
 
 
@@ -314,7 +318,9 @@ def nearest_all(query, features, k):
 
 
 def nearest_scores(query, features, k):
-    return nn.functional.cosine_similarity(features, query[None]).topk(k).values.tolist()
+    return (
+        nn.functional.cosine_similarity(features, query[None]).topk(k).values.tolist()
+    )
 
 
 def nearest_columns(query, features, k):

@@ -34,8 +34,12 @@ def batch_shape(answer, c):
     c.that(shape[1:2] != (1,), "channels", key="channels",
            hint="The pictures are in colour: how many channels is that?",
            got=shape)  # fmt: skip
-    c.same(list(shape), [32, 3, 64, 64], "the shape",
-           hint="32 pictures, 3 channels, 64 rows, 64 columns, in PyTorch's order.")
+    c.same(
+        list(shape),
+        [32, 3, 64, 64],
+        "the shape",
+        hint="32 pictures, 3 channels, 64 rows, 64 columns, in PyTorch's order.",
+    )
 
 
 def _nets() -> list[nn.Module]:
@@ -77,8 +81,13 @@ def count_parameters(answer, c):
                hint="state_dict() also holds buffers (BatchNorm's statistics) and "
                "lists a shared layer twice. Use parameters().", given=str(net),
                expected=right, got=got)  # fmt: skip
-        c.same(got, right, "the count", given=str(net),
-               hint="Add up numel() over model.parameters().")
+        c.same(
+            got,
+            right,
+            "the count",
+            given=str(net),
+            hint="Add up numel() over model.parameters().",
+        )
 
 
 @task(

@@ -30,7 +30,10 @@ def _prepared(image, mean, std):
 )
 def prepare(answer, c):
     generator = torch.Generator().manual_seed(1)
-    for size, mean, std in (((4, 6), MEAN, STD), ((5, 5), (0.1, 0.5, 0.9), (0.5, 0.25, 1))):
+    for size, mean, std in (
+        ((4, 6), MEAN, STD),
+        ((5, 5), (0.1, 0.5, 0.9), (0.5, 0.25, 1)),
+    ):
         image = torch.randint(256, (*size, 3), generator=generator, dtype=torch.uint8)
         given = f"a uint8 picture of shape {(*size, 3)}, mean {mean}, std {std}"
         got = c.call(answer, image, mean, std, given=given)
@@ -215,11 +218,21 @@ def load_matching(answer, c):
         c.that(kept, "what does not fit stays", key="overwritten", given=given,
                hint="Entries of another shape must be left as they were.")  # fmt: skip
         loaded = sorted(set(after) - set(right))
-        c.that(sorted(map(str, got)) != loaded or loaded == right, "the result",
-               key="loaded", hint="Return what was NOT loaded.", given=given)
-        c.same(sorted(map(str, got)), sorted(right), "the names not loaded",
-               key="names", given=given,
-               hint="All names of the model that got no weights, and no others.")
+        c.that(
+            sorted(map(str, got)) != loaded or loaded == right,
+            "the result",
+            key="loaded",
+            hint="Return what was NOT loaded.",
+            given=given,
+        )
+        c.same(
+            sorted(map(str, got)),
+            sorted(right),
+            "the names not loaded",
+            key="names",
+            given=given,
+            hint="All names of the model that got no weights, and no others.",
+        )
         c.same(got, sorted(right), "the names not loaded", key="sorted", given=given,
                hint="Return the names sorted.")  # fmt: skip
 
@@ -235,8 +248,12 @@ def load_matching(answer, c):
     ),
 )
 def what_eval_changes(answer, c):
-    c.choice(answer, "c", {
-        "a": "Gradients are still computed after eval(): output.requires_grad was True.",
-        "b": "Weights do not change. `requires_grad` does the freezing.",
-        "d": "Preprocessing belongs to the transform, outside of the model.",
-    })
+    c.choice(
+        answer,
+        "c",
+        {
+            "a": "Gradients are still computed after eval(): output.requires_grad was True.",
+            "b": "Weights do not change. `requires_grad` does the freezing.",
+            "d": "Preprocessing belongs to the transform, outside of the model.",
+        },
+    )

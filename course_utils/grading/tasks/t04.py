@@ -97,8 +97,13 @@ def features(answer, c):
                hint="The features still carry a graph, which costs memory: compute "
                "them under torch.inference_mode() or no_grad().")  # fmt: skip
         after = model.state_dict()
-        c.that(list(after) == list(before), "the model afterwards", key="head-lost",
-               given=given, hint="The model is not whole: put its head back.")
+        c.that(
+            list(after) == list(before),
+            "the model afterwards",
+            key="head-lost",
+            given=given,
+            hint="The model is not whole: put its head back.",
+        )
         c.that(model.fc is head, "the model afterwards", key="head-lost", given=given,
                hint="model.fc is another one now: put the old head back.")  # fmt: skip
         moved = [k for k, v in before.items() if not torch.equal(v, after[k])]
@@ -138,8 +143,14 @@ def build(answer, c):
                key="old-head", given=given, got=message[:120],
                hint=f"The backbone hands over {backbone_classes} logits; your "
                "classifier expects its features. Take the head off.")  # fmt: skip
-        c.that(outcome.error is None, "it runs", key="error", got=message[:200],
-               given=given, hint="Try your model on torch.rand(2, 3, 64, 64).")
+        c.that(
+            outcome.error is None,
+            "it runs",
+            key="error",
+            got=message[:200],
+            given=given,
+            hint="Try your model on torch.rand(2, 3, 64, 64).",
+        )
         c.tensor(outcome.value, "the logits", shape=(2, classes))
         linear = [m for m in model.modules() if isinstance(m, nn.Linear)]
         sizes = [(m.in_features, m.out_features) for m in linear]
@@ -151,14 +162,18 @@ def build(answer, c):
         c.same(sizes, [(width, hidden), (hidden, classes)], "the Linear layers",
                key="layers", given=given, hint="Two Linear layers: features to hidden, "
                "hidden to classes.")  # fmt: skip
-        c.that(any(isinstance(m, nn.ReLU) for m in _after(model, linear[0])),
-               "between the layers", key="no-relu", given=given,
-               hint="Without a ReLU between them, two Linear layers are one.")
+        c.that(
+            any(isinstance(m, nn.ReLU) for m in _after(model, linear[0])),
+            "between the layers",
+            key="no-relu",
+            given=given,
+            hint="Without a ReLU between them, two Linear layers are one.",
+        )
 
 
 def _after(model: nn.Module, layer: nn.Module) -> list[nn.Module]:
     modules = list(model.modules())
-    return modules[[m is layer for m in modules].index(True):]
+    return modules[[m is layer for m in modules].index(True) :]
 
 
 @task(
@@ -193,8 +208,15 @@ def nearest(answer, c):
         c.that(len(got) == k, "length of the result", key="length", expected=k,
                got=len(got), given=given, hint="Exactly k positions.")  # fmt: skip
         least = likeness.topk(k, largest=False).indices.tolist()
-        c.that(got != least, "order", key="least", given=given, got=got, expected=right,
-               hint="These are the least alike: take the largest similarities.")
+        c.that(
+            got != least,
+            "order",
+            key="least",
+            given=given,
+            got=got,
+            expected=right,
+            hint="These are the least alike: take the largest similarities.",
+        )
         dot = (features @ query).topk(k).indices.tolist()
         c.that(got != dot or dot == right, "the measure", key="dot", given=given,
                expected=right, got=got, hint="Without dividing by the lengths, long "
@@ -229,19 +251,33 @@ def train_with_frozen_batchnorm(answer, c):
         nn.LazyLinear(3),
     )
     mixed(torch.rand(1, 3, 8, 8))
-    for name, model, size in (("test_resnet", resnet, 64), ("a net with dropout", mixed, 8)):
+    for name, model, size in (
+        ("test_resnet", resnet, 64),
+        ("a net with dropout", mixed, 8),
+    ):
         model.eval()
         frozen = [p.requires_grad for p in model.parameters()]
         c.call(answer, model, given=name)
         batchnorms = [m for m in model.modules() if isinstance(m, _BatchNorm)]
         c.that(bool(batchnorms), "the layers", key="removed", given=name,
                hint="The BatchNorm layers must stay in the model.")  # fmt: skip
-        c.that(model.training, "the model's mode", key="not-train", given=name,
-               hint="The model itself must be in train mode: train() first.")
-        c.that(not any(m.training for m in batchnorms), "BatchNorm's mode",
-               key="train", given=name, expected="eval", got="train",
-               hint="BatchNorm layers are still in train mode. train() sets all "
-               "children, so put them back into eval after it, at any depth.")
+        c.that(
+            model.training,
+            "the model's mode",
+            key="not-train",
+            given=name,
+            hint="The model itself must be in train mode: train() first.",
+        )
+        c.that(
+            not any(m.training for m in batchnorms),
+            "BatchNorm's mode",
+            key="train",
+            given=name,
+            expected="eval",
+            got="train",
+            hint="BatchNorm layers are still in train mode. train() sets all "
+            "children, so put them back into eval after it, at any depth.",
+        )
         others = [type(m).__name__ for m in model.modules()
                   if not isinstance(m, _BatchNorm) and not m.training]  # fmt: skip
         c.that(not others, "the other layers' mode", key="others", given=name,
@@ -270,8 +306,12 @@ def train_with_frozen_batchnorm(answer, c):
     ),
 )
 def what_caching_rules_out(answer, c):
-    c.choice(answer, "b", {
-        "a": "The head still runs in every epoch, so its dropout works as usual.",
-        "c": "The order of cached rows can be drawn anew in every epoch.",
-        "d": "The learning rate acts on the head, which is not cached.",
-    })
+    c.choice(
+        answer,
+        "b",
+        {
+            "a": "The head still runs in every epoch, so its dropout works as usual.",
+            "c": "The order of cached rows can be drawn anew in every epoch.",
+            "d": "The learning rate acts on the head, which is not cached.",
+        },
+    )
