@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
 
 from course_utils.storage import atomic_path, course_home
+
+
+# Hints asked for with hint(), a task; they start anew with each kernel.
+hints_asked: Counter[str] = Counter()
 
 
 def _path() -> Path:
@@ -23,20 +29,37 @@ def read_progress() -> dict[str, dict]:
         return {}
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(record, dict):
-            raise ValueError("not a table")
+        _validate(record)
         return record
     except ValueError:
+        if _is_graded():
+            return {}
         aside = path.with_suffix(".damaged.json")
         os.replace(path, aside)
         print(f"progress was unreadable; it is set aside as {aside.name}")
         return {}
 
 
+def _validate(record: object) -> None:
+    if not isinstance(record, dict):
+        raise ValueError("not a table")
+    for entry in record.values():
+        if not isinstance(entry, dict):
+            raise ValueError("not an entry")
+        numbers = entry.get("tries"), entry.get("best")
+        if not all(isinstance(n, (int, float)) and math.isfinite(n) for n in numbers):
+            raise ValueError("an entry without tries and best")
+
+
+def _is_graded() -> bool:
+    return "NBGRADER_EXECUTION" in os.environ
+
+
 def record_try(task_id: str, points: float, *, passed: bool) -> int:
     """Note one try and its points; return how many tries there were.
 
-    Nothing is written while nbgrader executes a notebook.
+    Nothing is written while nbgrader executes a notebook. Where the file cannot be
+    written, a line says so, and the try does not count.
     """
     record = read_progress()
     entry = record.get(task_id, {"best": 0.0, "tries": 0})
@@ -45,9 +68,12 @@ def record_try(task_id: str, points: float, *, passed: bool) -> int:
     entry["last"] = points
     entry["passed"] = entry.get("passed", False) or passed
     entry["time"] = datetime.now().isoformat(timespec="seconds")
-    if "NBGRADER_EXECUTION" not in os.environ:
+    if not _is_graded():
         record[task_id] = entry
-        _write(record)
+        try:
+            _write(record)
+        except OSError as error:
+            print(f"progress could not be saved ({error.strerror}): see COURSE_HOME")
     return entry["tries"]
 
 
@@ -100,8 +126,10 @@ def reset_progress(task_id: str | None = None) -> None:
     record = read_progress()
     if task_id is None:
         record = {}
+        hints_asked.clear()
     else:
         record.pop(task_id, None)
+        hints_asked.pop(task_id, None)
     _write(record)
 
 

@@ -26,13 +26,23 @@ _TASKS: dict[str, Task] = {}
 
 
 def task(id: str, *, title: str, points: float, hints: tuple[str, ...]) -> Callable:
-    """Register the decorated function `(answer, c)` as the check of a task."""
+    """Register the decorated function `(answer, c)` as the check of a task.
+
+    Raise ValueError where another function already checks a task of this id.
+    """
 
     def register(function: Callable) -> Callable:
+        known = _TASKS.get(id)
+        if known is not None and _name(known.check) != _name(function):
+            raise ValueError(f"task {id!r} is already {_name(known.check)}")
         _TASKS[id] = Task(id, title, float(points), tuple(hints), function)
         return function
 
     return register
+
+
+def _name(function: Callable) -> str:
+    return f"{function.__module__}.{function.__qualname__}"
 
 
 def find_task(id: str) -> Task:

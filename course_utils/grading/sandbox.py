@@ -7,14 +7,14 @@ boundary (classroom grading runs in processes of its own).
 
 from __future__ import annotations
 
-import _thread
 import builtins
 import contextlib
-import copy
-import io
+import getpass
+import logging
+import os
 import random
-import signal
-import threading
+import sys
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -22,15 +22,16 @@ from typing import Any
 import numpy as np
 import torch
 
+from course_utils.grading.alarms import TookTooLong, call_within
+from course_utils.grading.values import copied, plain, unchanged
+
+__all__ = ["AskedForInput", "Outcome", "TIME_LIMIT", "TookTooLong", "call_safely"]
+
 TIME_LIMIT = 10.0  # seconds a call
 
 
-class TookTooLong(BaseException):
-    """Raised inside the learner's code, again and again, until it ends."""
-
-
 class AskedForInput(BaseException):
-    """The learner's code called input()."""
+    """The learner's code asked the keyboard: input(), getpass() or breakpoint()."""
 
 
 @dataclass
@@ -43,152 +44,123 @@ class Outcome:
 
 
 def call_safely(
-    function: Callable, *args: Any, time_limit: float = TIME_LIMIT, **kwargs: Any
+    function: Callable, *args: Any, time_limit: float | None = None, **kwargs: Any
 ) -> Outcome:
-    """Call a function; report instead of raising. `changed` names mutated inputs."""
-    before = {name: _frozen(value) for name, value in _named(args, kwargs)}
+    """Call a function with copies of its data; report instead of raising.
+
+    `changed` names the arguments that it changed: tensors, arrays, lists and dicts.
+    Other objects, such as models, are handed over themselves and are not compared.
+    A person's own interrupt is raised as ever.
+    """
+    limit = TIME_LIMIT if time_limit is None else time_limit
+    handed = [copied(value) for value in args]
+    named = {name: copied(value) for name, value in kwargs.items()}
     outcome = Outcome()
-    with _random_state_kept(), _quiet(), _no_way_out():
+    with _state_kept(), _quiet(), _no_way_out():
         try:
-            with _timer(time_limit):
-                outcome.value = function(*args, **kwargs)
-        except KeyboardInterrupt as error:
-            if not _interrupted_by_timer():
-                raise
-            outcome.error = TookTooLong(str(error))
+            value = call_within(lambda: function(*handed, **named), limit)
+            outcome.value = plain(value)
+        except KeyboardInterrupt:
+            raise
         except BaseException as error:  # exit(), recursion and all else: it is reported
             outcome.error = error
-    outcome.changed = tuple(
-        name
-        for name, value in _named(args, kwargs)
-        if before[name] is not None and not _unchanged(before[name], value)
-    )
+    before = {f"argument {i}": value for i, value in enumerate(args, start=1)} | kwargs
+    after = dict(zip(before, [*handed, *named.values()], strict=True))
+    changed = (name for name in before if not unchanged(before[name], after[name]))
+    outcome.changed = tuple(changed)
     return outcome
 
 
-def _named(args: tuple, kwargs: dict) -> list[tuple[str, Any]]:
-    numbered = [(f"argument {i}", value) for i, value in enumerate(args, start=1)]
-    return [*numbered, *kwargs.items()]
-
-
-_DATA = (torch.Tensor, np.ndarray, list, dict)
-
-
-def _frozen(value: Any) -> Any:
-    """Copy data to compare with later; None for what is not compared (models, ...)."""
-    if isinstance(value, torch.Tensor):
-        return value.detach().clone()
-    return copy.deepcopy(value) if isinstance(value, _DATA) else None
-
-
-def _unchanged(before: Any, after: Any) -> bool:
-    if isinstance(before, torch.Tensor):
-        same = before.shape == after.shape and before.dtype == after.dtype
-        return same and torch.equal(before, after.detach())
-    if isinstance(before, np.ndarray):
-        return before.shape == after.shape and np.array_equal(before, after)
-    if isinstance(before, dict):
-        keys = list(before) == list(after)
-        return keys and all(_unchanged(before[k], after[k]) for k in before)
-    if isinstance(before, (list, tuple)):
-        pairs = zip(before, after, strict=False)
-        return len(before) == len(after) and all(_unchanged(a, b) for a, b in pairs)
-    return type(before) is type(after) and before == after
-
-
 @contextlib.contextmanager
-def _random_state_kept() -> Iterator[None]:
+def _state_kept() -> Iterator[None]:
+    """Undo reseeding, a switched-off autograd and another default dtype."""
     states = torch.get_rng_state(), np.random.get_state(), random.getstate()
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
+    grad, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
     try:
         yield
     finally:
         torch.set_rng_state(states[0])
         np.random.set_state(states[1])
         random.setstate(states[2])
+        if cuda is not None:
+            torch.cuda.set_rng_state_all(cuda)
+        torch.set_grad_enabled(grad)
+        torch.set_default_dtype(dtype)
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    sink = io.StringIO()
-    with contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink):
+    """Swallow what is printed, logged or warned, by C code too.
+
+    A word on stderr makes nbgrader give no points at all.
+    """
+    silenced = logging.root.manager.disable
+    with (
+        open(os.devnull, "w", encoding="utf-8") as sink,
+        _descriptors_to(sink.fileno()),
+        contextlib.redirect_stdout(sink),
+        contextlib.redirect_stderr(sink),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        logging.disable(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            logging.disable(silenced)
+
+
+@contextlib.contextmanager
+def _descriptors_to(target: int) -> Iterator[None]:
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    kept = {}
+    for descriptor in (1, 2):
+        with contextlib.suppress(OSError):  # a program without a console has none
+            kept[descriptor] = os.dup(descriptor)
+            os.dup2(target, descriptor)
+    try:
         yield
+    finally:
+        for descriptor, copy in kept.items():
+            os.dup2(copy, descriptor)
+            os.close(copy)
+
+
+def _ask(*_: object, **__: object) -> str:
+    raise AskedForInput
+
+
+def _leave(*_: object) -> None:
+    raise SystemExit
 
 
 @contextlib.contextmanager
 def _no_way_out() -> Iterator[None]:
     """Turn input() into an error and IPython's exit() into SystemExit."""
+    shadowed = {n: _leave for n in ("exit", "quit") if n in _user_namespace()}
+    with (
+        _replaced(vars(builtins), {"input": _ask, "exit": _leave, "quit": _leave}),
+        _replaced(_user_namespace(), shadowed),
+        _replaced(vars(getpass), {"getpass": _ask}),
+        _replaced(vars(sys), {"breakpointhook": _ask}),
+    ):
+        yield
 
-    def ask(*_: object) -> str:
-        raise AskedForInput
 
-    def leave(*_: object) -> None:
-        raise SystemExit
-
-    replaced = {"input": ask, "exit": leave, "quit": leave}
-    kept = {name: getattr(builtins, name, None) for name in replaced}
-    user = _user_namespace()
-    shadowed = {name: user[name] for name in ("exit", "quit") if name in user}
-    for name, function in replaced.items():
-        setattr(builtins, name, function)
-    user.update({name: leave for name in shadowed})
+@contextlib.contextmanager
+def _replaced(namespace: dict[str, Any], new: dict[str, Any]) -> Iterator[None]:
+    kept = {name: namespace[name] for name in new if name in namespace}
+    namespace.update(new)
     try:
         yield
     finally:
-        user.update(shadowed)
-        for name, function in kept.items():
-            if function is None:
-                delattr(builtins, name)
-            else:
-                setattr(builtins, name, function)
+        for name in new:
+            namespace.pop(name, None)
+        namespace.update(kept)
 
 
 def _user_namespace() -> dict[str, Any]:
     shell = getattr(builtins, "get_ipython", lambda: None)()
     return shell.user_ns if shell is not None else {}
-
-
-_timer_fired = threading.Event()
-
-
-def _interrupted_by_timer() -> bool:
-    return _timer_fired.is_set()
-
-
-@contextlib.contextmanager
-def _timer(seconds: float) -> Iterator[None]:
-    """Interrupt the block after `seconds`, repeatedly, against bare `except:` loops."""
-    _timer_fired.clear()
-    main = threading.current_thread() is threading.main_thread()
-    if main and hasattr(signal, "setitimer"):
-        yield from _signal_timer(seconds)
-    else:
-        yield from _thread_timer(seconds)
-
-
-def _signal_timer(seconds: float) -> Iterator[None]:
-    def interrupt(*_: object) -> None:
-        raise TookTooLong
-
-    old = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 0.2)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, old)
-
-
-def _thread_timer(seconds: float) -> Iterator[None]:
-    """Without signals: interrupt the main thread, which stops loops but not sleeps."""
-
-    def interrupt() -> None:
-        _timer_fired.set()
-        _thread.interrupt_main()
-
-    timer = threading.Timer(seconds, interrupt)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()

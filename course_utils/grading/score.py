@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import sys
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,11 @@ class Verdict:
 
 
 class Score(float):
-    """Points, as a float (nbgrader takes a cell's last value); shown as a card."""
+    """Points, as a float (nbgrader takes a cell's last value); shown as a card.
+
+    A notebook shows the HTML card, IPython in a terminal its text; `print(score)` gives
+    the text anywhere. The repr is the bare number, which graders read.
+    """
 
     verdict: Verdict
     points: float
@@ -32,8 +38,14 @@ class Score(float):
         score.verdict, score.points = verdict, points
         return score
 
+    def __getnewargs__(self) -> tuple[float, Verdict, float]:
+        return float(self), self.verdict, self.points
+
     def __repr__(self) -> str:
         return float.__repr__(self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(self.text if _in_terminal() else repr(self))
 
     def __str__(self) -> str:
         return self.text
@@ -62,6 +74,12 @@ class Score(float):
             "background:var(--jp-layout-color2,transparent)'>"
             f"<strong>{html.escape(_headline(self))}</strong>{table}</div>"
         )
+
+
+def _in_terminal() -> bool:
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return type(shell).__name__ == "TerminalInteractiveShell"
 
 
 _COLOURS = {"passed": "#2a8f5b", "failed": "#c2571a", "unwritten": "#6b7280"}

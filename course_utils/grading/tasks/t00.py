@@ -119,6 +119,8 @@ def accuracy(answer, c):
                    got="Tensor", hint="Turn the one-element tensor into a float with "
                    ".item().")  # fmt: skip
         c.type(got, (float, int), "the accuracy")
+        c.that(got == got, "the accuracy", key="value", given=given,
+               hint="NaN: look for a division by zero.")  # fmt: skip
         if right:
             c.that(abs(got - right * 100) > 1e-4, "the range", key="percent",
                    hint="Give a share from 0 to 1, not per cent.", expected=right,
