@@ -68,8 +68,8 @@ def prepare_divide_first(image, mean, std):
     return image.permute(2, 0, 1).float() / 255 / std - mean
 
 
-def prepare_stub(image, mean, std):
-    return None
+def prepare_without_return(image, mean, std):
+    image.permute(2, 0, 1).float().div(255).sub(0.5)
 
 
 def top_k_sorted(logits, classes, k):
@@ -300,7 +300,7 @@ WRONG = {
         (prepare_batch, "shape"),
         (prepare_numpy, "type"),
         (prepare_divide_first, "order"),
-        (prepare_stub, "none"),
+        (prepare_without_return, "none"),
     ],
     "01.2": [
         (top_k_logits, "logits"),
