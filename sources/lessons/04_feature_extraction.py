@@ -91,7 +91,7 @@ FlowSwitcher(groups)
 net = load_backbone("test_resnet", weights="bundled")
 for parameter in net.parameters():
     parameter.requires_grad = False  # no gradient: nothing to update
-net.fc = nn.Linear(net.fc.in_features, num_classes)  # new: it learns
+net.fc = nn.Linear(net.fc.in_features, 5)  # new: it learns
 
 learns = sum(p.numel() for p in net.parameters() if p.requires_grad)
 total = sum(p.numel() for p in net.parameters())
