@@ -2,13 +2,19 @@
 
 How a task is written (in `tasks/tNN.py`, one module an exercise):
 
-    @task("04.9", title="Count to two", points=1, hints=("mild", "stronger", "nearly"))
-    def count_to_two(answer, c):
-        got = c.call(answer, 2)                        # runs the learner's function safely
-        c.same(got, [1, 2], "the numbers", key="off-by-one", hint="range() stops early")
+    @task("04.9", title="Count to n", points=1, hints=("mild", "stronger", "nearly"))
+    def count_to(answer, c):
+        for n in c.cases([2, 5], hidden=[1, 7]):
+            got = c.call(answer, n, given=f"n = {n}")   # runs the learner's function
+            c.type(got, list, "the result")
+            c.that(got != list(range(n)) or n == 0, "the numbers", key="off-by-one",
+                   hint="range(n) stops before n.", got=got)
+            c.same(got, list(range(1, n + 1)), "the numbers", hint="From 1 to n.")
 
-Every property has a `key`. The banks in `tests/answers` hold, for each task, right
-answers that must pass and wrong ones that must fail at the key whose hint fits.
+Properties are asked for in this order: type, shape, dtype, known misconceptions, value.
+A changed argument is reported after them all, without a line in the task. Every
+property has a `key`: the banks in `tests/answers` hold, for each task, right answers
+that must pass and wrong ones that must fail at the key whose hint fits.
 """
 
 from course_utils.grading.checking import Checker, check, examine, hint

@@ -1,9 +1,11 @@
 """End a call that takes too long: loops, sleeps, and bare `except:` around them.
 
-In the main thread a signal timer ends loops and sleeps. It fires again and again, and
-ever faster: a loop such as `while True: try: sleep(1) except: pass` swallows each
-exception that is raised inside of its `try`, until one is raised outside. Elsewhere
-(Windows, other threads) a watching thread does the same; it cannot end a sleep.
+In the main thread a signal timer ends loops and sleeps. It fires again and again: a loop
+such as `while True: try: sleep(1) except: pass` swallows what is raised inside of its
+`try`, so the next alarm must come within the microseconds between `except` and `try`.
+Each alarm therefore sets the next one, after pauses of several lengths, for machines of
+every speed; a fast repeating timer would interrupt its own handler without end.
+Elsewhere (Windows, other threads) a watching thread does the same; it cannot end a sleep.
 """
 
 from __future__ import annotations
@@ -17,9 +19,9 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-_REPEAT = 0.2  # seconds from one firing to the next
-_PATIENCE = 5  # firings before they come fast
-_FAST = 5e-5
+_REPEAT = 0.2  # seconds from one alarm to the next
+_PATIENCE = 3  # alarms before they come fast
+_FAST = tuple(2e-6 * 2**n for n in range(7))
 
 
 class TookTooLong(BaseException):
@@ -87,9 +89,12 @@ def _alarm(signum: int, frame: FrameType | None) -> None:
     if not _is_guarded(frame) or time.monotonic() < min(_deadlines, default=0):
         return
     _fired += 1
-    if _fired == _PATIENCE:
-        signal.setitimer(signal.ITIMER_REAL, _FAST, _FAST)
+    signal.setitimer(signal.ITIMER_REAL, _pause(_fired), _REPEAT)
     raise TookTooLong
+
+
+def _pause(fired: int) -> float:
+    return _REPEAT if fired < _PATIENCE else _FAST[fired % len(_FAST)]
 
 
 def _resume(timer: tuple[float, float], elapsed: float) -> None:
@@ -126,7 +131,7 @@ class _Watcher:
                 if not self.done.is_set():
                     _raise_in(self.target, TookTooLong)
             fired += 1
-            wait = _REPEAT if fired < _PATIENCE else _FAST
+            wait = _pause(fired)
 
     def stop(self) -> None:
         self.done.set()

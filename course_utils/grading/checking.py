@@ -152,12 +152,16 @@ class Checker:
         kinds = kinds if isinstance(kinds, tuple) else (kinds,)
         names = " or ".join(kind.__name__ for kind in kinds)
         if value is None:
-            self.fail(f"type of {name}", key="none", expected=names, got="None",
-                      hint="Is a `return` missing?")  # fmt: skip
+            missing = "Is a `return` missing?"
+            self.fail(
+                f"type of {name}", key="none", expected=names, got="None", hint=missing
+            )
         wrong = type(value) is bool and bool not in kinds
         if wrong or not issubclass(type(value), kinds):
-            self.fail(f"type of {name}", key="type", expected=names,
-                      got=type(value).__name__, hint=f"{name} should be {names}.")  # fmt: skip
+            got, wanted = type(value).__name__, f"{name} should be {names}."
+            self.fail(
+                f"type of {name}", key="type", expected=names, got=got, hint=wanted
+            )
 
     def tensor(
         self,
@@ -225,8 +229,13 @@ class Checker:
         self.type(answer, str, "the answer")
         letter = answer.strip().lower()
         if letter not in why and letter != right:
-            self.fail("the choice", key="unknown", expected="one of the letters",
-                      got=answer, hint="Answer with one letter, such as \"a\".")  # fmt: skip
+            self.fail(
+                "the choice",
+                key="unknown",
+                expected="one of the letters",
+                got=answer,
+                hint='Answer with one letter, such as "a".',
+            )
         if letter != right:
             self.fail("the choice", key=letter, got=answer, hint=why[letter])
 
@@ -243,9 +252,13 @@ class Checker:
         """Call the learner's code safely and return the outcome, error and all."""
         self.settle()
         if not callable(function):
-            self.fail("the answer", key="not-callable", got=type(function).__name__,
-                      expected="a function",
-                      hint="Hand over the function itself, without brackets.")  # fmt: skip
+            self.fail(
+                "the answer",
+                key="not-callable",
+                expected="a function",
+                got=type(function).__name__,
+                hint="Hand over the function itself, without brackets.",
+            )
         outcome = call_safely(function, *args, **kwargs)
         if _is_stub(outcome.error):
             raise _Unwritten
@@ -274,11 +287,11 @@ class Checker:
             found = _describe_error(outcome.error, "your function", sandbox.TIME_LIMIT)
             self.fail(given=given, **found)
         if outcome.changed and not may_change:
-            self._owe(key="mutated", given=given, hint=_IN_PLACE,
-                      got=f"{', '.join(outcome.changed)} was changed in place")  # fmt: skip
+            got = f"{', '.join(outcome.changed)} was changed in place"
+            self._owe(key="mutated", given=given, hint=_IN_PLACE, got=got)
         for kind in [k for model in models for k in model.changes() if k in keeps]:
-            self._owe(key=f"changed-{kind}", given=given, hint=_KEPT[kind],
-                      got=f"the model's {kind} changed")  # fmt: skip
+            got = f"the model's {kind} changed"
+            self._owe(key=f"changed-{kind}", given=given, hint=_KEPT[kind], got=got)
         return outcome.value
 
     def settle(self) -> None:

@@ -13,7 +13,6 @@ import pandas as pd
 
 from course_utils.storage import atomic_path, course_home
 
-
 # Hints asked for with hint(), a task; they start anew with each kernel.
 hints_asked: Counter[str] = Counter()
 

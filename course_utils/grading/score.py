@@ -60,7 +60,8 @@ class Score(float):
         rows = "".join(
             f"<tr><th scope='row' style='text-align:left;vertical-align:top;"
             f"padding:2px 12px 2px 0'>{html.escape(name)}</th>"
-            f"<td style='text-align:left;white-space:pre-wrap'>{html.escape(value)}</td></tr>"
+            "<td style='text-align:left;white-space:pre-wrap'>"
+            f"{html.escape(value)}</td></tr>"
             for name, value in _rows(self)
         )
         table = (
@@ -69,8 +70,9 @@ class Score(float):
             else ""
         )
         return (
-            f"<div role='status' style='border-left:5px solid {colour};padding:8px 14px;"
-            "margin:4px 0;max-width:46em;color:var(--jp-ui-font-color1,inherit);"
+            f"<div role='status' style='border-left:5px solid {colour};"
+            "padding:8px 14px;margin:4px 0;max-width:46em;"
+            "color:var(--jp-ui-font-color1,inherit);"
             "background:var(--jp-layout-color2,transparent)'>"
             f"<strong>{html.escape(_headline(self))}</strong>{table}</div>"
         )
