@@ -1,27 +1,30 @@
 """End a call that takes too long: loops, sleeps, and bare `except:` around them.
 
-In the main thread a signal timer ends loops and sleeps. It fires again and again: a loop
-such as `while True: try: sleep(1) except: pass` swallows what is raised inside of its
-`try`, so the next alarm must come within the microseconds between `except` and `try`.
-Each alarm therefore sets the next one, after pauses of several lengths, for machines of
-every speed; a fast repeating timer would interrupt its own handler without end.
-Elsewhere (Windows, other threads) a watching thread does the same; it cannot end a sleep.
+In the main thread a signal timer ends loops and sleeps. A loop such as
+`while True: try: sleep(1) except: pass` swallows what is raised inside of its `try`, and
+the moment between `except` and the next `try` is too short to be hit by a clock.
+Therefore an alarm that is swallowed sounds again: the death of the exception, at the end
+of the `except`, trips the signal once more, which is handled at the jump that follows,
+outside of that `try`. Elsewhere (Windows, other threads) a watching thread raises
+repeatedly; it ends loops, but no sleep.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import signal
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 _REPEAT = 0.2  # seconds from one alarm to the next
-_PATIENCE = 3  # alarms before they come fast
-_FAST = tuple(2e-6 * 2**n for n in range(7))
+_SOON = 1e-3  # the same, for the watching thread, which has no echo
+_PATIENCE = 3  # alarms of the watching thread before they come soon
 
 
 class TookTooLong(BaseException):
@@ -55,7 +58,7 @@ def _is_guarded(frame: FrameType | None) -> bool:
 
 
 _deadlines: list[float] = []  # of the nested calls in the main thread, innermost last
-_fired = 0
+_echo: weakref.ref | None = None  # of the alarm raised last
 
 
 def _with_signal(function: Callable[[], Any], seconds: float) -> Any:
@@ -69,32 +72,39 @@ def _with_signal(function: Callable[[], Any], seconds: float) -> Any:
         return _guarded(function)
     finally:
         del _deadlines[depth:]
-        if depth:
-            _arm()
-        else:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+        _arm()
+        if depth == 0:
             signal.signal(signal.SIGALRM, old_handler)
             _resume(old_timer, time.monotonic() - began)
 
 
 def _arm() -> None:
-    global _fired
-    _fired = 0
-    wait = max(min(_deadlines) - time.monotonic(), 1e-3)
-    signal.setitimer(signal.ITIMER_REAL, wait, _REPEAT)
+    """Set the timer to the next deadline, or off where there is none."""
+    global _echo
+    _echo = None
+    if _deadlines:
+        wait = max(min(_deadlines) - time.monotonic(), 1e-3)
+        signal.setitimer(signal.ITIMER_REAL, wait, _REPEAT)
+    else:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _alarm(signum: int, frame: FrameType | None) -> None:
-    global _fired
-    if not _is_guarded(frame) or time.monotonic() < min(_deadlines, default=0):
+    global _echo
+    if not _is_guarded(frame) or time.monotonic() < min(_deadlines):
         return
-    _fired += 1
-    signal.setitimer(signal.ITIMER_REAL, _pause(_fired), _REPEAT)
-    raise TookTooLong
+    error = TookTooLong()
+    # The callback must be C code: Python code would handle the signal in itself.
+    _echo = weakref.ref(error, functools.partial(_trip, signum))
+    raise error
 
 
-def _pause(fired: int) -> float:
-    return _REPEAT if fired < _PATIENCE else _FAST[fired % len(_FAST)]
+def _make_trip() -> Callable:
+    trip = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.py_object)
+    return trip(("PyErr_SetInterruptEx", ctypes.pythonapi))
+
+
+_trip = _make_trip()  # (signal, the dead reference, which it ignores)
 
 
 def _resume(timer: tuple[float, float], elapsed: float) -> None:
@@ -110,7 +120,7 @@ def _with_watcher(function: Callable[[], Any], seconds: float) -> Any:
         return _guarded(function)
     finally:
         stopped = False
-        while not stopped:  # one that is on its way may still arrive here
+        while not stopped:  # an alarm that is on its way may still arrive here
             with contextlib.suppress(TookTooLong):
                 watcher.stop()
                 stopped = True
@@ -131,7 +141,7 @@ class _Watcher:
                 if not self.done.is_set():
                     _raise_in(self.target, TookTooLong)
             fired += 1
-            wait = _pause(fired)
+            wait = _REPEAT if fired < _PATIENCE else _SOON
 
     def stop(self) -> None:
         self.done.set()
