@@ -1,14 +1,13 @@
 """End a call that takes too long: loops, sleeps, and bare `except:` around them.
 
 In the main thread a signal timer ends loops and sleeps. A loop such as
-`while True: try: sleep(1) except: pass` swallows what is raised inside of its `try`, and
-the moment between `except` and the next `try` is too short to be hit by a clock.
-Therefore an alarm that is swallowed sounds again: the death of the exception, at the end
-of the `except`, trips the signal once more, which is handled at the jump that follows,
-outside of that `try`. Elsewhere (Windows, other threads) a watching thread raises
-repeatedly; it ends loops, but no sleep.
+`while True: try: sleep(1) except: pass` swallows what is raised inside of its `try`,
+and the moment between `except` and the next `try` is too short to be hit by a clock.
+Therefore an alarm that is swallowed sounds again: the death of the exception, at the
+end of the `except`, trips the signal once more, which is handled at the jump that
+follows, outside of that `try`. Elsewhere (Windows, other threads) a watching thread
+raises in the same way; it ends loops, but no sleep.
 """
-
 from __future__ import annotations
 
 import contextlib
@@ -23,8 +22,6 @@ from types import FrameType
 from typing import Any
 
 _REPEAT = 0.2  # seconds from one alarm to the next
-_SOON = 1e-3  # the same, for the watching thread, which has no echo
-_PATIENCE = 3  # alarms of the watching thread before they come soon
 
 
 class TookTooLong(BaseException):
@@ -90,13 +87,16 @@ def _arm() -> None:
 
 
 def _alarm(signum: int, frame: FrameType | None) -> None:
+    if _is_guarded(frame) and time.monotonic() >= min(_deadlines):
+        raise _echoing(signum)  # not a variable here: its traceback would keep it alive
+
+
+def _echoing(signum: int) -> TookTooLong:
     global _echo
-    if not _is_guarded(frame) or time.monotonic() < min(_deadlines):
-        return
     error = TookTooLong()
     # The callback must be C code: Python code would handle the signal in itself.
     _echo = weakref.ref(error, functools.partial(_trip, signum))
-    raise error
+    return error
 
 
 def _make_trip() -> Callable:
@@ -133,22 +133,43 @@ class _Watcher:
         self.seconds, self.target = seconds, threading.get_ident()
         self.done, self.lock = threading.Event(), threading.Lock()
         self.thread = threading.Thread(target=self._watch, daemon=True)
+        self.echo: weakref.ref | None = None
+        self.alarm = self._make_alarm()
+
+    def _make_alarm(self) -> type[TookTooLong]:
+        watcher = self
+
+        class Alarm(TookTooLong):  # the interpreter makes the object when it raises
+            def __init__(self):
+                if not watcher.done.is_set():
+                    raise_again = functools.partial(_raise_in, watcher.target, Alarm)
+                    watcher.echo = weakref.ref(self, raise_again)
+
+        return Alarm
 
     def _watch(self) -> None:
-        wait, fired = self.seconds, 0
+        wait = self.seconds
         while not self.done.wait(wait):
             with self.lock:
                 if not self.done.is_set():
-                    _raise_in(self.target, TookTooLong)
-            fired += 1
-            wait = _REPEAT if fired < _PATIENCE else _SOON
+                    _raise_in(self.target, self.alarm, None)
+            wait = _REPEAT
 
     def stop(self) -> None:
         self.done.set()
         with self.lock:
-            _raise_in(self.target, None)
+            self.echo = None
+            _raise_in(self.target, _NOTHING, None)
 
 
-def _raise_in(thread: int, error: type[BaseException] | None) -> None:
-    raised = None if error is None else ctypes.py_object(error)
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), raised)
+def _make_raise_in() -> Callable:
+    # No Python code, for it serves as a callback as well: (thread, error or _NOTHING to
+    # take back one that is on its way, the dead reference).
+    kinds = ctypes.c_ulong, ctypes.py_object, ctypes.py_object
+    return ctypes.PYFUNCTYPE(ctypes.c_int, *kinds)(
+        ("PyThreadState_SetAsyncExc", ctypes.pythonapi)
+    )
+
+
+_raise_in = _make_raise_in()
+_NOTHING = ctypes.py_object()  # a null pointer
