@@ -1,4 +1,0 @@
-from collections import defaultdict
-
-RIGHT = defaultdict(list)
-WRONG = defaultdict(list)
