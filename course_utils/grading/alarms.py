@@ -8,6 +8,7 @@ end of the `except`, trips the signal once more, which is handled at the jump th
 follows, outside of that `try`. Elsewhere (Windows, other threads) a watching thread
 raises in the same way; it ends loops, but no sleep.
 """
+
 from __future__ import annotations
 
 import contextlib
