@@ -66,12 +66,12 @@ def examine(task: Task | str, answer: Any, **more: Any) -> Verdict:
 
     # The check itself runs guarded too: an answer may be an object that misbehaves
     # when it is merely looked at.
-    def run(answer: Any) -> None:
+    def run() -> None:
         checker = Checker()
-        task.check(answer, checker, **more)
+        task.check(plain(answer), checker, **more)
         checker.settle()
 
-    outcome = call_safely(run, plain(answer), time_limit=CHECK_LIMIT)
+    outcome = call_safely(run, time_limit=CHECK_LIMIT)
     if outcome.error is None:
         return Verdict("passed", task.title)
     if type(outcome.error) is _Unwritten:

@@ -65,19 +65,20 @@ def copied(value: Any) -> Any:
 
 def unchanged(before: Any, after: Any) -> bool:
     """Compare data with a copy; NaN equals NaN. Objects need be the same ones."""
-    if type(before) is not type(after):
+    kind = type(before)  # not isinstance, which believes an object's __class__
+    if kind is not type(after):
         return False
-    if isinstance(before, Tensor):
+    if kind is Tensor:
         return before.requires_grad == after.requires_grad and _equal(before, after)
-    if isinstance(before, np.ndarray):
+    if kind is np.ndarray:
         return before.dtype == after.dtype and _same_array(before, after)
-    if isinstance(before, (list, tuple)):
+    if kind in (list, tuple):
         pairs = zip(before, after, strict=False)
         return len(before) == len(after) and all(unchanged(a, b) for a, b in pairs)
-    if isinstance(before, dict):
+    if issubclass(kind, dict):
         keys = list(before) == list(after)
         return keys and all(unchanged(before[key], after[key]) for key in before)
-    return before == after if type(before) in _SCALARS else before is after
+    return before is after or (kind in _SCALARS and before == after)
 
 
 def _equal(a: Tensor, b: Tensor) -> bool:
