@@ -12,6 +12,7 @@ COMMANDS = {
     "fetch": ("fetch", "download ImageNet weights or data sets, once"),
     "progress": ("grading.progress", "show, export or reset your progress"),
     "claims": ("claims", "measure the course's claims again"),
+    "survey": ("survey", "try inspection and head surgery on every architecture"),
     "pretrain": ("pretraining", "train the bundled weights again"),
 }
 

@@ -19,3 +19,7 @@ class DamagedCheckpoint(CheckpointError):
 
 class WeightsUnavailable(RuntimeError):
     """Weights are not on this machine, or could not be fetched."""
+
+
+class CannotInspect(ValueError):
+    """A model cannot be run on meta tensors; the message names the cause."""

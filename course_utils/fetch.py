@@ -19,6 +19,7 @@ import huggingface_hub
 from huggingface_hub import constants as hub
 from torch.hub import download_url_to_file
 
+from course_utils.architectures import parse_name
 from course_utils.datasets import fetch_dataset
 from course_utils.errors import DatasetError, UnknownModel, WeightsUnavailable
 from course_utils.storage import atomic_path, sha256_file

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import nn
 
-from course_utils.modes import inference
+from course_utils.tracing import BATCH, trace
 
 Head = nn.Linear | nn.Conv2d
 AUXILIARY = {"AuxLogits.fc", "aux1.fc2", "aux2.fc2"}  # Inception v3, GoogLeNet
@@ -25,6 +24,7 @@ def find_heads(model: nn.Module) -> dict[str, nn.Module]:
         found = model.get_classifier()
         several = isinstance(found, tuple | list | nn.ModuleList)
         names = [_name_of(m, named) for m in (found if several else [found])]
+        names = [_last_layer(name, named[name]) for name in names]
         return {name: named[name] for name in names}
     layers = [name for name, module in named.items() if isinstance(module, Head)]
     main = [name for name in layers if name not in AUXILIARY]
@@ -71,7 +71,8 @@ def replace_head(
         raise ValueError(f"hidden must be a width of at least 1, got {hidden}")
     if num_classes == 0:
         return _remove_head(model)
-    if any(isinstance(head, nn.Identity) for head in find_heads(model).values()):
+    headless = any(isinstance(h, nn.Identity) for h in find_heads(model).values())
+    if headless and not hasattr(model, "reset_classifier"):
         raise ValueError(
             f"{type(model).__name__} was loaded without a head (num_classes=0). Load "
             "it with num_classes=None or a number, then replace the head."
@@ -104,6 +105,12 @@ def _reset_timm(model: nn.Module, num_classes: int) -> None:
 
 def _name_of(module: nn.Module, named: dict[str, nn.Module]) -> str:
     return next(name for name, candidate in named.items() if candidate is module)
+
+
+def _last_layer(name: str, head: nn.Module) -> str:
+    """The last Linear or Conv2d of a head that also pools or norms."""
+    inside = [key for key, m in head.named_modules() if isinstance(m, Head)]
+    return ".".join(filter(None, [name, inside[-1]])) if inside else name
 
 
 def _new_head(old: nn.Module, num_classes: int, dropout: float, hidden: int | None):
@@ -164,12 +171,21 @@ def _position(owner: nn.Module, child: str) -> int:
     return list(dict(owner.named_children())).index(child)
 
 
-def check_head(model: nn.Module, num_classes: int, image_size: int = 224) -> None:
-    """Run a (2, 3, S, S) batch in eval mode; raise where the logits do not fit."""
-    with inference(model) as device:
-        logits = model(torch.zeros(2, 3, image_size, image_size, device=device))
-    if tuple(logits.shape) != (2, num_classes):
+def check_head(
+    model: nn.Module,
+    num_classes: int,
+    *,
+    input_size: tuple[int, int, int] | None = None,
+) -> None:
+    """Run a copy on meta tensors in eval mode; raise where the logits do not fit.
+
+    Each tensor of logits must have the shape (2, num_classes) for a batch of two. The
+    model is not changed. `input_size` is (C, H, W), by default what the model is for.
+    """
+    shapes = trace(model, input_size=input_size, count=False).output_shapes
+    if not shapes or any(shape != (BATCH, num_classes) for shape in shapes):
+        found = " and ".join(map(str, shapes)) or "no tensor"
         raise ValueError(
-            f"{type(model).__name__} gives {tuple(logits.shape)} instead of "
-            f"(2, {num_classes}): its head was not the layer replaced"
+            f"{type(model).__name__} gives {found} instead of {(BATCH, num_classes)}: "
+            "its head was not the layer replaced"
         )

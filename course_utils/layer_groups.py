@@ -8,9 +8,13 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
+from course_utils.errors import CannotInspect
 from course_utils.heads import find_heads
+from course_utils.tracing import Trace
+from course_utils.tracing import trace as trace_model
 
-_STAGE_LISTS = ("blocks", "stages", "features", "layers", "encoder", "trunk")
+_STAGE_LISTS = ("blocks", "stages", "features", "layers", "encoder", "trunk",
+                "body")  # fmt: skip
 _HOOK = "_frozen_batchnorm_hook"
 
 
@@ -23,13 +27,15 @@ class LayerGroup:
     parameters: tuple[nn.Parameter, ...]
 
 
-def layer_groups(model: nn.Module) -> list[LayerGroup]:
+def layer_groups(model: nn.Module, *, trace: Trace | None = None) -> list[LayerGroup]:
     """Cut a model into stages, stem first and head last, in order of execution.
 
     Each parameter is in exactly one group. Stages are the model's children; lists of
-    blocks (`features`, `stages`, `blocks`, …) are taken apart one level deep.
-    Parameters that belong to no layer (class tokens, position embeddings) join the
-    first group; norms after the last stage join that stage.
+    blocks (`features`, `stages`, `blocks`, …) are taken apart one level deep. The order
+    comes from a forward pass on meta tensors, or from a `trace` of it that is at hand;
+    where a model cannot be run so, from the order of registration. Parameters that
+    belong to no layer (class tokens, position embeddings) join the first group; norms
+    after the last stage join that stage.
     """
     heads = find_heads(model)
     in_head = {id(p) for head in heads.values() for p in head.parameters()}
@@ -41,12 +47,43 @@ def layer_groups(model: nn.Module) -> list[LayerGroup]:
         for parameter in holder.parameters(recurse=False)
         if id(parameter) not in in_head
     )
-    groups = _merge_small(list(_units(model, in_head | set(map(id, loose)))))
+    units = list(_units(model, in_head | set(map(id, loose))))
+    if len(units) > 1:
+        units = _in_order(units, _first_calls(model, trace))
+    groups = _merge_small(units)
     if loose and groups:
         name, modules, parameters = groups[0]
         groups[0] = (name, modules, loose + parameters)
     groups.append((next(iter(heads)), tuple(heads.values()), _unique(heads.values())))
     return [LayerGroup(*group) for group in groups]
+
+
+def _first_calls(model: nn.Module, trace: Trace | None) -> dict[int, int]:
+    """When each parameter is first used, by its id: the place in the order of calls."""
+    if trace is None:
+        try:
+            trace = trace_model(model, count=False)
+        except CannotInspect:
+            return {}
+    found: dict[int, int] = {}
+    for path, module in model.named_modules():
+        # An attention layer uses the weights of a part of it that it does not call.
+        around = path.rpartition(".")[0]
+        call = trace.calls.get(path) or (trace.calls.get(around) if around else None)
+        for parameter in module.parameters(recurse=False) if call else ():
+            earlier = found.get(id(parameter), call.order)
+            found[id(parameter)] = min(call.order, earlier)
+    return found
+
+
+def _in_order(units: list, first: dict[int, int]) -> list:
+    """Sort stages by first use; one that is not used stays behind its neighbour."""
+    keys, last = [], -1
+    for _, _, parameters in units:
+        uses = [first[id(p)] for p in parameters if id(p) in first]
+        last = min(uses, default=last)
+        keys.append(last)
+    return [units[i] for i in sorted(range(len(units)), key=keys.__getitem__)]
 
 
 def _units(model: nn.Module, in_head: set[int]):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import io
 import json
 import os
 import pickle
 import warnings
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
 import huggingface_hub
@@ -21,10 +19,10 @@ from torch import nn
 from torchvision import models
 from torchvision.transforms import InterpolationMode, v2
 
+from course_utils.architectures import parse_name, torchvision_names
 from course_utils.errors import (
     CheckpointError,
     DamagedCheckpoint,
-    UnknownModel,
     WeightsUnavailable,
 )
 from course_utils.heads import find_heads, replace_head
@@ -163,28 +161,6 @@ def resolve(name: str, *, weights: str | Path = "auto") -> WeightsInfo:
     raise WeightsUnavailable(_ways_out(name, weights))
 
 
-def parse_name(name: str) -> tuple[str, str, str]:
-    """Split a name into library ("torchvision" or "timm"), model and weights tag.
-
-    A name that both libraries have is torchvision's; write "timm/…" for timm's.
-    """
-    prefix, _, rest = name.rpartition("/")
-    model_name, _, tag = rest.partition(".")
-    if prefix in ("", "torchvision") and not tag and model_name in _torchvision_names():
-        return "torchvision", model_name, ""
-    if prefix in ("", "timm") and timm.is_model(model_name):
-        return "timm", model_name, tag
-    known = [*_torchvision_names(), *timm.list_models()]
-    near = difflib.get_close_matches(model_name, known, n=3)
-    hint = f"Nearest: {', '.join(near)}." if near else "See timm.list_models()."
-    raise UnknownModel(f"no torchvision or timm model is named {name!r}. {hint}")
-
-
-@cache
-def _torchvision_names() -> tuple[str, ...]:
-    return tuple(models.list_models(module=models))
-
-
 def _ways_out(name: str, weights: str) -> str:
     kind = {"imagenet": "ImageNet weights", "bundled": "bundled weights"}.get(weights)
     ways = [
@@ -245,7 +221,7 @@ def imagenet_is_cached(name: str) -> bool:
 
 def cached_imagenet() -> list[str]:
     """List torchvision models and the course's timm models with cached weights."""
-    names = [*_torchvision_names(), *(f"timm/{name}" for name in bundled_names())]
+    names = [*torchvision_names(), *(f"timm/{name}" for name in bundled_names())]
     return [name.removeprefix("timm/") for name in names if imagenet_is_cached(name)]
 
 

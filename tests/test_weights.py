@@ -21,7 +21,8 @@ from course_utils.errors import (
 )
 from course_utils.heads import feature_dim, replace_head
 from course_utils.storage import sha256_file
-from course_utils.weights import load_backbone, parse_name, read_state_dict, resolve
+from course_utils.architectures import parse_name
+from course_utils.weights import load_backbone, read_state_dict, resolve
 
 CLASSES = ["disc", "star", "ring"]
 REAL_WEIGHTS = Path(__file__).resolve().parents[2] / "shared" / "real" / "torch_home"

@@ -1,0 +1,241 @@
+import copy
+
+import pytest
+import timm
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torchvision import models
+
+from course_utils.errors import CannotInspect, UnknownModel
+from course_utils.heads import replace_head
+from course_utils.inspection import KINDS, MemoryEstimate, inspect_model, kind_of
+from course_utils.layer_groups import freeze
+from course_utils.memory import StorageMeter, state_bytes
+
+
+class _Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 3, padding=1)
+        self.body = nn.Sequential(nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2))
+        self.tail = nn.Conv2d(4, 6, 3, padding=1)
+        self.scale = nn.Parameter(torch.ones(1))
+        self.idle = nn.Linear(2, 2)
+        self.fc = nn.Linear(6, 5)
+
+    def forward(self, x):
+        x = self.tail(self.body(self.stem(x))) * self.scale
+        return self.fc(x.mean((2, 3)))
+
+
+def _rows(report):
+    return report.layers.set_index("path")
+
+
+def test_layers_come_in_order_of_execution_with_their_facts():
+    rows = _rows(inspect_model(_Net(), input_size=(3, 8, 8)))
+    assert list(rows.index) == [
+        "", "stem", "body.0", "body.1", "body.2", "tail", "fc", "idle",
+    ]  # fmt: skip
+    assert rows["kind"].tolist() == [
+        "block", "conv", "norm", "activation", "pool", "conv", "head", "fc",
+    ]  # fmt: skip
+    assert rows.loc["tail", "input_shape"] == (4, 4, 4)
+    assert rows.loc["tail", "output_shape"] == (6, 4, 4)
+    assert rows.loc["tail", "params"] == 4 * 6 * 9 + 6
+    assert rows.loc["tail", "macs"] == 4 * 6 * 9 * 16
+    assert rows.loc["tail", "activation_bytes"] == 6 * 16 * 4
+    assert not rows.loc["idle", "called"] and rows.loc["idle", "output_shape"] is None
+
+
+def test_totals_are_those_of_the_model():
+    model = models.resnet18()
+    report = inspect_model(model)
+    assert report.num_params == sum(p.numel() for p in model.parameters())
+    assert report.trainable_params == report.num_params
+    assert report.macs == report.stages["macs"].sum() == 1_814_073_344
+    assert report.stage_names == [
+        "conv1", "layer1", "layer2", "layer3", "layer4", "fc",
+    ]  # fmt: skip
+    assert list(report.stages["output_shape"])[-2:] == [(512, 1, 1), (1000,)]
+
+
+def test_trainable_is_all_partly_or_no():
+    model = freeze(_Net(), until="tail")
+    model.tail.bias.requires_grad = False
+    report = inspect_model(model, input_size=(3, 8, 8))
+    rows = _rows(report)
+    assert rows.loc[["stem", "tail", "fc"], "trainable"].tolist() == [
+        "no", "partly", "all",
+    ]  # fmt: skip
+    assert rows.loc["body.1", "trainable"] == ""
+    assert report.trainable_params == 4 * 6 * 9 + 6 + (6 * 5 + 5)
+
+
+def test_a_shared_layer_is_marked_and_counts_once():
+    model = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4), nn.Linear(4, 2))
+    model[2].weight = model[0].weight
+    wrapped = nn.Sequential(nn.AdaptiveAvgPool2d((2, 2)), nn.Flatten(2), model)
+    rows = _rows(inspect_model(wrapped, input_size=(3, 8, 8)))
+    assert rows["shared"].to_dict() == {
+        "0": False, "1": False, "2.0": True, "2.1": False, "2.2": True, "2.3": False,
+    }  # fmt: skip
+    assert (rows.loc["2.0", "params"], rows.loc["2.2", "params"]) == (20, 4)
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_nothing_of_the_model_changes(mode):
+    model = freeze(timm.create_model("test_resnet"), until="layer3").train(mode)
+    model.layer1.eval()
+    before = copy.deepcopy(model)
+    inspect_model(model).memory(4)
+    assert [m.training for m in model.modules()] == [
+        m.training for m in before.modules()
+    ]
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(
+            model.state_dict().values(), before.state_dict().values(), strict=True
+        )
+    )
+    flags = [p.requires_grad for p in model.parameters()]
+    assert flags == [p.requires_grad for p in before.parameters()]
+    assert {p.device.type for p in model.parameters()} == {"cpu"}
+    assert all(p.grad is None for p in model.parameters())
+
+
+def test_the_random_generator_stays_as_it_was():
+    model = models.vgg11(dropout=0.5)
+    state = torch.get_rng_state()
+    inspect_model(model).memory(2)
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_a_new_head_is_one_stage_and_its_layers_are_of_kind_head():
+    model = replace_head(timm.create_model("test_resnet"), 3, dropout=0.1, hidden=8)
+    report = inspect_model(model, input_size=(3, 64, 64))
+    head = report.layers[report.layers["stage"] == "fc"]
+    assert head["type"].tolist() == ["Linear", "ReLU", "Dropout", "Linear"]
+    assert set(head["kind"]) == {"head"}
+
+
+def test_an_attention_layer_does_the_work_of_its_products():
+    rows = _rows(inspect_model("vit_b_16"))
+    kinds = rows["kind"].value_counts()
+    assert kinds["attention"] == 12
+    first = rows[rows["kind"] == "attention"].iloc[0]
+    assert first["macs"] == 4 * 768 * 768 * 197 + 2 * 197 * 197 * 768
+
+
+def test_every_layer_of_a_transformer_is_in_the_stage_that_holds_it():
+    report = inspect_model("vit_b_16")
+    inside = report.layers[report.layers["path"].str.startswith("encoder.layers.")]
+    assert inside["stage"].nunique() == 12
+    assert (report.stages["params"].iloc[1:12] > 7_000_000).all()
+
+
+@pytest.mark.parametrize(
+    ("layer", "kind"),
+    [
+        (nn.Conv2d(3, 4, 1), "conv"), (nn.Linear(2, 2), "fc"), (nn.GELU(), "activation"),
+        (nn.LayerNorm(3), "norm"), (nn.AvgPool2d(2), "pool"), (nn.Dropout(), "other"),
+        (nn.MultiheadAttention(4, 2), "attention"),
+        (nn.Sequential(nn.ReLU()), "block"),
+    ],
+)  # fmt: skip
+def test_kinds_come_from_the_class(layer, kind):
+    assert kind_of(layer) == kind and kind in KINDS
+
+
+def test_a_name_is_inspected_at_another_size():
+    small = inspect_model("vit_b_32", input_size=(3, 64, 64))
+    assert small.input_size == (3, 64, 64)
+    assert small.macs < inspect_model("vit_b_32").macs
+
+
+def test_unknown_names_and_sizes_that_do_not_fit_are_clear_errors():
+    with pytest.raises(UnknownModel, match="resnet18"):
+        inspect_model("resnet_18")
+    with pytest.raises(CannotInspect, match="input_size"):
+        inspect_model("alexnet", input_size=(3, 16, 16))
+
+
+# -- memory ------------------------------------------------------------------------------
+
+
+def _measured(model, batch_size, optimizer):
+    """Peak bytes of the third step, when the optimiser holds its state."""
+    model.train()
+    images = torch.randn(batch_size, 3, 64, 64)
+    labels = torch.zeros(batch_size, dtype=torch.long)
+    for _ in range(3):
+        optimizer.zero_grad()
+        meter = StorageMeter()
+        with meter:
+            loss = F.cross_entropy(model(images.clone()), labels)
+            loss.backward()
+        optimizer.step()
+        del loss
+    state = sum(
+        value.nbytes for entry in optimizer.state.values() for value in entry.values()
+        if torch.is_tensor(value)
+    )  # fmt: skip
+    return state_bytes(model) + state + meter.peak
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+@pytest.mark.parametrize("name", ["test_resnet", "test_vit"])
+def test_memory_is_that_of_a_real_step(name, frozen):
+    options = {"img_size": 64} if name == "test_vit" else {}
+    model = timm.create_model(name, **options)
+    if frozen:
+        freeze(model)
+    learn = [p for p in model.parameters() if p.requires_grad]
+    measured = _measured(model, 8, torch.optim.AdamW(learn))
+    report = inspect_model(model, input_size=(3, 64, 64))
+    mode = "frozen" if frozen else "full"
+    found = report.memory(8, mode=mode, optimizer="adam")
+    assert found.peak == pytest.approx(measured, rel=0.05)
+    assert found.total >= 0.9 * found.peak
+
+
+def test_memory_falls_with_each_stage_that_is_frozen():
+    report = inspect_model("timm/test_resnet")
+    names = report.stage_names
+    totals = [
+        report.memory(16, frozen=names[:k], optimizer="adam").total
+        for k in range(len(names))
+    ]
+    assert totals == sorted(totals, reverse=True) and totals[0] > 2 * totals[-1]
+    assert totals[0] == report.memory(16, mode="full", optimizer="adam").total
+    assert totals[-1] == report.memory(16, mode="frozen", optimizer="adam").total
+
+
+def test_parts_are_weights_gradients_state_and_activations():
+    report = inspect_model("resnet18")
+    sgd, adam = (report.memory(2, optimizer=name) for name in ("sgd", "adam"))
+    assert sgd.gradients == sgd.optimizer == 4 * report.num_params
+    assert adam.optimizer == 2 * sgd.optimizer
+    rest = report.memory(2, mode="inference")
+    assert (rest.gradients, rest.optimizer) == (0, 0)
+    assert rest.total == rest.weights + rest.activations < sgd.total
+    assert MemoryEstimate(1, 2, 3, 4, 8).total == 10
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"mode": "train"}, "inference, frozen, full"),
+        ({"optimizer": "lion"}, "sgd, adam"),
+        ({"frozen": ["layer9"]}, "no stage 'layer9'; stages are conv1"),
+    ],
+)
+def test_bad_options_are_named(options, text):
+    with pytest.raises(ValueError, match=text):
+        inspect_model("resnet18").memory(2, **options)
+
+
+def test_a_batch_of_none_is_refused():
+    with pytest.raises(ValueError, match="at least 1, got 0"):
+        inspect_model("resnet18").memory(0)
