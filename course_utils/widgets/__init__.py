@@ -4,6 +4,7 @@ Each widget works by keyboard, in the light and the dark theme, and has a static
 for notebooks that are exported, or read on GitHub.
 """
 
+from .architecture_explorer import ArchitectureExplorer
 from .feature_maps import FeatureMapViewer
 from .fetch import FetchButton
 from .flow import FlowSwitcher
@@ -11,6 +12,7 @@ from .pictures import PictureSwitcher
 from .quiz import Question, Quiz
 
 __all__ = [
+    "ArchitectureExplorer",
     "FeatureMapViewer",
     "FetchButton",
     "FlowSwitcher",
