@@ -1,0 +1,75 @@
+"""Choose among models: the Pareto front, and the best within a budget."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+
+def pareto_front(table: pd.DataFrame, *, cost: str, gain: str = "top1") -> pd.DataFrame:
+    """Return the rows that no other beats, by rising cost.
+
+    A row is beaten where another has no more cost and no less gain, and is better in
+    one of them. Equal rows stay together; rows without one of the figures are left out.
+    Raises `ValueError` for a column that the table lacks.
+    """
+    _known(table, [cost, gain])
+    rows = table.dropna(subset=[cost, gain]).sort_values(
+        [cost, gain], ascending=[True, False], kind="stable"
+    )
+    best = rows.groupby(cost)[gain].max()  # by rising cost
+    best_cheaper = best.cummax().shift(fill_value=-float("inf"))
+    better = rows[gain] > rows[cost].map(best_cheaper)
+    return rows[better & (rows[gain] == rows[cost].map(best))]
+
+
+def best_weights(table: pd.DataFrame, *, gain: str = "top1") -> pd.DataFrame:
+    """Return the row with the largest gain of each architecture, in the table's order.
+
+    Of equal rows the first stays; an architecture without a figure is left out.
+    """
+    _known(table, ["architecture", gain])
+    best = table.dropna(subset=[gain]).groupby("architecture")[gain].idxmax()
+    return table.loc[sorted(best, key=table.index.get_loc)]
+
+
+def best_under(
+    table: pd.DataFrame, *, gain: str = "top1", **budgets: float
+) -> pd.Series:
+    """Return the row with the largest gain within all budgets.
+
+    Budgets are columns and their largest value: `params=10` (millions), `gflops=1`,
+    `file_mb=50`, `ms=20`. A row without a figure does not fit. Of equal gains the row
+    that costs least by the first budget wins, then by the next.
+
+    Raises `ValueError` where nothing fits, with the row that needs least, and for a
+    column that the table lacks.
+    """
+    if not budgets:
+        raise ValueError("give at least one budget, such as params=10")
+    _known(table, [*budgets, gain])
+    rows = table.dropna(subset=[*budgets, gain])
+    fits = (rows[list(budgets)] <= pd.Series(budgets)).all(axis=1)
+    if not fits.any():
+        raise ValueError(_nothing_fits(rows, budgets))
+    order = [False] + [True] * len(budgets)
+    return rows[fits].sort_values([gain, *budgets], ascending=order).iloc[0]
+
+
+def _nothing_fits(rows: pd.DataFrame, budgets: dict[str, float]) -> str:
+    """Say what was asked for, and what the row that comes nearest to it needs."""
+    asked = ", ".join(f"{column} <= {most:g}" for column, most in budgets.items())
+    if rows.empty:
+        return f"no row has figures for {', '.join(budgets)}; asked for {asked}"
+    excess = (rows[list(budgets)] / pd.Series(budgets)).max(axis=1)
+    nearest = rows.loc[excess.idxmin()]
+    needs = ", ".join(f"{column} {nearest[column]:.4g}" for column in budgets)
+    name = nearest.get("architecture", nearest.name)
+    return f"nothing has {asked}; the cheapest, {name}, has {needs}"
+
+
+def _known(table: pd.DataFrame, columns: list[str]) -> None:
+    for column in columns:
+        if column not in table.columns:
+            raise ValueError(
+                f"no column {column!r}; there are {', '.join(map(str, table.columns))}"
+            )
