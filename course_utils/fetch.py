@@ -24,7 +24,6 @@ from course_utils.datasets import fetch_dataset
 from course_utils.errors import DatasetError, UnknownModel, WeightsUnavailable
 from course_utils.storage import atomic_path, sha256_file
 from course_utils.weights import (
-    parse_name,
     resolve,
     timm_config,
     timm_path,

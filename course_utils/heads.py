@@ -182,7 +182,7 @@ def check_head(
     Each tensor of logits must have the shape (2, num_classes) for a batch of two. The
     model is not changed. `input_size` is (C, H, W), by default what the model is for.
     """
-    shapes = trace(model, input_size=input_size, count=False).output_shapes
+    shapes = trace(model, input_size=input_size).output_shapes
     if not shapes or any(shape != (BATCH, num_classes) for shape in shapes):
         found = " and ".join(map(str, shapes)) or "no tensor"
         raise ValueError(

@@ -62,7 +62,7 @@ def _first_calls(model: nn.Module, trace: Trace | None) -> dict[int, int]:
     """When each parameter is first used, by its id: the place in the order of calls."""
     if trace is None:
         try:
-            trace = trace_model(model, count=False)
+            trace = trace_model(model)
         except CannotInspect:
             return {}
     found: dict[int, int] = {}

@@ -58,7 +58,7 @@ RECIPES = {
     recipe.model: recipe
     for recipe in (
         Recipe("test_resnet", steps=9000),
-        Recipe("test_efficientnet", steps=7500, bfloat16=False, glyphs=0.4),
+        Recipe("test_efficientnet", steps=14000, bfloat16=False, glyphs=0.5),
         Recipe("test_convnext", steps=7500, bfloat16=False, lr=2e-3),
         Recipe("test_vit", create_kwargs={"img_size": SIZE}, steps=9000,
                bfloat16=False, lr=1.2e-3, warmup=600),

@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from course_utils.errors import CannotInspect
 from course_utils.meta import default_input_size, image_batch, meta_copy
@@ -39,61 +40,92 @@ class Trace:
 
 
 def trace(
-    model: nn.Module,
-    *,
-    input_size: tuple[int, int, int] | None = None,
-    count: bool = True,
+    model: nn.Module, *, input_size: tuple[int, int, int] | None = None
 ) -> Trace:
     """Run a copy of a model on meta tensors in eval mode and record every module.
 
-    The model keeps its mode, device, buffers, hooks and weights. `count=False` leaves
-    out multiply-accumulates, which is faster. A model that cannot run on tensors without
-    values raises `CannotInspect`, which names the layer and the cause.
+    The model keeps its mode, device, buffers, hooks and weights. A model that cannot run
+    on tensors without values raises `CannotInspect`, which names the layer and the cause.
     """
     size = input_size or default_input_size(model)
-    return trace_meta(meta_copy(model), input_size=size, count=count)
+    return trace_meta(meta_copy(model), input_size=size)
 
 
-def trace_meta(
-    model: nn.Module, *, input_size: tuple[int, int, int], count: bool = True
-) -> Trace:
+def trace_meta(model: nn.Module, *, input_size: tuple[int, int, int]) -> Trace:
     """Record every module of a model that is already on meta, and may be changed."""
     model.eval().requires_grad_(False)
     found = Trace(input_size)
-    counter = FlopCounterMode(display=False) if count else None
+    counter = MacCounter()
     recorder = _Recorder(found, counter)
     for path, module in model.named_modules():
         recorder.watch(path, module)
-    outputs = run_on_meta(model, input_size, counter, recorder)
+    outputs = _run(model, input_size, counter, recorder)
     found.output_shapes = [tuple(out.shape) for out in tensors_in(outputs)]
     return found
 
 
-def run_on_meta(model, input_size, counter=None, recorder=None) -> Any:
+class MacCounter(TorchDispatchMode):
+    """Count multiply-accumulates by torch's own formulas; take short cuts on meta.
+
+    `flops` is what `torch.utils.flop_counter` would say: twice the MACs. Batch
+    normalisation and activations give a tensor like their input; on meta tensors torch
+    would go through each of their steps in Python to find that out.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.flops = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None) -> Any:
+        operator = func.overloadpacket
+        if operator in _LIKE_INPUT:
+            return torch.empty_like(args[0])
+        if operator in _IN_PLACE:
+            return args[0]
+        if operator in _NORMS:
+            return torch.empty_like(args[0]), args[0].new_empty(0), args[0].new_empty(0)
+        output = func(*args, **(kwargs or {}))
+        if operator in flop_registry:
+            count = flop_registry[operator]
+            self.flops += count(*args, **(kwargs or {}), out_val=output)
+        return output
+
+
+_aten = torch.ops.aten
+_ACTIVATIONS = ("relu", "silu", "gelu", "hardtanh", "hardswish", "hardsigmoid", "sigmoid",
+                "leaky_relu", "tanh", "elu")  # fmt: skip
+_LIKE_INPUT = {getattr(_aten, name) for name in _ACTIVATIONS}
+_IN_PLACE = {getattr(_aten, f"{name}_") for name in _ACTIVATIONS}
+_NORMS = {_aten._native_batch_norm_legit_no_training, _aten.native_batch_norm,
+          _aten.native_layer_norm, _aten.native_group_norm}  # fmt: skip
+
+
+def _run(
+    model: nn.Module,
+    input_size: tuple[int, int, int],
+    counter: MacCounter,
+    recorder: _Recorder,
+) -> Any:
     """Run a meta model on one batch; a failure becomes a `CannotInspect`."""
     batch = image_batch(input_size, BATCH)
     try:
-        with torch.device("meta"):
-            if counter is None:
-                return model(batch)
-            with counter:
-                return model(batch)
+        with torch.device("meta"), counter:
+            return model(batch)
     except (RuntimeError, NotImplementedError, ValueError, TypeError, AssertionError,
             IndexError, AttributeError) as error:  # fmt: skip
-        where = f" in {recorder.innermost()}" if recorder else ""
-        name = type(model).__name__
         cause = str(error).strip().splitlines() or [type(error).__name__]
         raise CannotInspect(
-            f"{name} cannot run on a batch of {tuple(batch.shape)} without values"
-            f"{where}: {cause[0][:200]}. Give the input_size it was made for; a model "
-            "whose steps depend on values cannot be inspected"
+            f"{type(model).__name__} cannot run on a batch of {tuple(batch.shape)} "
+            f"without values in {recorder.innermost()}: {cause[0][:200]}. Give the "
+            "input_size it was made for; a model whose steps depend on values cannot be "
+            "inspected"
         ) from error
 
 
 class _Recorder:
     """Hooks on every module, and the stack of those that run."""
 
-    def __init__(self, found: Trace, counter: FlopCounterMode | None):
+    def __init__(self, found: Trace, counter: MacCounter):
         self.found, self.counter = found, counter
         self.stack: list[list[Any]] = []  # [path, flops at its start, children's flops]
 
@@ -110,20 +142,17 @@ class _Recorder:
     def innermost(self) -> str:
         return (self.stack[-1][0] or "the model itself") if self.stack else "the model"
 
-    def _flops(self) -> int:
-        return self.counter.get_total_flops() if self.counter else 0
-
     def _begin(self, path: str, args: tuple, kwargs: dict) -> None:
         calls = self.found.calls
         call = calls.setdefault(path, Call(path, order=len(calls)))
         if not call.calls:
             call.input_shape = _first_shape((args, kwargs))
         call.calls += 1
-        self.stack.append([path, self._flops(), 0])
+        self.stack.append([path, self.counter.flops, 0])
 
     def _end(self, output: Any) -> None:
         path, start, inner = self.stack.pop()
-        spent = self._flops() - start
+        spent = self.counter.flops - start
         if self.stack:
             self.stack[-1][2] += spent
         call = self.found.calls[path]

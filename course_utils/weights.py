@@ -33,7 +33,9 @@ FILES = (".safetensors", ".pth", ".pt")
 BUNDLED = ("test_resnet", "test_efficientnet", "test_convnext", "test_vit")
 # Files that are not torchvision's own, but are known: SHA-256 -> what they hold.
 OTHER_CONTENTS = {
-    "89589a6db2b88e2977a1feaf6778fa53e9568a725e87e70b82be468832424297": "ImageNet weights (Deep Compression)",
+    "89589a6db2b88e2977a1feaf6778fa53e9568a725e87e70b82be468832424297": (
+        "ImageNet weights (Deep Compression)"
+    ),
 }
 KINDS = ("auto", "bundled", "imagenet", "random")
 _said: set[tuple[str, str]] = set()
@@ -389,6 +391,12 @@ def _build(info: WeightsInfo) -> nn.Module:
     if info.path is not None:
         load_state(model, read_state_dict(info.path), source=info.path.name)
     return model
+
+
+def build_bundled(name: str, *, num_classes: int) -> nn.Module:
+    """Build a bundled architecture as it was pretrained (64 px), with random weights."""
+    kwargs = bundled_card(name)["create_kwargs"]
+    return timm.create_model(name, num_classes=num_classes, **kwargs)
 
 
 def read_file(path: Path) -> object:

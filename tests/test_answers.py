@@ -9,6 +9,7 @@ from torch import nn
 
 from course_utils.grading import examine, find_task, sandbox, task_ids
 from course_utils.storage import project_root
+from tests.answers import blind
 from tests.mutants import mutants
 
 NUMBERS = sorted({task[:2] for task in task_ids()})
@@ -85,12 +86,29 @@ def test_wrong_answers_fail_with_the_hint_that_fits(task, pair):
     assert verdict.hint and verdict.property
 
 
+def blind_cases(table):
+    return [(task, answer) for task, answers in table.items() for answer in answers]
+
+
+@pytest.mark.parametrize(("task", "answer"), blind_cases(blind.RIGHT), ids=name_of)
+def test_right_answers_written_without_sight_of_the_checks_pass(task, answer):
+    verdict = examine(task, answer)
+    assert verdict.status == "passed", verdict
+
+
+@pytest.mark.parametrize(("task", "answer"), blind_cases(blind.WRONG), ids=name_of)
+def test_wrong_answers_written_without_sight_of_the_checks_fail(task, answer):
+    verdict = examine(task, answer)
+    assert verdict.status == "failed" and verdict.hint, verdict
+
+
 @pytest.mark.parametrize("task", task_ids())
-def test_banks_are_large_enough(task):
+def test_banks_are_large_enough_and_a_third_is_blind(task):
     known = bank(task)
-    right = len(known.RIGHT[task])
-    wrong = len(known.WRONG[task])
+    right, wrong = len(known.RIGHT[task]), len(known.WRONG[task])
     assert right >= 3 and wrong >= 6
+    unseen = len(blind.RIGHT[task]) + len(blind.WRONG[task])
+    assert 3 * unseen >= right + wrong + unseen
     hints = find_task(task).hints
     assert len(hints) >= 3, "staged hints: mild, stronger, nearly the answer"
 

@@ -17,13 +17,13 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from course_utils import features, probe
-from course_utils.claims import protocols
-from course_utils.claims.protocols import PROTOCOLS, Protocol
+from course_utils.claims.protocol import Protocol
+from course_utils.claims.protocols import PROTOCOLS
 from course_utils.metrics import Interval, mean_interval
 from course_utils.storage import atomic_path, data_dir, sha256_bytes, sha256_file
 
 SEEDS = (0, 1, 2, 3, 4)
+_POINTS = ("gain", "cost", "difference")  # in per cent of the test pictures
 
 
 def results_path() -> Path:
@@ -60,11 +60,11 @@ class Claim:
         for key, values in self.rows.items():
             *row, column = key.split("/")
             found = mean_interval(values)
-            digits = 1 if column.startswith(("gain", "cost", "diff")) else 3
+            digits = 1 if column.startswith(_POINTS) or " " in column else 3
             text = (
                 f"{found.mean:.{digits}f} ± {(found.high - found.low) / 2:.{digits}f}"
             )
-            unit = " (points)" if digits == 1 else ""
+            unit = " (points)" if column.startswith(_POINTS) else ""
             cells.setdefault(tuple(row), {})[column + unit] = text
         index = pd.MultiIndex.from_tuples(list(cells), names=names)
         table = pd.DataFrame(list(cells.values()), index=index)
@@ -92,15 +92,17 @@ def load_claim(id: str) -> Claim:
     return Claim(PROTOCOLS[id], stored["rows"], stored["hashes"])
 
 
-def current_hashes() -> dict[str, str]:
-    """Hash what the figures depend on: weights, data, and code less its docstrings."""
-    weights = sorted((data_dir() / "weights").glob("test_*.safetensors"))
-    code = [Path(module.__file__) for module in (protocols, features, probe)]
-    return {
-        "weights": sha256_bytes(*(sha256_file(p).encode() for p in weights)),
-        "data": sha256_file(data_dir() / "images" / "SHA256SUMS"),
-        "code": sha256_bytes(*(_code_only(p).encode() for p in code)),
-    }
+def current_hashes(protocol: Protocol) -> dict[str, str]:
+    """Hash what figures depend on: code less its docstrings, weights and data."""
+    code = [_code_only(Path(module.__file__)) for module in protocol.modules]
+    hashes = {"code": sha256_bytes(*(text.encode() for text in code))}
+    if protocol.data:
+        weights = sorted((data_dir() / "weights").glob("test_*.safetensors"))
+        hashes |= {
+            "weights": sha256_bytes(*(sha256_file(p).encode() for p in weights)),
+            "data": sha256_file(data_dir() / "images" / "SHA256SUMS"),
+        }
+    return hashes
 
 
 def _code_only(path: Path) -> str:
@@ -133,7 +135,7 @@ def run(ids: list[str] | None = None, *, seeds: tuple[int, ...] = SEEDS) -> None
         results[id] = {
             "seeds": list(seeds),
             "rows": rows,
-            "hashes": current_hashes(),
+            "hashes": current_hashes(PROTOCOLS[id]),
             "torch": torch.__version__.split("+")[0],
         }
         print(f"{id} measured in {time.perf_counter() - start:.0f} s")

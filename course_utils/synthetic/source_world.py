@@ -54,7 +54,7 @@ HUES = (
     "red", "orange", "yellow", "lime", "green", "teal", "cyan", "azure", "blue",
     "violet", "magenta", "pink", "grey",
 )  # fmt: skip
-GLYPHS = tuple(f"glyph{i:02d}" for i in range(60))
+GLYPHS = tuple(f"glyph{i:03d}" for i in range(300))
 COUNTS = ("one", "two", "three", "four")
 SPANS = ("small", "medium", "large")
 ATTRIBUTES: dict[str, tuple[str, ...]] = {
@@ -132,6 +132,8 @@ def _draw(
     coat.mul_(depth.mul_(0.35).add_(0.75).unsqueeze(1))  # darker towards the outline
     image = image.lerp_(coat, mask.unsqueeze(1))
     labels["shape"] = labels["shape"].masked_fill(labels["glyph"] >= 0, IGNORED)
+    if glyphs:
+        _coarsen(dice, image, labels["glyph"] >= 0)
     return _camera(dice, image), labels
 
 
@@ -303,7 +305,8 @@ def _objects(dice: _Dice, labels: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         jitter = some.uniform(-1, 1, 2) * (0.12 + 0.16 * alone[:, None])
         place = _PLACES[copy] * (1 - alone[:, None]) + jitter
         size = base[at] * (0.5 + 0.5 * alone)
-        u, v = _place(some, place, size, wobble[0][at], wobble[1][at])
+        upright = labels["glyph"][at] >= 0  # a sign that is turned is another sign
+        u, v = _place(some, place, size, wobble[0][at], wobble[1][at], upright)
         inside = _distance(some, labels["shape"][at], u, v)  # > 0 within the shape
         sharp = _column(size) * SIZE / 2
         mask[at] = torch.maximum(mask[at], (inside * sharp + 0.5).clamp(0, 1))
@@ -311,11 +314,12 @@ def _objects(dice: _Dice, labels: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     return mask, depth
 
 
-def _place(dice, place, size, stretch, slant) -> tuple[Tensor, Tensor]:
+def _place(dice, place, size, stretch, slant, upright) -> tuple[Tensor, Tensor]:
     """Coordinates in the frame of a copy: moved, turned, scaled, stretched, slanted."""
     near_upright = dice.uniform(-0.5, 0.5)
     free = dice.uniform(0, math.tau)
-    angle = torch.where(dice.uniform(0, 1) < 0.5, near_upright, free)
+    upright = upright | (dice.uniform(0, 1) < 0.5)
+    angle = torch.where(upright, near_upright, free)
     c, s = _column(angle.cos() / size), _column(angle.sin() / size)
     x, y = _X - _column(place[:, 0]), _Y - _column(place[:, 1])
     u, v = torch.addcmul(c * x, s, y), torch.addcmul(c * y, s, x, value=-1)
@@ -443,6 +447,19 @@ def _stroke(generator: torch.Generator, path: Tensor, u: Tensor, v: Tensor) -> T
         pv.addcmul_(along, dv, value=-1)
         torch.minimum(nearest, pu.square_().addcmul_(pv, pv), out=nearest)
     return nearest.sqrt_().neg_().add_(_column(width))
+
+
+def _coarsen(dice: _Dice, image: Tensor, chosen: Tensor) -> None:
+    """Show half of the chosen pictures at 8 to 20 pixels a side; in place."""
+    cells = dice.pick(2 * len(_COARSE))
+    for index, side in enumerate(_COARSE):
+        at = (chosen & (cells == index)).nonzero()[:, 0]
+        if len(at):
+            small = F.interpolate(image[at], (side, side), mode="area")
+            image[at] = F.interpolate(small, (SIZE, SIZE), mode="bilinear")
+
+
+_COARSE = (8, 10, 14, 20)
 
 
 def _camera(dice: _Dice, image: Tensor) -> Tensor:

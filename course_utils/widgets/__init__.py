@@ -10,6 +10,7 @@ from .fetch import FetchButton
 from .flow import FlowSwitcher
 from .pictures import PictureSwitcher
 from .quiz import Question, Quiz
+from .zoo_explorer import ZooExplorer
 
 __all__ = [
     "ArchitectureExplorer",
@@ -19,4 +20,5 @@ __all__ = [
     "PictureSwitcher",
     "Question",
     "Quiz",
+    "ZooExplorer",
 ]

@@ -52,8 +52,8 @@ check("04.1", freeze_backbone)
 #
 # Return the pooled features that enter the head `fc`, as a tensor (N, D), for pictures
 # (N, 3, 64, 64) that are already prepared. Compute them in eval mode and without gradients.
-# Afterwards the model must be as it came: the same head object, the same mode (it may come
-# in train mode), the same BatchNorm statistics.
+# Afterwards the model must be as it came: the same head object, the same mode (all of its
+# layers come in train mode, or all in eval mode), the same BatchNorm statistics, no hook left.
 
 
 # %% nbgrader={"grade": false, "grade_id": "features", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -138,8 +138,8 @@ check("04.4", nearest)
 #
 # *Difficulty 2 of 5 · 6 minutes · trains: what moves in a frozen backbone*
 #
-# Put `model` into train mode, but keep every BatchNorm layer in it (at any depth) in eval
-# mode, so that a forward pass moves no statistics. Other layers, such as dropout, train as
+# Put `model` into train mode, but keep every BatchNorm layer in it (at any depth, 1d and 2d)
+# in eval mode, so that a forward pass moves no statistics. Other layers, such as dropout, train as
 # usual. Leave `requires_grad` as it is. Nothing need be returned.
 
 
@@ -149,7 +149,7 @@ def train_with_frozen_batchnorm(model):
     ### BEGIN SOLUTION
     model.train()
     for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
+        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)):
             module.eval()
     ### END SOLUTION
 

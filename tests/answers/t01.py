@@ -78,7 +78,8 @@ def top_k_sorted(logits, classes, k):
 
 
 def top_k_argsort(logits, classes, k):
-    p = logits.exp() / logits.exp().sum()
+    powers = (logits - logits.max()).exp()
+    p = powers / powers.sum()
     order = p.argsort(descending=True)[:k]
     return [[classes[int(i)], float(p[i])] for i in order]
 

@@ -4,6 +4,7 @@ import copy
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 
 def freeze_flag(model, num_classes):
@@ -204,11 +205,9 @@ def build_in_fc(backbone, hidden, num_classes):
     return backbone
 
 
-def build_timm(backbone, hidden, num_classes):
-    backbone.reset_classifier(0)
-    return nn.Sequential(
-        backbone, _classifier(backbone.num_features, hidden, num_classes)
-    )
+def build_empty_head(backbone, hidden, num_classes):
+    width, backbone.fc = backbone.fc.weight.shape[1], nn.Sequential()
+    return nn.Sequential(backbone, _classifier(width, hidden, num_classes))
 
 
 class _Both(nn.Module):
@@ -271,7 +270,7 @@ def build_swapped(backbone, hidden, num_classes):
     return build_in_fc(backbone, num_classes, hidden)
 
 
-def build_relu_last(backbone, hidden, num_classes):
+def build_softmax_last(backbone, hidden, num_classes):
     width = backbone.fc.in_features
     backbone.fc = nn.Identity()
     layers = nn.Linear(width, hidden), nn.Linear(hidden, num_classes)
@@ -341,7 +340,7 @@ def batchnorm_base_class(model):
 
 
 def batchnorm_apply(model):
-    model.train().apply(lambda m: m.eval() if isinstance(m, nn.BatchNorm2d) else None)
+    model.train().apply(lambda m: m.eval() if isinstance(m, _BatchNorm) else None)
 
 
 def batchnorm_names(model):
@@ -392,7 +391,7 @@ def batchnorm_before_train(model):
 def batchnorm_and_dropout(model):
     model.train()
     for layer in model.modules():
-        if isinstance(layer, (nn.BatchNorm2d, nn.Dropout)):
+        if isinstance(layer, (_BatchNorm, nn.Dropout)):
             layer.eval()
 
 
@@ -412,7 +411,7 @@ def batchnorm_replaced(model):
 RIGHT = {
     "04.1": [freeze_flag, freeze_then_thaw, freeze_by_timm],
     "04.2": [features_hook, features_timm, features_copy],
-    "04.3": [build_in_fc, build_timm, _Both],
+    "04.3": [build_in_fc, build_empty_head, _Both],
     "04.4": [nearest_functional, nearest_normalize, nearest_loop],
     "04.5": [batchnorm_base_class, batchnorm_apply, batchnorm_names],
     "04.6": ["b", "B", " b"],
@@ -454,7 +453,7 @@ WRONG = {
         (build_truncated, "error"),
         (build_classifier_only, "error"),
         (build_swapped, "shape"),
-        (build_relu_last, "no-relu"),
+        (build_softmax_last, "value"),
     ],
     "04.4": [
         (nearest_dot, "dot"),

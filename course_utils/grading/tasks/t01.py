@@ -33,6 +33,7 @@ def prepare(answer, c):
     for size, mean, std in (
         ((4, 6), MEAN, STD),
         ((5, 5), (0.1, 0.5, 0.9), (0.5, 0.25, 1)),
+        ((70, 66), MEAN, STD),
     ):
         image = torch.randint(256, (*size, 3), generator=generator, dtype=torch.uint8)
         given = f"a uint8 picture of shape {(*size, 3)}, mean {mean}, std {std}"
@@ -85,6 +86,7 @@ def top_k(answer, c):
         (torch.tensor([1.0, 3.0, 2.0, -1.0]), ["ant", "bee", "cat", "dog"], 2),
         (torch.randn(9, generator=generator) * 2, list("ABCDEFGHI"), 5),
         (torch.tensor([0.5, -2.0, 0.1]), ["x", "y", "z"], 3),
+        (torch.tensor([200.0, 198.0, 40.0]), ["x", "y", "z"], 2),  # exp overflows
     ]
     for logits, names, k in cases:
         given = f"{len(names)} logits, k = {k}"
@@ -181,32 +183,9 @@ def _partner(num_classes: int = 3) -> nn.Module:
     ),
 )
 def load_matching(answer, c):
-    source = _partner(7)
-    for buffer in source.buffers():
-        buffer.fill_(2)
-    plain = {k: v.clone() for k, v in source.state_dict().items()}
-    wrapped = {f"module.{k}": v.clone() for k, v in plain.items()}
-    extra = {**plain, "ema.decay": torch.tensor(0.9)}
-    # So many that no set gives them in order by chance; torch itself never reports
-    # num_batches_tracked as missing.
-    stage = [name for name in extra if name.startswith("layer1.")]
-    gone = [name for name in stage if not name.endswith("num_batches_tracked")]
-    for name in gone:
-        del extra[name]
-    for state, same_head, given in (
-        (plain, True, "a state dict that fits"),
-        (wrapped, True, 'names that begin with "module."'),
-        (wrapped, False, 'names that begin with "module.", and another head'),
-        (extra, False, "another head, an entry too many and some missing"),
-    ):
-        model = _partner(7 if same_head else 3)
-        if same_head:
-            for parameter in model.parameters():
-                nn.init.constant_(parameter, 0.5)
+    for model, state, right, given in _checkpoints():
+        plain = {name.removeprefix("module."): v for name, v in state.items()}
         before = {k: v.clone() for k, v in model.state_dict().items()}
-        right = [] if same_head else ["fc.bias", "fc.weight"]
-        if state is extra:
-            right += gone
         got = c.call(answer, model, state, given=given)
         c.type(got, list, "the result")
         after = model.state_dict()
@@ -218,7 +197,8 @@ def load_matching(answer, c):
                    given=given, got="nothing was loaded" if untouched else
                    "some matching entries were not loaded",
                    hint='No name matched: strip "module." first.' if untouched
-                   else "Load every entry whose name and shape match.")  # fmt: skip
+                   else "Load every entry whose name and shape match; take the prefix "
+                   "off each name that begins with it, and only there.")  # fmt: skip
         kept = all(torch.equal(after[k], before[k]) for k in right)
         c.that(kept, "what does not fit stays", key="overwritten", given=given,
                hint="Entries of another shape must be left as they were.")  # fmt: skip
@@ -242,6 +222,48 @@ def load_matching(answer, c):
                hint="Return the names sorted.")  # fmt: skip
 
 
+def _checkpoints():
+    """Yield (model, state dict, names that cannot be loaded, what it is)."""
+    source = _partner(7)
+    for buffer in source.buffers():
+        buffer.fill_(2)
+    plain = {k: v.clone() for k, v in source.state_dict().items()}
+    wrapped = {f"module.{k}": v.clone() for k, v in plain.items()}
+    head = ["fc.bias", "fc.weight"]
+    yield _blank(7), plain, [], "a state dict that fits"
+    yield _blank(7), wrapped, [], 'names that begin with "module."'
+    yield (
+        _partner(3),
+        wrapped,
+        head,
+        'names that begin with "module.", and another head',
+    )
+    # So many that no set gives them in order by chance; torch itself never reports
+    # num_batches_tracked as missing.
+    stage = [name for name in plain if name.startswith("layer1.")]
+    gone = [name for name in stage if not name.endswith("num_batches_tracked")]
+    extra = {**plain, "ema.decay": torch.tensor(0.9)}
+    extra = {name: value for name, value in extra.items() if name not in gone}
+    given = "another head, an entry too many and some missing"
+    yield _partner(3), extra, head + gone, given
+    inner = nn.ModuleDict({"module": nn.Linear(2, 3), "head": nn.Linear(3, 2)})
+    mixed = {
+        "module.net.module.weight": torch.full((3, 2), 4.0),
+        "net.module.bias": torch.full((3,), 5.0),
+        "module.net.head.weight": torch.full((3, 2), 6.0),  # (2, 3) in the model
+    }
+    given = 'a layer called "module", the prefix on some names, a weight turned round'
+    names = ["net.head.bias", "net.head.weight"]
+    yield nn.ModuleDict({"net": inner}), mixed, names, given
+
+
+def _blank(num_classes: int) -> nn.Module:
+    model = _partner(num_classes)
+    for parameter in model.parameters():
+        nn.init.constant_(parameter, 0.5)
+    return model
+
+
 @task(
     "01.5",
     title="What eval() changes",
@@ -257,7 +279,8 @@ def what_eval_changes(answer, c):
         answer,
         "c",
         {
-            "a": "Gradients are still computed after eval(): output.requires_grad was True.",
+            "a": "Gradients are still computed after eval(): output.requires_grad "
+            "was True.",
             "b": "Weights do not change. `requires_grad` does the freezing.",
             "d": "Preprocessing belongs to the transform, outside of the model.",
         },

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import timm
 import torch
 from torch import nn
@@ -83,7 +85,8 @@ def features(answer, c):
             maps = reference.forward_features(images)
             right = reference.forward_head(maps, pre_logits=True)
             logits = reference(images)
-        got = c.call(answer, model, images, given=given)
+        keeps = ("requires_grad", "mode", "hooks")
+        got = c.call(answer, model, images, given=given, keeps=keeps)
         c.type(got, torch.Tensor, "the features")
         c.that(got.shape != logits.shape, "the features", key="logits", given=given,
                hint="These are logits: the head is still at work.",
@@ -130,50 +133,71 @@ def features(answer, c):
     ),
 )
 def build(answer, c):
-    for backbone_classes, hidden, classes in ((1000, 16, 5), (7, 8, 2), (16, 16, 16)):
-        backbone = _net(backbone_classes, seed=hidden)
-        width = backbone.num_features
-        given = f"a backbone with {backbone_classes} classes, hidden {hidden}"
-        model = c.call(answer, backbone, hidden, classes, given=given)
-        c.type(model, nn.Module, "what your function returns")
-        images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(2))
-        outcome = c.attempt(lambda m=model, x=images: m.eval()(x))
-        message = str(outcome.error or "")
-        c.that(f"x{backbone_classes} and" not in message, "the shapes meet",
-               key="old-head", given=given, got=message[:120],
-               hint=f"The backbone hands over {backbone_classes} logits; your "
-               "classifier expects its features. Take the head off.")  # fmt: skip
-        c.that(
-            outcome.error is None,
-            "it runs",
-            key="error",
-            got=message[:200],
-            given=given,
-            hint="Try your model on torch.rand(2, 3, 64, 64).",
-        )
-        c.tensor(outcome.value, "the logits", shape=(2, classes))
-        linear = [m for m in model.modules() if isinstance(m, nn.Linear)]
-        sizes = [(m.in_features, m.out_features) for m in linear]
-        logits_in = [s for s in sizes if s[1] == backbone_classes and s[0] == width]
-        if backbone_classes not in (hidden, classes):
-            c.that(not logits_in, "features, not logits", key="on-logits", given=given,
-                   hint="The old head is still there, so the classifier learns from "
-                   "logits: put nn.Identity in its place.", got=sizes)  # fmt: skip
-        c.same(sizes, [(width, hidden), (hidden, classes)], "the Linear layers",
-               key="layers", given=given, hint="Two Linear layers: features to hidden, "
-               "hidden to classes.")  # fmt: skip
-        c.that(
-            any(isinstance(m, nn.ReLU) for m in _after(model, linear[0])),
-            "between the layers",
-            key="no-relu",
-            given=given,
-            hint="Without a ReLU between them, two Linear layers are one.",
-        )
+    for backbone, hidden, classes in (
+        (_net(1000, seed=16), 16, 5),
+        (_net(7, seed=8), 8, 2),
+        (_net(16, seed=4), 16, 16),
+        (_TinyBackbone(), 6, 3),
+    ):
+        _examine_classifier(answer, c, backbone, hidden, classes)
 
 
-def _after(model: nn.Module, layer: nn.Module) -> list[nn.Module]:
-    modules = list(model.modules())
-    return modules[[m is layer for m in modules].index(True) :]
+class _TinyBackbone(nn.Module):
+    """Another architecture with a head `fc`, of another width."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 10, 5, stride=4)
+        self.fc = nn.Linear(10, 7)
+
+    def forward(self, x):
+        return self.fc(self.conv(x).mean((2, 3)))
+
+
+def _examine_classifier(answer, c, backbone, hidden, classes):
+    old_classes, width = backbone.fc.out_features, backbone.fc.in_features
+    name = "another backbone" if isinstance(backbone, _TinyBackbone) else "test_resnet"
+    given = f"{name} with {old_classes} classes, hidden {hidden}"
+    body = copy.deepcopy(backbone).eval()
+    body.fc = nn.Identity()
+    model = c.call(answer, backbone, hidden, classes, given=given)
+    c.type(model, nn.Module, "what your function returns")
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(2))
+    outcome = c.attempt(lambda: model.eval()(images))
+    message = str(outcome.error or "")
+    c.that(f"x{old_classes} and" not in message, "the shapes meet",
+           key="old-head", given=given, got=message[:120],
+           hint=f"The backbone hands over {old_classes} logits; your "
+           "classifier expects its features. Take the head off.")  # fmt: skip
+    c.that(outcome.error is None, "it runs", key="error", got=message[:200],
+           given=given, hint="Try your model on torch.rand(2, 3, 64, 64); the width of "
+           "the features is backbone.fc.in_features.")  # fmt: skip
+    c.tensor(outcome.value, "the logits", shape=(2, classes))
+    linear = [m for m in model.modules() if isinstance(m, nn.Linear)]
+    sizes = [(m.in_features, m.out_features) for m in linear]
+    if old_classes not in (hidden, classes):
+        c.that((width, old_classes) not in sizes, "features, not logits",
+               key="on-logits", given=given, got=sizes,
+               hint="The old head is still there, so the classifier learns from "
+               "logits: put nn.Identity in its place.")  # fmt: skip
+    c.same(sizes, [(width, hidden), (hidden, classes)], "the Linear layers",
+           key="layers", given=given, hint="Two Linear layers: features to hidden, "
+           "hidden to classes.")  # fmt: skip
+    c.that(linear[0].bias is not None, "the Linear layers", key="layers", given=given,
+           hint="Keep the bias of the Linear layers.")  # fmt: skip
+    with torch.no_grad():
+        signs = torch.ones(hidden)
+        signs[::2] = -1
+        linear[0].bias.copy_(9 * signs)  # so that a ReLU has something to cut
+        between = linear[0](body(images))
+        bare, right = linear[1](between), linear[1](between.relu())
+    logits = c.call(lambda: model.eval()(images), given=given)
+    c.that(not torch.allclose(logits, bare, atol=1e-5), "between the layers",
+           key="no-relu", given=given,
+           hint="Without a ReLU between them, two Linear layers are one.")  # fmt: skip
+    c.close(logits, right, "the logits", atol=1e-4, given=given,
+            hint="Features, Linear, ReLU, Linear, and nothing behind them: cross-entropy "
+            "wants plain logits.")  # fmt: skip
 
 
 @task(
@@ -248,14 +272,15 @@ def train_with_frozen_batchnorm(answer, c):
         nn.Conv2d(3, 4, 3),
         nn.Sequential(nn.BatchNorm2d(4), nn.Dropout(0.5)),
         nn.Flatten(),
-        nn.LazyLinear(3),
+        nn.Linear(4 * 6 * 6, 3),
+        nn.BatchNorm1d(3),
     )
-    mixed(torch.rand(1, 3, 8, 8))
     for name, model, size in (
         ("test_resnet", resnet, 64),
-        ("a net with dropout", mixed, 8),
+        ("a net with dropout and a BatchNorm1d", mixed, 8),
     ):
         model.eval()
+        statistics = {k: v.clone() for k, v in model.named_buffers()}
         frozen = [p.requires_grad for p in model.parameters()]
         c.call(answer, model, given=name)
         batchnorms = [m for m in model.modules() if isinstance(m, _BatchNorm)]
@@ -276,7 +301,8 @@ def train_with_frozen_batchnorm(answer, c):
             expected="eval",
             got="train",
             hint="BatchNorm layers are still in train mode. train() sets all "
-            "children, so put them back into eval after it, at any depth.",
+            "children, so put them back into eval after it, at any depth and of "
+            "every kind (BatchNorm1d, 2d, 3d).",
         )
         others = [type(m).__name__ for m in model.modules()
                   if not isinstance(m, _BatchNorm) and not m.training]  # fmt: skip
@@ -287,10 +313,12 @@ def train_with_frozen_batchnorm(answer, c):
         c.that(now == frozen, "requires_grad", key="requires-grad", given=name,
                hint="Running statistics are buffers: requires_grad has nothing to do "
                "with them, and must stay as it was.")  # fmt: skip
-        batch = torch.rand(4, 3, size, size)
-        before = {k: v.clone() for k, v in model.named_buffers()}
-        model(batch)
-        moved = [k for k, v in model.named_buffers() if not torch.equal(v, before[k])]
+        model(torch.rand(4, 3, size, size))
+        after = dict(model.named_buffers())
+        lost = [k for k in statistics if k not in after]
+        c.that(not lost, "the statistics", key="lost", given=name, got=lost[:3],
+               hint="The running statistics are gone; eval mode needs them.")  # fmt: skip
+        moved = [k for k, v in statistics.items() if not torch.equal(v, after[k])]
         c.that(not moved, "the statistics", key="moved", given=name, got=moved[:3],
                hint="A forward pass still moves the statistics.")  # fmt: skip
 

@@ -1,0 +1,39 @@
+"""What a claim is: a text, a bar, how one seed is measured, what the figures depend on."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+
+Rows = dict[str, float]  # "net/data/quantity" -> value
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A claim, its bar, how a seed is measured, and what its keys are made of.
+
+    `code` lists the modules, besides that of `measure`, whose change makes the figures
+    stale; `data` says whether they depend on the bundled weights and pictures.
+    """
+
+    id: str
+    text: str
+    bar: str
+    measure: Callable[[int], Rows]
+    keys: tuple[str, ...]
+    holds: Callable[[dict[str, list[float]]], bool]
+    code: tuple[ModuleType, ...] = ()
+    data: bool = True
+    gate: bool = False
+
+    @property
+    def modules(self) -> tuple[ModuleType, ...]:
+        """All modules whose code the figures depend on."""
+        return (sys.modules[self.measure.__module__], *self.code)
+
+
+def mean(values: list[float]) -> float:
+    """Return the arithmetic mean."""
+    return sum(values) / len(values)
