@@ -87,6 +87,13 @@ def test_tree_holds_every_layer_once_below_its_stage_and_modules(net):
     assert at["middle.same.0"] == (2, "Conv2d")
 
 
+def test_a_module_split_over_two_stages_stands_in_both_with_ids_of_their_own():
+    nodes = flat_tree(inspect_model("squeezenet1_0"))
+    assert len({node["id"] for node in nodes}) == len(nodes)
+    stages = {n["stage"] for n in nodes if n["path"] == "classifier"}
+    assert len(stages) == 2
+
+
 def test_sums_of_the_tree_are_the_reports(net):
     report = inspect_model(net, input_size=(3, 32, 32))
     nodes = flat_tree(report)

@@ -51,21 +51,30 @@ def flat_tree(report: ModelReport) -> list[dict[str, Any]]:
     shapes = dict(
         zip(report.stages["stage"], report.stages["output_shape"], strict=True)
     )
+    seen: set[str] = set()
     for node in nodes:
+        if node["id"] in seen:  # a module whose layers lie in two stages
+            node["id"] += f" ({node['stage']})"
+        seen.add(node["id"])
         if node["depth"] == 0:
             node["output"] = _listed(shapes[node["stage"]])
     return nodes
 
 
 def _stage_tree(stage: str, rows: list[dict[str, Any]]) -> Node:
-    root = Node(stage, stage)
+    inside = any(row["path"].startswith(stage + ".") for row in rows)
+    root = Node(stage, stage if inside else "")
     for row in rows:
         _insert(root, stage, row)
-    if len(root.children) == 1:  # a stage that is one module: its parts come next
-        (only,) = root.children.values()
-        root.row, root.path = only.row, only.path
-        root.children = only.children
+    while len(root.children) == 1 and not _same_end(root.path, stage):
+        (only,) = root.children.values()  # down to the module that is the stage
+        root = Node(stage, only.path, only.row, only.children)
     return root
+
+
+def _same_end(path: str, stage: str) -> bool:
+    """Compare last parts: "encoder.layers.layer_0" is the stage "encoder.layer_0"."""
+    return path.rpartition(".")[2] == stage.rpartition(".")[2]
 
 
 def _insert(root: Node, stage: str, row: dict[str, Any]) -> None:
@@ -97,10 +106,6 @@ def _is_attention(node: Node, modules: dict) -> bool:
 
 
 def _flatten(node: Node, depth: int, stage: str, modules: dict, out: list) -> None:
-    while node.row is None and len(node.children) == 1:  # a chain is one node
-        (only,) = node.children.values()
-        name = node.name if depth == 0 else f"{node.name}.{only.name}"
-        node = Node(name, only.path, only.row, only.children)
     out.append(_plain(node, depth, stage, modules))
     for child in node.children.values():
         _flatten(child, depth + 1, stage, modules, out)
@@ -134,9 +139,9 @@ def _module_of(node: Node, depth: int, stage: str, modules: dict) -> nn.Module |
     module = modules.get(node.path)
     if depth > 0 or module is None:
         return module
-    same = node.path.split(".")[-1] == stage.split(".")[-1]
     leaf = next(module.children(), None) is None
-    return module if same and not (leaf and node.children) else None
+    several = leaf and node.children or not _same_end(node.path, stage)
+    return None if several else module
 
 
 def _type_name(node: Node, module: nn.Module | None, rows: list) -> str:

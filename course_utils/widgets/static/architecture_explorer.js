@@ -1,5 +1,5 @@
 const SVG = "http://www.w3.org/2000/svg";
-const NARROWEST = 73, AIR = 14, THINNEST = 5, ARROW = 12, FEW = 20;
+const NARROWEST = 73, AIR = 14, THINNEST = 5, ARROW = 12, FEW = 20, LONG = 11;
 const ICONS = {
   frozen: "M8 .8V15.2M1.8 4.4L14.2 11.6M14.2 4.4L1.8 11.6M6 2.2L8 4L10 2.2M6 13.8L8 12L10 13.8M2 7L4.4 5.9L4.1 3.2M14 9L11.6 10.1L11.9 12.8M14 7L11.6 5.9L11.9 3.2M2 9L4.4 10.1L4.1 12.8",
   learns: "M8.4.8C9 4 13 6 13 10.2A5 5 0 0 1 8 15.2A5 5 0 0 1 3 10.2C3 8 4.4 6.8 4.6 4.8C5.8 5.6 6.3 6.6 6.4 7.6C7.8 6 8.6 3.6 8.4.8Z",
@@ -44,10 +44,9 @@ const icon = (name) => svg("svg", { class: "arch-icon", viewBox: "0 0 16 16", "a
 // How many stages stand in a row, and how many pixels one parameter (or MAC) is wide,
 // so that the fullest row of all models fits.
 function planFlow(models, scale, available) {
-  const wide = Math.max(...models.map((m) => m.stages.length)) + 1;
   const room = Math.max(3, Math.floor(available / NARROWEST));
-  const perRow = Math.ceil(wide / Math.ceil(wide / room));
-  const rows = models.flatMap((m) => inRows([null, ...m.stages], perRow));
+  const perRow = (m) => Math.ceil((m.stages.length + 1) / Math.ceil((m.stages.length + 1) / room));
+  const rows = models.flatMap((m) => inRows([null, ...m.stages], perRow(m)));
   const fits = (unit) => rows.every((row) => row.reduce((sum, s) => sum + columnWidth(s, scale, unit), 0) <= available);
   const largest = Math.max(1, ...models.flatMap((m) => m.stages.map((s) => s[scale])));
   let low = 0, high = 320 / largest;
@@ -56,7 +55,7 @@ function planFlow(models, scale, available) {
     if (fits(middle)) low = middle; else high = middle;
   }
   const side = Math.max(...models.map((m) => Math.max(...m.input.slice(1))));
-  return { perRow, unit: low, side, height: wide > perRow ? 92 : 122 };
+  return { perRow, unit: low, side, height: rows.length > models.length ? 92 : 122 };
 }
 
 function inRows(items, perRow) {
@@ -97,9 +96,10 @@ function lastPart(name, most) {
   return name.length <= most || /^\d+$/.test(last) ? name : last;
 }
 
-// A name that may break after "_" and ".", and before its number.
-function breakable(name) {
-  return name.split(/(?<=[._])|(?<=[a-z])(?=\d+$)/).flatMap((part, i) => (i ? [make("wbr"), part] : [part]));
+// A name that may break after "_" and ".", and before its number; anywhere if it must.
+function stageName(name) {
+  const parts = name.split(/(?<=[._])|(?<=[a-z])(?=\d+$)/), long = parts.some((part) => part.length > LONG);
+  return make("span", { class: `arch-name${long ? " is-long" : ""}` }, ...parts.flatMap((part, i) => (i ? [make("wbr"), part] : [part])));
 }
 
 function inputColumn(m, plan) {
@@ -121,8 +121,8 @@ function stageColumn(stage, m, plan, scale, actions) {
   const pick = make("button", { class: "arch-pick", type: "button", "aria-pressed": "false", "aria-label": stageWords(stage, m), title: stageWords(stage, m),
     onclick: () => actions.pick(stage) },
     make("span", { class: "arch-slot", style: `height: ${plan.height}px` }, drawn),
-    make("span", { class: "arch-name" }, ...breakable(lastPart(stage.name, width / 7))), chip(stage.kind),
-    make("span", { class: "arch-shape" }, tightShape(stage.output)),
+    stageName(lastPart(stage.name, width / 7)), chip(stage.kind),
+    make("span", { class: `arch-shape${tightShape(stage.output).length > 9 ? " is-long" : ""}` }, tightShape(stage.output)),
     make("span", { class: "arch-cost" }, cost, make("small", {}, ` ${roughly(stage[scale] / (m[scale] || 1))}`)));
   const node = make("div", { class: "arch-stage", style: `width: ${width}px` }, pick);
   let toggle = null;
@@ -154,7 +154,7 @@ function makeFlow(m, actions) {
   let columns = [];
   const draw = (plan, scale) => {
     columns = m.stages.map((stage) => stageColumn(stage, m, plan, scale, actions));
-    const rows = inRows([inputColumn(m, plan), ...columns.map((c) => c.node)], plan.perRow);
+    const rows = inRows([inputColumn(m, plan), ...columns.map((c) => c.node)], plan.perRow(m));
     node.replaceChildren(...rows.map((row) => make("div", { class: "arch-row", style: `--axis: ${plan.height / 2}px` }, ...row)));
     for (const row of node.children) evenNames(row);
     rove(columns.map((c) => c.pick));
@@ -464,7 +464,7 @@ function makeHeader(models) {
   if (idea) lead.append(make("p", { class: "arch-idea" }, make("b", {}, `${idea}. `), m.facts.idea ?? ""));
   if (models[1]?.facts.family) lead.append(make("p", { class: "arch-idea" }, make("b", {}, `${models[1].facts.family}, ${models[1].facts.year}. `), models[1].facts.idea ?? ""));
   const totals = models[1] ? [] : [tile("Parameters", compact(m.params)), tile("Compute", compact(m.macs), "MACs"),
-    tile("Input", shapeText(m.input)), m.facts.top1 ? tile("ImageNet top-1", `${m.facts.top1.toFixed(1)} %`) : ""];
+    tile("Input", shapeText(m.input)), m.facts.top1 ? tile("Top-1", `${m.facts.top1.toFixed(1)} %`) : ""];
   const tiles = make("dl", { class: "arch-tiles" }, ...totals,
     make("div", { class: "arch-tile arch-learns" }, make("dt", {}, models[1] ? `${m.name} learns` : "Learns"), make("dd", { "aria-live": "polite" }, learns, share)));
   return { node: make("header", { class: "arch-head" }, lead, tiles), learn: (n) => { learns.textContent = compact(n); learns.title = exact(n); share.textContent = percent(n / (m.params || 1)); } };
@@ -474,7 +474,7 @@ function makeLegend(m, models, scale, onchange) {
   const chosen = new Set(), sums = {};
   for (const stage of m.stages)
     for (const [kind, n] of Object.entries(stage.mix?.[scale] ?? { [stage.kind]: stage[scale] })) sums[kind] = (sums[kind] ?? 0) + n;
-  const present = new Set(models.flatMap((one) => one.tree.kind.filter((_, i) => one.tree.layers[i] === 1 || one.tree.kind[i] === "attention")));
+  const present = new Set(models.flatMap((one) => one.tree.kind.filter((kind, i) => kind === "attention" || !(one.tree.depth[i + 1] > one.tree.depth[i]))));
   const order = shares(sums, "other").filter(([, share]) => share > 0), bare = [...present].filter((kind) => !order.some(([k]) => k === kind));
   const buttons = [...order, ...bare.map((kind) => [kind, 0])].map(([kind, share]) => {
     const button = make("button", { type: "button", class: `arch-key k-${kind}`, "aria-pressed": "false", title: `Show only ${kind} layers in the tree`, onclick: () => {
