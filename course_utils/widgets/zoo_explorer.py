@@ -1,51 +1,46 @@
-"""The model zoo to sort, filter and look at: accuracy against a chosen cost."""
+"""The model zoo to look through: a table, a chart with its Pareto front, details."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 import traitlets
-from matplotlib.figure import Figure
 
-from course_utils.zoo import family_of, pareto_front, zoo_table
-from course_utils.zoo.families import GROUPS
-from course_utils.zoo.table import COSTS
+from course_utils.zoo import best_weights, family_of, load_code, pareto_front, zoo_table
+from course_utils.zoo.figure import plot_zoo
+from course_utils.zoo.table import COSTS, GAINS
 
 from .architecture_explorer import ArchitectureExplorer
 from .base import CourseWidget, data_url, escape, script, style
 from .pictures import figure_png
 
-GROUP_WORDS = {
-    "plain": "plain convolutions",
-    "residual": "residual nets",
-    "efficient": "built for phones",
-    "modern": "modern convolutions",
-    "transformer": "transformers",
-    "hybrid": "hybrids",
-}
-COLUMNS = {
-    "architecture": "architecture",
-    "weights": "weights",
-    "year": "year",
-    "params": "params (M)",
-    "gflops": "GMACs",
-    "file_mb": "file (MB)",
-    "ms": "ms",
-    "top1": "top-1 (%)",
+NEEDED = ("architecture", "weights", "family")
+FIGURES = ("params", "gflops", "file_mb", "ms", "top1", "top5", "crop_size",
+           "top1_per_million_params")  # fmt: skip
+COST_NAMES = {
+    "params": {"label": "Parameters", "unit": "M"},
+    "gflops": {"label": "GFLOPs", "unit": "GFLOPs"},
+    "file_mb": {"label": "File size", "unit": "MB"},
+    "ms": {"label": "Latency", "unit": "ms"},
 }
 
 
 class ZooExplorer(CourseWidget):
-    """Show a zoo: a scatter with its Pareto front, a table, and one model in detail.
+    """Look through a zoo table: sort, filter, compare accuracy with a cost, choose.
 
-    `table` is what `zoo_table()` returns, or a part of it; with its column `ms`, latency
-    is one of the costs. `cost` names the horizontal axis (of COSTS), `filter_text` and
-    `group` choose what is shown, `defaults_only` leaves out all but each architecture's
-    recommended weights. `selected` is "architecture/weights", or "" at first;
-    `explore()` opens the selected architecture in the `ArchitectureExplorer`.
+    `table` is what `zoo_table()` returns, or rows of it; with `zoo_table(latency=True)`
+    latency is a cost as well. `cost` is "params", "gflops", "file_mb" or "ms", `gain`
+    "top1" or "top5".
+
+    `selected` is the architecture that was chosen in the browser, "" for none, and
+    `selected_weights` its weights; set from Python, `selected` chooses the best weights
+    of an architecture. `cost`, `filter_text`, `family` (a family or a group, "" for
+    all), `best_only`, `sort_by` and `descending` can be set as well. `on_select` calls
+    a function for each choice; `explore` opens the chosen architecture.
+
+    Raises `ValueError` for a table without the columns, and for an unknown cost.
 
     Example: `ZooExplorer(zoo_table(latency=True), cost="ms")`
     """
@@ -54,41 +49,82 @@ class ZooExplorer(CourseWidget):
     _css = style("zoo_explorer")
 
     rows = traitlets.List(traitlets.Dict()).tag(sync=True)
-    fronts = traitlets.Dict().tag(sync=True)
+    families = traitlets.Dict().tag(sync=True)
     costs = traitlets.Dict().tag(sync=True)
-    columns = traitlets.Dict().tag(sync=True)
-    groups = traitlets.Dict(GROUP_WORDS).tag(sync=True)
+    fronts = traitlets.Dict().tag(sync=True)
+    best = traitlets.List(traitlets.Int()).tag(sync=True)
+    gain = traitlets.Unicode("top1").tag(sync=True)
+    gain_label = traitlets.Unicode().tag(sync=True)
     machine = traitlets.Unicode().tag(sync=True)
+
     cost = traitlets.Unicode("params").tag(sync=True)
     filter_text = traitlets.Unicode().tag(sync=True)
-    group = traitlets.Enum(["", *GROUPS], "").tag(sync=True)
-    defaults_only = traitlets.Bool(False).tag(sync=True)
+    family = traitlets.Unicode().tag(sync=True)
+    best_only = traitlets.Bool(False).tag(sync=True)
     sort_by = traitlets.Unicode("top1").tag(sync=True)
     descending = traitlets.Bool(True).tag(sync=True)
     selected = traitlets.Unicode().tag(sync=True)
+    selected_weights = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, table: pd.DataFrame | None = None, *, cost: str = "params"):
+    def __init__(
+        self,
+        table: pd.DataFrame | None = None,
+        *,
+        cost: str = "params",
+        gain: str = "top1",
+    ):
         table = zoo_table() if table is None else table
-        known = {name: words for name, words in COSTS.items() if name in table.columns}
-        if cost not in known:
-            raise ValueError(
-                f"no cost {cost!r} in the table; it has {', '.join(known)}"
-            )
-        self.table = table.reset_index(drop=True)
-        rows = [_row(row) for row in self.table.to_dict("records")]
-        if not rows:
-            raise ValueError("the table is empty: there is nothing to show")
+        machine = table.attrs.get("machine", "")
+        self._table = table = checked(table, gain=gain)
+        offered = [name for name in COSTS if _is_known(table, name)]
+        if cost not in offered:
+            raise ValueError(f"no cost {cost!r} in this table; it has {offered}")
+        best = best_weights(table, gain=gain)
         super().__init__(
-            rows=rows,
-            costs=known,
-            columns={k: v for k, v in COLUMNS.items() if k in table.columns},
-            fronts={name: _fronts(self.table, name) for name in known},
-            machine=str(table.attrs.get("machine", "")),
+            rows=[_row(row) for row in table.to_dict("records")],
+            families=_families(table["architecture"]),
+            costs={name: COST_NAMES[name] | {"axis": COSTS[name]} for name in offered},
+            fronts={
+                name: {
+                    "all": pareto_front(table, cost=name, gain=gain).index.tolist(),
+                    "best": pareto_front(best, cost=name, gain=gain).index.tolist(),
+                }
+                for name in offered
+            },
+            best=best.index.tolist(),
+            gain=gain,
+            gain_label=GAINS.get(gain, gain),
+            machine=machine,
             cost=cost,
+            sort_by=gain,
         )
 
+    def on_select(self, callback: Callable[[str], Any]) -> Callable[[], None]:
+        """Call `callback(architecture)` at each choice; returns a function that ends it.
+
+        Example: `zoo.on_select(lambda name: print(measure_latency(name)))`
+        """
+
+        def tell(change: dict) -> None:
+            if change["new"]:
+                callback(change["new"])
+
+        self.observe(tell, "selected")
+        return lambda: self.unobserve(tell, "selected")
+
+    def explore(self) -> ArchitectureExplorer:
+        """Open the chosen architecture in the architecture explorer.
+
+        Raises `ValueError` where none is chosen.
+        """
+        if not self.selected:
+            raise ValueError(
+                "no model is chosen: click a point or a row first, or set `selected`"
+            )
+        return ArchitectureExplorer(self.selected)
+
     @traitlets.validate("cost")
-    def _known_cost(self, proposal: Any) -> str:
+    def _valid_cost(self, proposal: dict) -> str:
         if self.costs and proposal["value"] not in self.costs:
             raise traitlets.TraitError(
                 f"no cost {proposal['value']!r}; there are {', '.join(self.costs)}"
@@ -96,113 +132,106 @@ class ZooExplorer(CourseWidget):
         return proposal["value"]
 
     @traitlets.validate("selected")
-    def _known_row(self, proposal: Any) -> str:
-        ids = [row["id"] for row in self.rows]
-        if proposal["value"] and proposal["value"] not in ids:
+    def _valid_selected(self, proposal: dict) -> str:
+        name = proposal["value"]
+        if name and name not in set(self._table["architecture"]):
+            raise traitlets.TraitError(f"no architecture {name!r} in this table")
+        return name
+
+    @traitlets.validate("family")
+    def _valid_family(self, proposal: dict) -> str:
+        groups = dict.fromkeys(facts["group"] for facts in self.families.values())
+        if proposal["value"] not in ("", *self.families, *groups):
             raise traitlets.TraitError(
-                f"no row {proposal['value']!r}; rows are named like {ids[0]!r}"
+                f"no family or group {proposal['value']!r} in this table; there are "
+                f"{', '.join([*self.families, *groups])}"
             )
         return proposal["value"]
 
-    def explore(self) -> ArchitectureExplorer:
-        """Open the selected architecture in the architecture explorer."""
-        if not self.selected:
-            raise ValueError("no model is selected: click a point or a row first")
-        return ArchitectureExplorer(self.selected.partition("/")[0])
+    @traitlets.observe("selected")
+    def _choose_weights(self, change: dict) -> None:
+        mine = self._table["architecture"] == self.selected
+        members = self._table.loc[mine, "weights"]
+        if self.selected_weights not in set(members):
+            best_first = [*(i for i in self.best if i in members.index), *members.index]
+            self.selected_weights = members[best_first[0]] if best_first else ""
 
     def static_html(self) -> str:
         """Return the chart as a picture, and the Pareto front as a table."""
-        front = self._front()
-        shown = [name for name in self.columns if name in front.columns]
-        head = "".join(f"<th>{escape(self.columns[name])}</th>" for name in shown)
+        figure = plot_zoo(self._table, cost=self.cost, gain=self.gain)
+        url, front = data_url(figure_png(figure)), self._front()
+        head = "".join(f"<th>{escape(title)}</th>" for title in front.columns)
         body = "".join(
-            "<tr>" + "".join(f"<td>{_text(row[n])}</td>" for n in shown) + "</tr>"
-            for row in front.to_dict("records")
+            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
+            for row in front.itertuples(index=False)
         )
-        alt = (
-            f"Scatter of ImageNet top-1 against {self.costs[self.cost]}, with the front"
-        )
-        picture = data_url(figure_png(_chart(self.table, front, self.costs[self.cost],
-                                             self.cost)))  # fmt: skip
         return (
-            f'<img alt="{escape(alt)}" src="{picture}" width="640">'
-            f"<table><caption>Pareto front: top-1 against {escape(self.costs[self.cost])}"
-            f", of {len(self.rows)} sets of weights</caption>"
-            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+            f'<p><img src="{url}" alt="{escape(figure.alt)}"></p>'
+            "<table><caption>The Pareto front: no other weights are as accurate for "
+            f"less</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         )
 
     def static_text(self) -> str:
-        """Return the Pareto front as lines of text."""
-        lines = [
-            f"  {row['architecture']} {row['weights']}: {_text(row[self.cost])}, "
-            f"top-1 {row['top1']:.1f} %"
-            for row in self._front().to_dict("records")
-        ]
-        return "\n".join([f"Pareto front over {self.costs[self.cost]}", *lines])
+        """Return the Pareto front, one line for each set of weights."""
+        title = f"Pareto front of {len(self._table)} sets of weights"
+        return f"{title}\n{self._front().to_string(index=False)}"
 
     def _front(self) -> pd.DataFrame:
-        return pareto_front(self.table, cost=self.cost)
+        """Return the front as the static form shows it: text under full titles."""
+        rows = self._table.loc[self.fronts[self.cost]["all"]]
+        return pd.DataFrame(
+            {
+                "Architecture": rows["architecture"],
+                "Weights": rows["weights"],
+                "Family": rows["family"],
+                COSTS[self.cost]: rows[self.cost].map("{:,.4g}".format),
+                self.gain_label: rows[self.gain].map("{:.1f}".format),
+            }
+        )
+
+
+def checked(table: pd.DataFrame, *, gain: str) -> pd.DataFrame:
+    """Return the table with rows counted from 0; refuse one that cannot be shown."""
+    for column in (*NEEDED, gain):
+        if column not in table.columns:
+            raise ValueError(
+                f"a zoo needs the column {column!r}, as zoo_table() has it; "
+                f"this table has {', '.join(map(str, table.columns))}"
+            )
+    if not table[gain].notna().any():
+        raise ValueError(f"no row of this table has a {gain}: there is nothing to show")
+    return table.reset_index(drop=True)
+
+
+def _is_known(table: pd.DataFrame, column: str) -> bool:
+    return column in table.columns and table[column].notna().any()
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
-    """One row as plain data for the browser, with its family's words."""
-    family = family_of(row["architecture"])
-    numbers = {
-        name: _number(row.get(name)) for name in (*COSTS, "top1", "top5", "year")
-    }
+    """Return a row of the table for the browser; None is what the table leaves out."""
+    figures = {name: _number(row[name]) for name in FIGURES if name in row}
+    words = {name: str(row.get(name, "")) for name in (*NEEDED, "licence")}
+    code = load_code(row["architecture"], row["weights"])
+    return {**words, "year": _number(row.get("year")), **figures, "code": code}
+
+
+def _number(value: float | None) -> float | None:
+    if value is None or pd.isna(value):
+        return None
+    return int(value) if float(value).is_integer() else round(float(value), 4)
+
+
+def _families(architectures: pd.Series) -> dict[str, dict[str, Any]]:
+    """Return the facts of each family that has a row, the oldest first."""
+    found = {family_of(name) for name in architectures} - {None}
     return {
-        "id": f"{row['architecture']}/{row['weights']}",
-        "architecture": row["architecture"],
-        "weights": row["weights"],
-        "default": bool(row["default"]),
-        "licence": row["licence"],
-        "family": family.name if family else "",
-        "group": family.group if family else "",
-        "idea": family.key_idea if family else "",
-        "paper": family.paper if family else "",
-        "code": _code(row["architecture"], row["weights"]),
-        **numbers,
+        family.name: {
+            "group": family.group,
+            "year": family.year,
+            "idea": family.key_idea,
+            "paper": family.paper,
+            "venue": family.venue,
+            "url": family.url,
+        }
+        for family in sorted(found, key=lambda family: (family.year, family.name))
     }
-
-
-def _number(value: Any) -> float | None:
-    return None if value is None or math.isnan(value) else round(float(value), 3)
-
-
-def _code(architecture: str, weights: str) -> str:
-    return (
-        "from torchvision import models\n\n"
-        f'model = models.get_model("{architecture}", weights="{weights}")\n'
-        f'weights = models.get_model_weights("{architecture}").{weights}\n'
-        "transform = weights.transforms()"
-    )
-
-
-def _fronts(table: pd.DataFrame, cost: str) -> dict[str, list[str]]:
-    """Ids along the front, of all rows and of the recommended weights alone."""
-    return {
-        "all": _ids(pareto_front(table, cost=cost)),
-        "defaults": _ids(pareto_front(table[table["default"]], cost=cost)),
-    }
-
-
-def _ids(rows: pd.DataFrame) -> list[str]:
-    pairs: Iterable = zip(rows["architecture"], rows["weights"], strict=True)
-    return [f"{architecture}/{weights}" for architecture, weights in pairs]
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:,.4g}"
-    return escape(value)
-
-
-def _chart(table: pd.DataFrame, front: pd.DataFrame, label: str, cost: str) -> Figure:
-    figure = Figure(figsize=(7, 3.4), layout="constrained")
-    ax = figure.subplots()
-    ax.scatter(table[cost], table["top1"], s=16, color="#999999", label="all")
-    ax.plot(front[cost], front["top1"], "o-", color="#0072B2", label="Pareto front")
-    ax.set(xscale="log", xlabel=f"{label}, log scale", ylabel="ImageNet top-1 (%)",
-           title="Accuracy against cost")  # fmt: skip
-    ax.legend()
-    return figure
