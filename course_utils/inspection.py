@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn.modules import activation, conv, pooling
 from torch.nn.modules.batchnorm import _NormBase
 
+from course_utils.errors import CannotInspect
 from course_utils.heads import find_heads
 from course_utils.layer_groups import LayerGroup, layer_groups
 from course_utils.memory import StorageMeter, state_bytes, tensor_bytes
@@ -60,6 +61,7 @@ class ModelReport:
     layers: pd.DataFrame
     groups: list[LayerGroup] = field(repr=False)
     model: nn.Module = field(repr=False)  # a copy on meta, without weights
+    trace: Trace = field(repr=False)
 
     @property
     def num_params(self) -> int:
@@ -82,7 +84,11 @@ class ModelReport:
     @cached_property
     def stages(self) -> pd.DataFrame:
         """The stages, stem first: shape that leaves them, layers, costs, trainable."""
-        rows = [_stage_row(self.layers, name) for name in self.stage_names]
+        paths = {id(module): path for path, module in self.model.named_modules()}
+        rows = []
+        for group in self.groups:
+            held = [paths[id(module)] for module in group.modules]
+            rows.append(_stage_row(self.layers, group.name, held, self.trace))
         return pd.DataFrame(rows)
 
     def memory(
@@ -180,7 +186,8 @@ def inspect_model(
     groups = layer_groups(copy, trace=found)
     for parameter, flag in zip(copy.parameters(), flags, strict=True):
         parameter.requires_grad_(flag)
-    return ModelReport(name, size, _layer_table(copy, found, groups), groups, copy)
+    layers = _layer_table(copy, found, groups)
+    return ModelReport(name, size, layers, groups, copy, found)
 
 
 def _by_name(name: str, input_size: tuple[int, int, int] | None) -> nn.Module:
@@ -212,6 +219,7 @@ def _layer_table(
     shared = _shared(model)
     counted: set[int] = set()
     rows, stage = [], groups[0].name
+    last = _last_of_the_body(modules, stage_of, found, groups[-1].name)
     ran = sorted(found.calls.values(), key=lambda call: call.order)
     idle = [Call(path, order=-1) for path in modules if path not in found.calls]
     for call in [*ran, *idle]:
@@ -220,7 +228,9 @@ def _layer_table(
         if not _has_row(module, call):
             continue
         counted.update(map(id, own))
-        stage = stage_of.get(id(module), stage)
+        stage = stage_of.get(
+            id(module), groups[-1].name if call.order > last else stage
+        )
         rows.append(
             {
                 "path": call.path,
@@ -238,6 +248,13 @@ def _layer_table(
             }
         )
     return pd.DataFrame(rows)
+
+
+def _last_of_the_body(modules, stage_of, found: Trace, head: str) -> int:
+    """When the last layer of a stage before the head began; pooling after it is head."""
+    own = [c.order for c in found.calls.values()
+           if stage_of.get(id(modules[c.path]), head) != head]  # fmt: skip
+    return max(own, default=-1)
 
 
 def _stage_of_module(groups: list[LayerGroup]) -> dict[int, str]:
@@ -275,7 +292,11 @@ def kind_of(module: nn.Module) -> str:
         return "conv"
     if isinstance(module, nn.Linear):
         return "fc"
-    if isinstance(module, nn.MultiheadAttention) or "att" in name:
+    if (
+        isinstance(module, nn.MultiheadAttention)
+        or "attn" in name
+        or "attention" in name
+    ):
         return "attention"
     if isinstance(module, _NormBase) or "norm" in name:
         return "norm"
@@ -298,13 +319,12 @@ def trainable(parameters: list[nn.Parameter]) -> str:
     return {(True,): "all", (False,): "no"}.get(tuple(flags), "partly")
 
 
-def _stage_row(layers: pd.DataFrame, name: str) -> dict:
+def _stage_row(layers: pd.DataFrame, name: str, held: list[str], found: Trace) -> dict:
     inside = layers[layers["stage"] == name]
-    ran = inside[inside["called"] & inside["output_shape"].notna()]
     words = set(inside["trainable"]) - {""}
     return {
         "stage": name,
-        "output_shape": ran["output_shape"].iloc[-1] if len(ran) else None,
+        "output_shape": _leaving(inside, held, found),
         "layers": len(inside),
         "params": int(inside["params"].sum()),
         "macs": int(inside["macs"].sum()),
@@ -313,16 +333,39 @@ def _stage_row(layers: pd.DataFrame, name: str) -> dict:
     }
 
 
+def _leaving(
+    inside: pd.DataFrame, held: list[str], found: Trace
+) -> tuple[int, ...] | None:
+    """The shape that leaves a stage: its last layer's, or the module's around that.
+
+    A dense block puts together what its layers gave, so its own output counts.
+    """
+    ran = inside[inside["called"] & inside["output_shape"].notna()]
+    if ran.empty:
+        return None
+    last = ran.iloc[-1]
+    around = [path for path in held if path and last["path"].startswith(f"{path}.")]
+    shapes = [found.calls[path].output_shape for path in around if path in found.calls]
+    return next((shape for shape in shapes if shape), last["output_shape"])
+
+
 def _training_step(model, flags, input_size, batch_size) -> tuple[int, int]:
     """Run a step of a meta model; most bytes alive in the forward pass, and in all."""
     for parameter, flag in zip(model.parameters(), flags, strict=True):
         parameter.requires_grad_(flag)
     model.train()
     meter = StorageMeter()
-    with generators_kept(), torch.device("meta"), meter:
-        batch = image_batch(input_size, batch_size)
-        loss = sum(out.mean() for out in tensors_in(model(batch)))
-        forward = meter.peak
-        if loss.requires_grad:
-            loss.backward()
+    try:
+        with generators_kept(), torch.device("meta"), meter:
+            batch = image_batch(input_size, batch_size)
+            loss = sum(out.mean() for out in tensors_in(model(batch)))
+            forward = meter.peak
+            if loss.requires_grad:
+                loss.backward()
+    except (RuntimeError, ValueError) as error:
+        raise CannotInspect(
+            f"{type(model).__name__} cannot run a training step of {batch_size} pictures "
+            f"of {input_size}: {str(error).splitlines()[0][:200]}. Try another batch_size "
+            "or input_size"
+        ) from error
     return forward, meter.peak

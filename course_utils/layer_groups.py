@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +19,7 @@ _STAGE_LISTS = ("blocks", "stages", "features", "layers", "encoder", "trunk",
 _HOOK = "_frozen_batchnorm_hook"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LayerGroup:
     """One stage: its name, the modules in it and the parameters in it."""
 
@@ -126,43 +127,58 @@ def _unique(modules) -> tuple[nn.Parameter, ...]:
 
 
 def freeze(
-    model: nn.Module, *, until: str | None = None, batchnorm: str = "eval"
+    model: nn.Module,
+    *,
+    until: str | None = None,
+    stages: Iterable[str] | None = None,
+    batchnorm: str = "eval",
 ) -> nn.Module:
-    """Freeze all stages before the head, or all before the stage `until`; in place.
+    """Freeze all stages before the head, before the stage `until`, or those named.
 
-    Frozen parameters get `requires_grad=False`. With `batchnorm="eval"` (the default)
-    frozen BatchNorm layers keep their running statistics, whatever `train()` says: a
-    forward hook holds them in eval mode. "train" leaves them to the model's mode.
-    Returns the model.
+    In place; every other stage becomes trainable. Frozen parameters get
+    `requires_grad=False`. With `batchnorm="eval"` (the default) frozen BatchNorm layers
+    keep their running statistics, whatever `train()` says: a forward hook holds them in
+    eval mode. "train" leaves them to the model's mode. Returns the model.
     """
     if batchnorm not in ("eval", "train"):
         raise ValueError(f"batchnorm must be 'eval' or 'train', got {batchnorm!r}")
+    if until is not None and stages is not None:
+        raise ValueError("give until or stages, not both")
     groups = layer_groups(model)
-    stop = len(groups) - 1 if until is None else _index(groups, until)
-    for group in groups[:stop]:
-        _set_trainable(group, False)
-    for group in groups[stop:]:
-        _set_trainable(group, True)
-    for layer in _batchnorms(groups[:stop]):
+    frozen = (
+        _named(groups, stages) if stages is not None else groups[: _stop(groups, until)]
+    )
+    for group in groups:
+        _set_trainable(group, group not in frozen)
+    for layer in _batchnorms(groups):
         _release(layer)
-        if batchnorm == "eval":
-            layer.eval()
-            setattr(layer, _HOOK, layer.register_forward_pre_hook(_stay_in_eval))
-    for layer in _batchnorms(groups[stop:]):
-        _release(layer)
+    for layer in _batchnorms(frozen) if batchnorm == "eval" else ():
+        layer.eval()
+        setattr(layer, _HOOK, layer.register_forward_pre_hook(_stay_in_eval))
     return model
 
 
-def unfreeze(model: nn.Module, *, since: str | None = None) -> nn.Module:
-    """Make all stages trainable, or those from the stage `since` on; in place.
+def unfreeze(
+    model: nn.Module,
+    *,
+    since: str | None = None,
+    stages: Iterable[str] | None = None,
+) -> nn.Module:
+    """Make all stages trainable, those from `since` on, or those named; in place.
 
-    Their BatchNorm layers follow `train()` again. Returns the model.
+    The others stay as they are. BatchNorm layers that wake follow `train()` again.
+    Returns the model.
     """
+    if since is not None and stages is not None:
+        raise ValueError("give since or stages, not both")
     groups = layer_groups(model)
-    start = 0 if since is None else _index(groups, since)
-    for group in groups[start:]:
+    if stages is not None:
+        woken = _named(groups, stages)
+    else:
+        woken = groups[0 if since is None else _index(groups, since) :]
+    for group in woken:
         _set_trainable(group, True)
-    for layer in _batchnorms(groups[start:]):
+    for layer in _batchnorms(woken):
         _release(layer)
         layer.train(model.training)
     return model
@@ -177,6 +193,14 @@ def trainable_parameters(model: nn.Module) -> list[nn.Parameter]:
             "replace the head after freezing"
         )
     return parameters
+
+
+def _stop(groups: list[LayerGroup], until: str | None) -> int:
+    return len(groups) - 1 if until is None else _index(groups, until)
+
+
+def _named(groups: list[LayerGroup], stages: Iterable[str]) -> list[LayerGroup]:
+    return [groups[_index(groups, name)] for name in stages]
 
 
 def _index(groups: list[LayerGroup], name: str) -> int:

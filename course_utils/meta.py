@@ -17,6 +17,7 @@ from unittest import mock
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torchvision import models
 
 from course_utils.architectures import build
 from course_utils.errors import CannotInspect
@@ -75,7 +76,7 @@ def default_input_size(model: nn.Module) -> tuple[int, int, int]:
     """Return the (C, H, W) that a model is meant for, as far as it tells.
 
     That is what its `weights_info`, its timm configuration or its `image_size` says;
-    else 3 x 224 x 224.
+    else 3 x 224 x 224 (for Inception v3, 299).
     """
     if info := getattr(model, "weights_info", None):
         return (3, info.image_size, info.image_size)
@@ -85,6 +86,8 @@ def default_input_size(model: nn.Module) -> tuple[int, int, int]:
         channels, *sides = config["input_size"]
         sides = size if isinstance(size, tuple | list) else sides
         return (channels, *sides)
+    if isinstance(model, models.Inception3):
+        return (3, 299, 299)
     side = getattr(model, "image_size", DEFAULT_SIDE)
     return (3, side, side)
 

@@ -21,7 +21,7 @@ from course_utils.meta import meta_copy
 from course_utils.storage import atomic_path, data_dir
 
 NUM_CLASSES = 7
-SURGERY = ({}, {"dropout": 0.1}, {"dropout": 0.1, "hidden": 8})
+SURGERY = ({}, {"dropout": 0.1, "hidden": 8})
 
 
 def table_path() -> Path:

@@ -58,7 +58,7 @@ def test_totals_are_those_of_the_model():
     assert report.stage_names == [
         "conv1", "layer1", "layer2", "layer3", "layer4", "fc",
     ]  # fmt: skip
-    assert list(report.stages["output_shape"])[-2:] == [(512, 1, 1), (1000,)]
+    assert list(report.stages["output_shape"])[-2:] == [(512, 7, 7), (1000,)]
 
 
 def test_trainable_is_all_partly_or_no():
@@ -116,8 +116,9 @@ def test_a_new_head_is_one_stage_and_its_layers_are_of_kind_head():
     model = replace_head(timm.create_model("test_resnet"), 3, dropout=0.1, hidden=8)
     report = inspect_model(model, input_size=(3, 64, 64))
     head = report.layers[report.layers["stage"] == "fc"]
-    assert head["type"].tolist() == ["Linear", "ReLU", "Dropout", "Linear"]
-    assert set(head["kind"]) == {"head"}
+    types = ["AdaptiveAvgPool2d", "Flatten", "Linear", "ReLU", "Dropout", "Linear"]
+    assert head["type"].tolist() == types
+    assert head["kind"].tolist() == ["pool", "other", *["head"] * 4]
 
 
 def test_an_attention_layer_does_the_work_of_its_products():
@@ -139,7 +140,7 @@ def test_every_layer_of_a_transformer_is_in_the_stage_that_holds_it():
     ("layer", "kind"),
     [
         (nn.Conv2d(3, 4, 1), "conv"), (nn.Linear(2, 2), "fc"), (nn.GELU(), "activation"),
-        (nn.LayerNorm(3), "norm"), (nn.AvgPool2d(2), "pool"), (nn.Dropout(), "other"),
+        (nn.LayerNorm(3), "norm"), (nn.AvgPool2d(2), "pool"), (nn.Flatten(), "other"),
         (nn.MultiheadAttention(4, 2), "attention"),
         (nn.Sequential(nn.ReLU()), "block"),
     ],
@@ -159,6 +160,24 @@ def test_unknown_names_and_sizes_that_do_not_fit_are_clear_errors():
         inspect_model("resnet_18")
     with pytest.raises(CannotInspect, match="input_size"):
         inspect_model("alexnet", input_size=(3, 16, 16))
+
+
+def test_a_dense_block_gives_what_its_layers_gave_together():
+    shapes = inspect_model("densenet121").stages.set_index("stage")["output_shape"]
+    assert shapes["features.denseblock1"] == (256, 56, 56)
+    assert shapes["features.denseblock4"] == (1024, 7, 7)
+
+
+def test_inception_is_made_for_299_pixels():
+    report = inspect_model("inception_v3")
+    assert report.input_size == (3, 299, 299)
+    assert report.memory(4, mode="full").total > report.memory(4, mode="frozen").total
+
+
+def test_a_step_that_cannot_run_is_a_clear_error():
+    report = inspect_model("inception_v3", input_size=(3, 96, 96))
+    with pytest.raises(CannotInspect, match=r"training step of 2 pictures of \(3, 96"):
+        report.memory(2)
 
 
 # -- memory ------------------------------------------------------------------------------

@@ -245,3 +245,54 @@ def test_an_unknown_stage_is_named_with_those_there_are(change):
 def test_an_unknown_batchnorm_mode_is_refused():
     with pytest.raises(ValueError, match="'eval' or 'train', got 'off'"):
         freeze(_net(), batchnorm="off")
+
+
+def test_named_stages_are_frozen_and_the_others_learn():
+    model = freeze(_net(), stages=["layer1"])
+    assert not any("layer1" in name for name in _trainable(model))
+    assert {name.split(".")[0] for name in _trainable(model)} == {
+        "stem", "bn", "layer2", "fc",
+    }  # fmt: skip
+    assert not _drifted(model, "layer1.1") and _drifted(model, "layer2.1")
+
+
+def test_named_stages_wake_and_the_others_stay():
+    model = unfreeze(freeze(_net()), stages=["layer2"])
+    assert {name.split(".")[0] for name in _trainable(model)} == {"layer2", "fc"}
+    assert _drifted(model, "layer2.1") and not _drifted(model, "layer1.1")
+
+
+def test_no_stage_frozen_is_all_learning():
+    model = freeze(freeze(_net()), stages=[])
+    assert _trainable(model) == [name for name, _ in model.named_parameters()]
+
+
+@pytest.mark.parametrize(("change", "other"), [(freeze, "until"), (unfreeze, "since")])
+def test_two_ways_to_name_stages_at_once_are_refused(change, other):
+    with pytest.raises(ValueError, match="not both"):
+        change(_net(), stages=["layer1"], **{other: "layer1"})
+    with pytest.raises(ValueError, match="no stage 'layer9'"):
+        change(_net(), stages=["layer9"])
+
+
+def test_stages_come_in_order_of_execution_not_of_registration():
+    class Turned(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.late = nn.Conv2d(4, 4, 3)
+            self.early = nn.Conv2d(3, 4, 3)
+            self.fc = nn.Linear(4, 2)
+
+        def forward(self, x):
+            return self.fc(self.late(self.early(x)).mean((2, 3)))
+
+    assert [g.name for g in layer_groups(Turned())] == ["early", "late", "fc"]
+
+
+def test_a_model_that_cannot_be_traced_keeps_the_order_of_registration():
+    class Choosy(_Net):
+        def forward(self, x):
+            return super().forward(x if x.sum() > 0 else -x)
+
+    names = [group.name for group in layer_groups(Choosy())]
+    assert names == ["stem", "layer1", "layer2", "fc"]

@@ -13,6 +13,7 @@ from torch import nn
 from torchvision import models
 
 from course_utils import weights
+from course_utils.architectures import parse_name
 from course_utils.errors import (
     CheckpointError,
     DamagedCheckpoint,
@@ -21,7 +22,6 @@ from course_utils.errors import (
 )
 from course_utils.heads import feature_dim, replace_head
 from course_utils.storage import sha256_file
-from course_utils.architectures import parse_name
 from course_utils.weights import load_backbone, read_state_dict, resolve
 
 CLASSES = ["disc", "star", "ring"]

@@ -8,13 +8,7 @@ import timm
 
 from course_utils.architectures import parse_name
 
-LOOP = """frozen = {{{names}}}
-for group in layer_groups(model):
-    for parameter in group.parameters:
-        parameter.requires_grad = group.name not in frozen
-    if group.name in frozen:  # again after each model.train()
-        for module in group.modules:
-            module.eval()  # BatchNorm keeps its statistics"""
+WIDTH = 75  # of a notebook cell in a narrow window
 
 
 def code_for(name: str | None, stages: Sequence[str], frozen: Collection[str]) -> str:
@@ -35,12 +29,16 @@ def freezing(stages: Sequence[str], frozen: Collection[str]) -> tuple[list[str],
     """Return imports and code that freeze these stages of `model`."""
     if not frozen:
         return [], ""
-    start = prefix_length(stages, frozen)
-    if start is None or start == len(stages):
-        names = ", ".join(f'"{stage}"' for stage in stages if stage in frozen)
-        return ["from course_utils.layer_groups import layer_groups"], _fold(names)
     imports = ["from course_utils.layer_groups import freeze"]
-    return imports, f'freeze(model, until="{stages[start]}")'
+    start = prefix_length(stages, frozen)
+    if start is not None and start < len(stages):
+        return imports, f'freeze(model, until="{stages[start]}")'
+    names = [f'"{stage}"' for stage in stages if stage in frozen]
+    line = f"freeze(model, stages=[{', '.join(names)}])"
+    if len(line) > WIDTH:
+        lines = "".join(f"    {name},\n" for name in names)
+        line = f"freeze(model, stages=[\n{lines}])"
+    return imports, line
 
 
 def prefix_length(stages: Sequence[str], frozen: Collection[str]) -> int | None:
@@ -48,14 +46,6 @@ def prefix_length(stages: Sequence[str], frozen: Collection[str]) -> int | None:
     flags = [stage in frozen for stage in stages]
     count = flags.index(False) if False in flags else len(flags)
     return None if any(flags[count:]) else count
-
-
-def _fold(names: str, *, width: int = 75) -> str:
-    code = LOOP.format(names=names)
-    if len(code.splitlines()[0]) <= width:
-        return code
-    lines = "".join(f"    {name},\n" for name in names.split(", "))
-    return LOOP.format(names=f"\n{lines}")
 
 
 def _loading(name: str) -> tuple[list[str], list[str]]:

@@ -8,10 +8,10 @@ import traitlets
 from torch import nn
 
 from course_utils.inspection import ModelReport, inspect_model
-from course_utils.layer_groups import freeze, layer_groups, unfreeze
+from course_utils.layer_groups import freeze
 from course_utils.zoo import family_of, zoo_table
 
-from .architecture_code import code_for, prefix_length
+from .architecture_code import code_for
 from .architecture_static import static_lines, static_tables
 from .architecture_tree import extent, flat_tree
 from .base import CourseWidget, script, style
@@ -98,26 +98,14 @@ class ArchitectureExplorer(CourseWidget):
     def apply(self) -> nn.Module:
         """Freeze and unfreeze the module's stages as shown, in place; return it.
 
-        Frozen BatchNorm layers keep their statistics: through `train()` too where the
-        frozen stages are the first ones, else until the next `train()`.
-        Raises `ValueError` where the explorer was given a name or a report.
+        Frozen BatchNorm layers keep their statistics, whatever `train()` says. Raises `ValueError` where the explorer was given a name or a report.
         """
         if self._module is None:
             raise ValueError(
                 "there is no module to freeze: this explorer was made from a name or a "
                 "report. Pass the model itself, or run the code in `.code`."
             )
-        start = prefix_length(self.stages, self.frozen)
-        unfreeze(self._module)
-        if start and start < len(self.stages):
-            return freeze(self._module, until=self.stages[start])
-        for group in layer_groups(self._module):
-            for parameter in group.parameters:
-                parameter.requires_grad = group.name not in self.frozen
-            if group.name in self.frozen:
-                for module in group.modules:
-                    module.eval()
-        return self._module
+        return freeze(self._module, stages=self.frozen)
 
     @traitlets.validate("frozen")
     def _known_stages(self, proposal: Any) -> list[str]:

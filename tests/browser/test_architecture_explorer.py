@@ -180,7 +180,7 @@ def test_freezing_updates_counts_memory_and_python(notebook):
     expect(learns).to_contain_text("3.30 M")
     found = state(notebook)
     assert (found["frozen"], found["trainable"]) == (["layer4"], 3_295_784)
-    assert "for group in layer_groups(model)" in found["code"]
+    assert "freeze(model, stages=[" in found["code"]
 
     widget.get_by_role("button", name="Freeze all but head").click()
     expect(learns).to_contain_text("513 k")
