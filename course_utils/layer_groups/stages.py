@@ -1,13 +1,11 @@
-"""Ordered stages from stem to head, and freezing that also holds BatchNorm still."""
+"""Cut any model into ordered stages, from stem to head."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _NormBase
 
 from course_utils.errors import CannotInspect
 from course_utils.heads import find_heads
@@ -16,7 +14,6 @@ from course_utils.tracing import trace as trace_model
 
 _STAGE_LISTS = ("blocks", "stages", "features", "layers", "encoder", "trunk",
                 "body")  # fmt: skip
-_HOOK = "_frozen_batchnorm_hook"
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,110 +123,14 @@ def _unique(modules) -> tuple[nn.Parameter, ...]:
     return tuple(found.values())
 
 
-def freeze(
-    model: nn.Module,
-    *,
-    until: str | None = None,
-    stages: Iterable[str] | None = None,
-    batchnorm: str = "eval",
-) -> nn.Module:
-    """Freeze all stages before the head, before the stage `until`, or those named.
-
-    In place; every other stage becomes trainable. Frozen parameters get
-    `requires_grad=False`. With `batchnorm="eval"` (the default) frozen BatchNorm layers
-    keep their running statistics, whatever `train()` says: a forward hook holds them in
-    eval mode. "train" leaves them to the model's mode. Returns the model.
-    """
-    if batchnorm not in ("eval", "train"):
-        raise ValueError(f"batchnorm must be 'eval' or 'train', got {batchnorm!r}")
-    if until is not None and stages is not None:
-        raise ValueError("give until or stages, not both")
-    groups = layer_groups(model)
-    frozen = (
-        _named(groups, stages) if stages is not None else groups[: _stop(groups, until)]
-    )
-    for group in groups:
-        _set_trainable(group, group not in frozen)
-    for layer in _batchnorms(groups):
-        _release(layer)
-    for layer in _batchnorms(frozen) if batchnorm == "eval" else ():
-        layer.eval()
-        setattr(layer, _HOOK, layer.register_forward_pre_hook(_stay_in_eval))
-    return model
+def named_stages(groups: list[LayerGroup], names: Iterable[str]) -> list[LayerGroup]:
+    """Pick stages by name, in the order asked for; an unknown name lists the known."""
+    return [groups[index_of(groups, name)] for name in names]
 
 
-def unfreeze(
-    model: nn.Module,
-    *,
-    since: str | None = None,
-    stages: Iterable[str] | None = None,
-) -> nn.Module:
-    """Make all stages trainable, those from `since` on, or those named; in place.
-
-    The others stay as they are. BatchNorm layers that wake follow `train()` again.
-    Returns the model.
-    """
-    if since is not None and stages is not None:
-        raise ValueError("give since or stages, not both")
-    groups = layer_groups(model)
-    if stages is not None:
-        woken = _named(groups, stages)
-    else:
-        woken = groups[0 if since is None else _index(groups, since) :]
-    for group in woken:
-        _set_trainable(group, True)
-    for layer in _batchnorms(woken):
-        _release(layer)
-        layer.train(model.training)
-    return model
-
-
-def trainable_parameters(model: nn.Module) -> list[nn.Parameter]:
-    """Return what learns, for an optimiser; nothing trainable is a `ValueError`."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    if not parameters:
-        raise ValueError(
-            f"{type(model).__name__} has no trainable parameter: unfreeze a stage, or "
-            "replace the head after freezing"
-        )
-    return parameters
-
-
-def _stop(groups: list[LayerGroup], until: str | None) -> int:
-    return len(groups) - 1 if until is None else _index(groups, until)
-
-
-def _named(groups: list[LayerGroup], stages: Iterable[str]) -> list[LayerGroup]:
-    return [groups[_index(groups, name)] for name in stages]
-
-
-def _index(groups: list[LayerGroup], name: str) -> int:
+def index_of(groups: list[LayerGroup], name: str) -> int:
+    """Return a stage's place, 0 for the stem; an unknown name lists the known."""
     names = [group.name for group in groups]
     if name not in names:
         raise ValueError(f"no stage {name!r}; stages are {', '.join(names)}")
     return names.index(name)
-
-
-def _set_trainable(group: LayerGroup, trainable: bool) -> None:
-    for parameter in group.parameters:
-        parameter.requires_grad = trainable
-
-
-def _batchnorms(groups: list[LayerGroup]) -> list[_NormBase]:
-    found = {
-        id(layer): layer
-        for group in groups
-        for module in group.modules
-        for layer in module.modules()
-        if isinstance(layer, _NormBase) and layer.track_running_stats
-    }
-    return list(found.values())
-
-
-def _stay_in_eval(layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-    layer.eval()
-
-
-def _release(layer: nn.Module) -> None:
-    if hook := layer.__dict__.pop(_HOOK, None):
-        hook.remove()

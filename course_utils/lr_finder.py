@@ -1,0 +1,257 @@
+"""The learning-rate range test: a short run at rising rates, of which nothing is left."""
+
+from __future__ import annotations
+
+import copy
+import math
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.axes import Axes
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from course_utils.training import Step, classification_step, evaluate
+
+SUGGESTIONS = {
+    "steepest": "where the smoothed loss falls fastest",
+    "valley": "two thirds into the longest fall",
+    "minimum/10": "a tenth of the rate with the least loss",
+}
+
+
+@dataclass(frozen=True)
+class LRCurve:
+    """What a range test saw: one loss for each learning rate, in rising order.
+
+    `lrs` are those of the group with the largest rate; `scales` are the shares of it that
+    the optimiser's groups had. `stopped` says why the test ended early, or is "".
+    """
+
+    lrs: list[float]
+    losses: list[float]
+    scales: list[float]
+    stopped: str = ""
+
+    @property
+    def smoothed(self) -> list[float]:
+        """Exponential mean of the losses (over about ten), corrected for its start."""
+        mean, found = 0.0, []
+        for i, loss in enumerate(self.losses, start=1):
+            mean = 0.9 * mean + 0.1 * loss
+            found.append(mean / (1 - 0.9**i))
+        return found
+
+    def suggest(self, how: str = "valley") -> float:
+        """Return a learning rate: "steepest", "valley" or "minimum/10".
+
+        Smith, 2017 (https://arxiv.org/abs/1506.01186) reads the rate off the fall of the
+        curve; the valley is fastai's. Raises `ValueError` where the loss never fell.
+        """
+        if how not in SUGGESTIONS:
+            raise ValueError(
+                f"how must be one of {', '.join(SUGGESTIONS)}, got {how!r}"
+            )
+        if len(self.lrs) < 5:
+            raise ValueError(
+                f"only {len(self.lrs)} steps before {self.stopped or 'the end'}: start "
+                "lower, or take more steps"
+            )
+        smoothed = np.array(self.smoothed)
+        lowest = int(smoothed.argmin())
+        if lowest == 0:
+            raise ValueError("the loss never fell: start_lr is too high already")
+        if how == "minimum/10":
+            return self.lrs[lowest] / 10
+        if how == "steepest":
+            slopes = np.gradient(smoothed[: lowest + 1], np.log(self.lrs[: lowest + 1]))
+            return self.lrs[int(slopes.argmin())]
+        start, end = _longest_fall(smoothed)
+        return self.lrs[start + 2 * (end - start) // 3]
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw losses, their smoothed curve and the suggestions; return the axes."""
+        import matplotlib.pyplot as plt
+
+        ax = ax or plt.subplots(figsize=(7, 3.4))[1]
+        ax.plot(self.lrs, self.losses, color="#bbbbbb", label="each batch")
+        ax.plot(self.lrs, self.smoothed, color="#0072B2", label="smoothed")
+        styles = zip(SUGGESTIONS, ("o", "s", "^"), ("#009E73", "#D55E00", "#CC79A7"),
+                     strict=True)  # fmt: skip
+        for how, marker, colour in styles:
+            rate = self.suggest(how)
+            height = np.interp(np.log(rate), np.log(self.lrs), self.smoothed)
+            ax.plot(
+                rate, height, marker, color=colour, ms=9, label=f"{how}: {rate:.1e}"
+            )
+        low, high = min(self.smoothed), self.smoothed[0]
+        ax.set(
+            xscale="log",
+            title="Learning-rate range test",
+            xlabel="learning rate (log scale)",
+            ylabel="loss",
+            ylim=(low - 0.1 * abs(high - low), high + 0.6 * abs(high - low) + 1e-3),
+        )
+        ax.legend()
+        return ax
+
+    def table(self) -> pd.DataFrame:
+        """Tabulate rate, loss and smoothed loss, a row a step."""
+        columns = {"lr": self.lrs, "loss": self.losses, "smoothed": self.smoothed}
+        return pd.DataFrame(columns)
+
+
+def lr_range_test(
+    model: nn.Module,
+    loader: DataLoader,
+    optimizer: torch.optim.Optimizer,
+    *,
+    loss_fn: Callable[[Tensor, Tensor], Tensor] | None = None,
+    step: Step = classification_step,
+    start_lr: float = 1e-7,
+    end_lr: float = 1.0,
+    num_iter: int = 100,
+    spacing: str = "exponential",
+    accumulate: int = 1,
+    val: DataLoader | None = None,
+    diverge: float = 4.0,
+) -> LRCurve:
+    """Train `num_iter` steps at learning rates from `start_lr` to `end_lr`; undo it all.
+
+    The rates are those of the group with the largest one; the others keep their ratio
+    to it. `spacing` is "exponential" or "linear". Each step takes `accumulate` batches,
+    and records their mean loss, or that over `val`. `loss_fn(logits, labels)` replaces
+    the cross-entropy of `step`. The test stops at a loss that is not finite, and at one
+    above `diverge` times the least smoothed one. Weights, buffers (BatchNorm's too),
+    gradients, optimiser, mode, and the random generators (the loader's own too) are
+    afterwards as they were, to the bit; also after an error.
+    """
+    _check(start_lr, end_lr, num_iter, spacing, accumulate, diverge)
+    step = step if loss_fn is None else _step_with(loss_fn)
+    rates = [group["lr"] for group in optimizer.param_groups]
+    scales = [rate / max(rates) if max(rates) else 1.0 for rate in rates]
+    space = np.geomspace if spacing == "exponential" else np.linspace
+    lrs, losses, stopped = [], [], ""
+    with _undone(model, optimizer, loader):
+        model.train()
+        batches = _endless(loader)
+        for lr in space(start_lr, end_lr, num_iter).tolist():
+            for group, scale in zip(optimizer.param_groups, scales, strict=True):
+                group["lr"] = lr * scale
+            loss = _one_step(model, optimizer, list(islice(batches, accumulate)), step)
+            if val is not None and math.isfinite(loss):
+                loss = evaluate(model, val, step=step)["loss"]
+            if not math.isfinite(loss):
+                stopped = f"a loss of {loss} at lr {lr:.2e}"
+                break
+            lrs.append(lr)
+            losses.append(loss)
+            smoothed = LRCurve(lrs, losses, scales).smoothed
+            if len(losses) > 5 and smoothed[-1] > diverge * min(smoothed):
+                stopped = f"divergence at lr {lr:.2e}"
+                break
+    return LRCurve(lrs, losses, scales, stopped)
+
+
+def _one_step(model, optimizer, batches, step: Step) -> float:
+    """Mean loss of some batches, and one update from their mean gradient."""
+    device = next(model.parameters()).device
+    optimizer.zero_grad()
+    total = 0.0
+    for images, labels in batches:
+        loss, _ = step(model, (images.to(device), labels.to(device)))
+        (loss / len(batches)).backward()
+        total += loss.item()
+    if math.isfinite(total):
+        optimizer.step()
+    return total / len(batches)
+
+
+def _step_with(loss_fn: Callable) -> Step:
+    def step(model, batch):
+        logits = model(batch[0])
+        return loss_fn(logits, batch[1]), logits
+
+    return step
+
+
+def _endless(loader: DataLoader) -> Iterator:
+    while True:
+        empty = True
+        for batch in loader:
+            empty = False
+            yield batch
+        if empty:
+            raise ValueError("the loader is empty: there is no batch to train on")
+
+
+@contextmanager
+def _undone(model: nn.Module, optimizer, loader: DataLoader) -> Iterator[None]:
+    """Put back all that training changes, in place: no tensor is replaced."""
+    tensors = [*model.parameters(), *model.buffers()]
+    values = [t.detach().clone() for t in tensors]
+    gradients = [p.grad for p in model.parameters()]
+    modes = {module: module.training for module in model.modules()}
+    state = copy.deepcopy(optimizer.state_dict())
+    own = getattr(loader, "generator", None)
+    generators = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    cuda = torch.cuda.get_rng_state_all()
+    order = own.get_state() if own is not None else None
+    for parameter in model.parameters():
+        parameter.grad = None
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for tensor, value in zip(tensors, values, strict=True):
+                tensor.copy_(value)
+        for parameter, gradient in zip(model.parameters(), gradients, strict=True):
+            parameter.grad = gradient
+        for module, training in modes.items():
+            module.training = training
+        optimizer.load_state_dict(state)
+        random.setstate(generators[0])
+        np.random.set_state(generators[1])
+        torch.set_rng_state(generators[2])
+        torch.cuda.set_rng_state_all(cuda)
+        if order is not None:
+            own.set_state(order)
+
+
+def _longest_fall(losses: np.ndarray) -> tuple[int, int]:
+    """First and last place of the longest run of falling values, gaps allowed.
+
+    The longest decreasing subsequence, as fastai's "valley" takes it.
+    """
+    n = len(losses)
+    length, before = np.ones(n, int), np.full(n, -1)
+    for i in range(1, n):
+        for j in range(i):
+            if losses[i] < losses[j] and length[i] < length[j] + 1:
+                length[i], before[i] = length[j] + 1, j
+    end = start = int(length.argmax())
+    while before[start] >= 0:
+        start = int(before[start])
+    return start, end
+
+
+def _check(start_lr, end_lr, num_iter, spacing, accumulate, diverge) -> None:
+    if not 0 < start_lr < end_lr:
+        raise ValueError(
+            f"start_lr must be above 0 and below end_lr, got {start_lr} and {end_lr}"
+        )
+    if num_iter < 5 or accumulate < 1:
+        raise ValueError(
+            f"num_iter must be at least 5 and accumulate at least 1, got {num_iter} "
+            f"and {accumulate}"
+        )
+    if spacing not in ("exponential", "linear"):
+        raise ValueError(f"spacing must be exponential or linear, got {spacing!r}")
+    if diverge <= 1:
+        raise ValueError(f"diverge must be above 1, got {diverge}")
