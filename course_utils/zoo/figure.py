@@ -6,7 +6,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
-from course_utils.plots import MARKS
 from course_utils.zoo.choice import pareto_front
 from course_utils.zoo.families import GROUPS, family_of
 from course_utils.zoo.table import COSTS, GAINS
@@ -19,10 +18,13 @@ COLOURS = dict(
         strict=True,
     )
 )
+MARKS = "so^DPv"  # as in the explorer
 OTHER = "#999999"
 
 
-def plot_zoo(table: pd.DataFrame, *, cost: str = "params", gain: str = "top1") -> Figure:
+def plot_zoo(
+    table: pd.DataFrame, *, cost: str = "params", gain: str = "top1"
+) -> Figure:
     """Draw each row of a zoo table, coloured by group, and the Pareto front.
 
     The cost is on a log scale. The figure's `alt` describes it in words.

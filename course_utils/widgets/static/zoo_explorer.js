@@ -21,6 +21,7 @@ function short(value) {
 }
 
 const percent = (value) => (gap(value) ? "–" : digits(value, 1));
+const plainWeights = (name) => name.replace("IMAGENET1K_", "").replaceAll("_", " ");
 const plural = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
 
 // -- groups: each has a colour (in the styles), a mark and a name --------------------
@@ -177,7 +178,7 @@ class Chart {
     const rows = zoo.rows.filter((row) => !gap(row[cost]) && !gap(row[gain]) && (!model.get("best_only") || zoo.best.has(row.id)));
     const onFront = new Set(frontIds(model));
     this.width = this.holder.clientWidth || 640;
-    this.height = Math.round(Math.min(440, Math.max(340, this.width * 0.64)));
+    this.height = Math.round(Math.min(460, Math.max(370, this.width * 0.7)));
     const scale = scales(rows, cost, gain, this.width, this.height);
     this.points = rows.map((row) => ({ row, x: scale.x(row[cost]), y: scale.y(row[gain]), shown: isShown(row, zoo, model), front: onFront.has(row.id) }));
     this.order = this.points.filter((p) => p.shown).sort((a, b) => a.x - b.x || b.y - a.y);
@@ -358,6 +359,7 @@ class Table {
     this.body.replaceChildren(...shown.map((row) => this.line(row)));
     if (!shown.length) this.body.append(make("tr", { class: "none" },
       make("td", { colspan: this.columns.length }, "No model has this. Clear the search, or choose all families.")));
+    this.node.scrollTop = 0;
     this.mark();
     const line = hadFocus && this.lines().find((node) => Number(node.dataset.id) === focused);
     if (line) this.rove(line);
@@ -381,7 +383,7 @@ class Table {
   }
 
   nameCell(row) {
-    const name = make("span", { class: "zoo-name" }, make("span", {}, row.architecture), make("small", {}, row.weights));
+    const name = make("span", { class: "zoo-name" }, make("span", {}, row.architecture), make("small", { title: row.weights }, plainWeights(row.weights)));
     const cell = make("span", { class: "zoo-name-cell" }, swatch(row.group), name);
     if (this.front.has(row.id)) cell.append(make("span", { class: "zoo-front", title: "On the Pareto front" }, "front"));
     return cell;
@@ -443,11 +445,13 @@ class Details {
   constructor(model, zoo, actions) {
     Object.assign(this, { model, zoo, actions, open: false });
     this.node = make("section", { class: "zoo-details", "aria-label": "Details", "aria-live": "polite" });
+    this.shelf = make("div", { class: "zoo-shelf" }); // the code, as wide as the widget
   }
 
   draw() {
     const row = this.actions.selectedRow();
     const hadFocus = this.node.contains(document.activeElement);
+    this.shelf.hidden = !row;
     this.node.replaceChildren(...(row ? this.facts(row) : this.welcome()));
     if (hadFocus) this.node.querySelector("button")?.focus({ preventScroll: true });
   }
@@ -461,9 +465,9 @@ class Details {
     const { model, zoo } = this, cost = model.get("cost"), { unit, label } = model.get("costs")[cost];
     const items = frontIds(model).map((id) => zoo.rows[id]).map((row) => make("li", {},
       this.link(row, swatch(row.group), make("span", {}, row.architecture)),
-      make("span", { class: "zoo-pair" }, `${short(row[cost])} ${unit}`, make("b", {}, `${percent(row[model.get("gain")])} %`))));
+      make("span", { class: "zoo-pair" }, short(row[cost]), make("b", {}, `${percent(row[model.get("gain")])} %`))));
     return [make("p", { class: "zoo-name-line" }, "The Pareto front"),
-      make("p", { class: "cw-quiet" }, `Nothing else is as accurate for less (${label}). Choose a model for its details.`),
+      make("p", { class: "cw-quiet" }, `Nothing else is as accurate for less (${label}${unit === label ? "" : `, ${unit}`}). Choose a model for its details.`),
       make("ol", { class: "zoo-list", "aria-label": "Models of the Pareto front" }, ...items)];
   }
 
@@ -486,7 +490,7 @@ class Details {
     const rows = this.zoo.rows.filter((other) => other.architecture === row.architecture);
     return make("div", { class: "zoo-members", role: "group", "aria-label": "Weights" }, ...rows.map((other) =>
       make("button", { type: "button", title: other.weights, "aria-pressed": String(other.id === row.id), onclick: () => this.actions.choose(other, true) },
-        make("span", {}, other.weights.replace("IMAGENET1K_", "").replaceAll("_", " ")), make("b", {}, percent(other[this.model.get("gain")])))));
+        make("span", {}, plainWeights(other.weights)), make("b", {}, percent(other[this.model.get("gain")])))));
   }
 
   figures(row) {
@@ -512,18 +516,19 @@ class Details {
   }
 
   code(row) {
-    const pre = make("pre", { class: "zoo-code", hidden: !this.open, tabindex: 0, "aria-label": "Code that loads these weights" }, make("code", {}, row.code));
-    const copy = make("button", { type: "button", class: "cw-button", hidden: !this.open, onclick: async () => {
+    const pre = make("pre", { class: "zoo-code", tabindex: 0, "aria-label": "Code that loads these weights" }, make("code", {}, row.code));
+    const copy = make("button", { type: "button", class: "cw-button", onclick: async () => {
       copy.textContent = (await copyText(row.code, pre)) ? "Copied" : "Press Ctrl+C";
     } }, "Copy");
     const toggle = make("button", { type: "button", class: "cw-button", onclick: () => { this.open = !this.open; set(); } });
     const set = () => {
-      pre.hidden = copy.hidden = !this.open;
+      this.shelf.hidden = copy.hidden = !this.open;
       toggle.textContent = this.open ? "Hide the code" : "Show the code";
       toggle.setAttribute("aria-expanded", String(this.open));
     };
     set();
-    return make("div", { class: "zoo-code-box" }, make("div", { class: "zoo-buttons" }, toggle, copy), pre);
+    this.shelf.replaceChildren(pre);
+    return make("div", { class: "zoo-buttons" }, toggle, copy);
   }
 }
 
@@ -567,9 +572,9 @@ function makeControls(model, zoo) {
   const search = make("input", { type: "search", class: "zoo-search", placeholder: "Search name, weights, family", "aria-label": "Search models",
     oninput: () => { clearTimeout(waiting); waiting = setTimeout(() => send(model, { filter_text: search.value }), 120); } });
   const select = familySelect(model, zoo);
-  const best = make("input", { type: "checkbox", onchange: () => send(model, { best_only: best.checked }) });
+  const best = make("input", { type: "checkbox", "aria-label": "Best weights of each architecture only", onchange: () => send(model, { best_only: best.checked }) });
   const count = make("span", { class: "cw-quiet zoo-count", role: "status" });
-  const node = make("div", { class: "zoo-tools" }, search, select, make("label", { class: "zoo-check" }, best, "Best weights of each architecture only"), count);
+  const node = make("div", { class: "zoo-tools" }, search, select, make("label", { class: "zoo-check" }, best, "Only the best weights of each"), count);
   const set = () => {
     if (search.value !== model.get("filter_text")) search.value = model.get("filter_text");
     select.value = model.get("family");
@@ -614,7 +619,7 @@ function render({ model, el }) {
     table: new Table(model, zoo, actions), details: new Details(model, zoo, actions) });
   const machine = make("p", { class: "cw-quiet zoo-machine" }, `Latency of one image, measured on ${model.get("machine")}.`);
   box.append(makeHead(model, zoo, choice), controls.node,
-    make("div", { class: "zoo-main" }, make("div", { class: "zoo-left" }, chart.node, legend.node), details.node), table.node, machine);
+    make("div", { class: "zoo-main" }, make("div", { class: "zoo-left" }, chart.node, legend.node), details.node), details.shelf, table.node, machine);
 
   const paint = () => {
     choice.set(model.get("cost"));
