@@ -23,7 +23,7 @@ Step = Callable[[nn.Module, Batch], tuple[Tensor, Tensor]]
 
 @dataclass
 class EpochState:
-    """What a callback sees at the end of an epoch."""
+    """What a callback sees: the epoch that begins or has ended, and what came before."""
 
     epoch: int
     model: nn.Module
@@ -54,14 +54,20 @@ def train_one_epoch(
     *,
     step: Step = classification_step,
     epoch: int = 1,
+    batch_scheduler: torch.optim.lr_scheduler.LRScheduler | None = None,
+    clip_norm: float | None = None,
     progress: bool | None = None,
 ) -> dict[str, float]:
     """Train for one pass over the loader; return mean loss and accuracy (0 to 1).
 
     The model is put into train mode; BatchNorm that `layer_groups.freeze` froze stays
-    in eval mode. Raises `ValueError` for a loss that is not finite, for labels outside
-    the head's classes and where nothing is trainable.
+    in eval mode. `batch_scheduler` steps after each batch. `clip_norm` is the largest
+    norm of all gradients together (Pascanu et al., 2013). Raises `ValueError` for a
+    loss that is not finite, for labels outside the head's classes and where nothing is
+    trainable.
     """
+    if clip_norm is not None and clip_norm <= 0:
+        raise ValueError(f"clip_norm must be above 0, got {clip_norm}")
     _check_trainable(model)
     model.train()
     device = next(model.parameters()).device
@@ -80,7 +86,11 @@ def train_one_epoch(
             _check_finite(loss.item(), optimizer, f"epoch {epoch}, batch {number}")
             optimizer.zero_grad()
             loss.backward()
+            if clip_norm is not None:
+                nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
             optimizer.step()
+            if batch_scheduler is not None:
+                batch_scheduler.step()
             totals.add(loss.item(), logits, batch[1])
             bar.update()
             bar.set_postfix(totals.shown(), refresh=False)
@@ -111,6 +121,8 @@ def fit(
     optimizer: torch.optim.Optimizer,
     epochs: int,
     scheduler: torch.optim.lr_scheduler.LRScheduler | None = None,
+    batch_scheduler: torch.optim.lr_scheduler.LRScheduler | None = None,
+    clip_norm: float | None = None,
     step: Step = classification_step,
     callbacks: Sequence = (),
     history: pd.DataFrame | None = None,
@@ -119,11 +131,13 @@ def fit(
     """Train for some epochs; return the history, one row an epoch.
 
     Columns: epoch, train_loss, train_accuracy, val_loss, val_accuracy (where `val` is
-    given), lr, seconds, images_per_second. `scheduler` steps once an epoch. A callback
-    has `on_epoch_end(state)`, and stops the run by returning "stop". `progress` shows
-    bars; by default only at a terminal or in a live notebook. Ctrl-C stops early and
-    keeps what was reached. `history` of an earlier run (see `checkpoints`) is continued
-    up to `epochs` in all. The model is left in eval mode.
+    given), lr (of the last group), seconds, images_per_second. `scheduler` steps once
+    an epoch, `batch_scheduler` once a batch; `clip_norm` bounds the gradients' norm. A
+    callback has `on_epoch_start(state)`, `on_epoch_end(state)` or both, and stops the
+    run by returning "stop" from the latter. `progress` shows bars; by default only at a
+    terminal or in a live notebook. Ctrl-C stops early and keeps what was reached.
+    `history` of an earlier run (see `checkpoints`) is continued up to `epochs` in all.
+    The model is left in eval mode.
     """
     if epochs < 1:
         raise ValueError(f"epochs must be at least 1, got {epochs}")
@@ -137,8 +151,12 @@ def fit(
     )
     try:
         for epoch in range(len(rows) + 1, epochs + 1):
+            state = EpochState(epoch, model, optimizer, pd.DataFrame(rows))
+            _tell(callbacks, "on_epoch_start", state)
             start = time.perf_counter()
-            row = _epoch(model, train, val, optimizer, step, epoch, progress)
+            row = _epoch(model, train, val, optimizer, epoch, step=step,
+                         batch_scheduler=batch_scheduler, clip_norm=clip_norm,
+                         progress=progress)  # fmt: skip
             row["lr"] = optimizer.param_groups[-1]["lr"]
             row["seconds"] = time.perf_counter() - start
             row["images_per_second"] = row.pop("images") / row.pop("train_seconds")
@@ -148,8 +166,7 @@ def fit(
             bar.update()
             bar.set_postfix({k: f"{v:.3f}" for k, v in row.items() if "acc" in k})
             state = EpochState(epoch, model, optimizer, pd.DataFrame(rows))
-            said = [callback.on_epoch_end(state) for callback in callbacks]
-            if "stop" in said:
+            if "stop" in _tell(callbacks, "on_epoch_end", state):
                 break
     except KeyboardInterrupt:
         print(f"stopped by hand after {len(rows)} whole epochs; they are kept")
@@ -169,21 +186,56 @@ class EarlyStopping:
 
     def on_epoch_end(self, state: EpochState) -> str | None:
         """Return "stop" once the best value is `patience` epochs old."""
-        if self.monitor not in state.history:
-            known = ", ".join(state.history.columns)
-            raise ValueError(f"history has no column {self.monitor!r}; it has {known}")
-        values = state.history[self.monitor]
-        better_is_low = "loss" in self.monitor
-        best = values.idxmin() if better_is_low else values.idxmax()
-        return "stop" if len(values) - 1 - best >= self.patience else None
+        age = len(state.history) - 1 - _best_row(state.history, self.monitor)
+        return "stop" if age >= self.patience else None
 
 
-def _epoch(model, train, val, optimizer, step, epoch, progress) -> dict[str, float]:
+class BestWeights:
+    """Keep a copy of the weights of the best epoch; `restore` puts them back.
+
+    Best by a column of the history: the least loss, or the largest of anything else.
+    Buffers (BatchNorm's statistics) belong to the copy.
+    """
+
+    def __init__(self, *, monitor: str = "val_loss"):
+        self.monitor = monitor
+        self.epoch: int | None = None
+        self._state: dict[str, Tensor] = {}
+
+    def on_epoch_end(self, state: EpochState) -> None:
+        """Copy the weights where this epoch is the best so far."""
+        if _best_row(state.history, self.monitor) == len(state.history) - 1:
+            self.epoch = state.epoch
+            found = state.model.state_dict().items()
+            self._state = {name: value.detach().clone() for name, value in found}
+
+    def restore(self, model: nn.Module) -> nn.Module:
+        """Load the best epoch's weights into the model, in place."""
+        if self.epoch is None:
+            raise ValueError("no epoch has ended yet: hand this to fit(callbacks=[…])")
+        model.load_state_dict(self._state)
+        return model
+
+
+def _best_row(history: pd.DataFrame, monitor: str) -> int:
+    """Place of the best row; the first of equals."""
+    if monitor not in history:
+        known = ", ".join(history.columns)
+        raise ValueError(f"history has no column {monitor!r}; it has {known}")
+    values = history[monitor].reset_index(drop=True)
+    return int(values.idxmin() if "loss" in monitor else values.idxmax())
+
+
+def _tell(callbacks: Sequence, event: str, state: EpochState) -> list:
+    """Call what the callbacks have for an event; return what they said."""
+    found = [getattr(callback, event, None) for callback in callbacks]
+    return [method(state) for method in found if method is not None]
+
+
+def _epoch(model, train, val, optimizer, epoch, *, step, **options) -> dict[str, float]:
     row: dict[str, float] = {"epoch": epoch}
     start = time.perf_counter()
-    found = train_one_epoch(
-        model, train, optimizer, step=step, epoch=epoch, progress=progress
-    )
+    found = train_one_epoch(model, train, optimizer, step=step, epoch=epoch, **options)
     row["train_seconds"] = time.perf_counter() - start
     row["images"] = found.pop("images")
     row |= {f"train_{name}": value for name, value in found.items()}

@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from course_utils import training
 from course_utils.layer_groups import freeze
 from course_utils.training import (
+    BestWeights,
     EarlyStopping,
     EpochState,
     evaluate,
@@ -277,3 +278,68 @@ def test_progress_is_silent_when_told(monkeypatch, capsys):
     assert "epoch" in capsys.readouterr().err
     monkeypatch.setenv("COURSE_PROGRESS", "0")
     assert training._show(None) is False
+
+
+# -- schedulers, clipping, best weights --------------------------------------------------
+
+
+def test_a_batch_scheduler_steps_after_each_batch():
+    model = _net()
+    optimizer = _sgd(model)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=6)
+    fit(model, _loader(), None, optimizer=optimizer, epochs=2, batch_scheduler=cycle,
+        progress=False)  # fmt: skip
+    assert cycle.last_epoch == 6  # two epochs of three batches
+
+
+def test_gradients_are_clipped_to_the_norm():
+    model, norms = _net(), []
+    optimizer = _sgd(model)
+    step = optimizer.step
+
+    def spy():
+        grads = [p.grad.norm() for p in model.parameters()]
+        norms.append(torch.stack(grads).norm().item())
+        return step()
+
+    optimizer.step = spy
+    train_one_epoch(model, _loader(), optimizer, clip_norm=1e-3, progress=False)
+    assert norms == pytest.approx([1e-3] * 3, rel=1e-3)
+    with pytest.raises(ValueError, match="clip_norm must be above 0"):
+        train_one_epoch(model, _loader(), optimizer, clip_norm=0)
+
+
+def test_best_weights_are_those_of_the_best_epoch():
+    model, best, seen = _net(), BestWeights(), []
+
+    class Watch:
+        def on_epoch_end(self, state):
+            seen.append(copy.deepcopy(state.model.state_dict()))
+
+    history = fit(model, _loader(), _loader(9), optimizer=_sgd(model, lr=2.0), epochs=4,
+                  callbacks=[best, Watch()], progress=False)  # fmt: skip
+    winner = int(history["val_loss"].idxmin())
+    assert best.epoch == winner + 1
+    state = best.restore(model).state_dict()
+    assert all(torch.equal(state[name], v) for name, v in seen[winner].items())
+
+
+def test_best_weights_say_what_is_missing():
+    with pytest.raises(ValueError, match="no epoch has ended"):
+        BestWeights().restore(_net())
+    model = _net()
+    with pytest.raises(ValueError, match="no column 'val_loss'; it has epoch"):
+        fit(model, _loader(), None, optimizer=_sgd(model), epochs=1,
+            callbacks=[BestWeights()], progress=False)  # fmt: skip
+
+
+def test_callbacks_hear_the_start_of_each_epoch_with_the_history_so_far():
+    model, heard = _net(), []
+
+    class Listen:
+        def on_epoch_start(self, state):
+            heard.append((state.epoch, len(state.history)))
+
+    fit(model, _loader(), None, optimizer=_sgd(model), epochs=2, callbacks=[Listen()],
+        progress=False)  # fmt: skip
+    assert heard == [(1, 0), (2, 1)]

@@ -74,8 +74,7 @@ class UnfreezeSchedule(MutableMapping):
 
     def on_epoch_start(self, state) -> None:
         """Be a callback of `training.fit`."""
-        if state.epoch == 1 or self.starts(state.epoch) or not state.history.shape[0]:
-            self.apply(state.model, state.epoch)
+        self.apply(state.model, state.epoch)
 
     def table(self, model: nn.Module, *, epochs: int) -> pd.DataFrame:
         """Tabulate stages by epochs: True where a stage learns."""
