@@ -39,9 +39,7 @@ class Trace:
     calls: dict[str, Call] = field(default_factory=dict)
 
 
-def trace(
-    model: nn.Module, *, input_size: tuple[int, int, int] | None = None
-) -> Trace:
+def trace(model: nn.Module, *, input_size: tuple[int, int, int] | None = None) -> Trace:
     """Run a copy of a model on meta tensors in eval mode and record every module.
 
     The model keeps its mode, device, buffers, hooks and weights. A model that cannot run
