@@ -23,3 +23,7 @@ class WeightsUnavailable(RuntimeError):
 
 class CannotInspect(ValueError):
     """A model cannot be run on meta tensors; the message names the cause."""
+
+
+class CannotCut(ValueError):
+    """A network cannot be run from its first trainable stage on."""
