@@ -54,13 +54,14 @@ check("03.1", conv_macs)
 #
 # `model` is a classifier of an unknown family, `images` a batch (1, 3, H, W) that it accepts.
 # Its head is the `nn.Linear` or `nn.Conv2d` that **runs last** in eval mode. Where it stands,
-# what it is called and when it was registered you cannot know; some layers never run.
+# what it is called and when it was registered you cannot know; some layers never run, others
+# more than once: the last call counts.
 #
 # Put a new layer in its place that gives `num_classes` logits for a picture: a Linear for a
 # Linear, a Conv2d of the same kernel size for a Conv2d; with or without bias. Change the
 # model in place and return it. All else must be as it came: the other layers and weights,
-# `requires_grad`, BatchNorm's statistics, the mode; no hook stays behind. (The model comes in
-# train or in eval mode, all layers alike.)
+# `requires_grad`, BatchNorm's statistics, the mode, and hooks that are there already; none of
+# yours stays behind. (The model comes in train or in eval mode, all layers alike.)
 
 
 # %% nbgrader={"grade": false, "grade_id": "new_head", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -104,7 +105,7 @@ check("03.2", new_head)
 # to the shape of its output, as a tuple (a `torch.Size` is one), batch included. The dict is
 # in the order in which the layers ran; one that runs twice stands once, where it ran first.
 # Every layer here gives one tensor. Give the model back as it came: in its mode (all layers
-# alike), without your hooks.
+# alike), without your hooks, but with those that it had.
 
 
 # %% nbgrader={"grade": false, "grade_id": "layer_shapes", "locked": false, "schema_version": 3, "solution": true, "task": false}

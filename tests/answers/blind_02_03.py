@@ -2365,4 +2365,4 @@ WRONG: dict[str, list] = {
 # 02.5 What does the table tell? 03.5 Why does full fine-tuning need more memory?
 for _task in ("02.5", "03.5"):
     RIGHT[_task] = ["d", "D"]
-    WRONG[_task] = ["a", "b", "c", "e", "f", "", "ad", 3, None, ["d", "e"]]
+    WRONG[_task] = ["a", "b", "c", "e", "f", "", "ad", 3, ["d", "e"]]

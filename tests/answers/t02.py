@@ -243,6 +243,15 @@ def compare_by_name(models, image, passes, warmup, clock):
     return sorted(rows, key=lambda row: row["name"])
 
 
+def compare_slowest_last(models, image, passes, warmup, clock):
+    rows = compare_helper(models, image, passes, warmup, clock)
+    return sorted(rows, key=lambda row: row["median_ms"])
+
+
+def compare_slowest_first(models, image, passes, warmup, clock):
+    return compare_slowest_last(models, image, passes, warmup, clock)[::-1]
+
+
 def compare_frame(models, image, passes, warmup, clock):
     return pd.DataFrame(compare_helper(models, image, passes, warmup, clock))
 
@@ -629,6 +638,20 @@ def best_tie_by_gflops(models, max_params, max_gflops):
     return None
 
 
+def best_tie_by_name(models, max_params, max_gflops):
+    fits = _fitting(models, max_params, max_gflops)
+    if fits:
+        return min(fits, key=lambda m: (-m["top1"], m["name"]))["name"]
+    return None
+
+
+def best_rounded(models, max_params, max_gflops):
+    fits = _fitting(models, max_params, max_gflops)
+    if fits:
+        return min(fits, key=lambda m: (-round(m["top1"], 2), m["params"]))["name"]
+    return None
+
+
 def best_smallest(models, max_params, max_gflops):
     fits = _fitting(models, max_params, max_gflops)
     return min(fits, key=lambda m: m["params"])["name"] if fits else None
@@ -721,6 +744,8 @@ WRONG = {
         (compare_first_only, "count"),
         (compare_last_net, "not-run"),
         (compare_by_name, "names"),
+        (compare_slowest_last, "names"),
+        (compare_slowest_first, "names"),
         (compare_frame, "type"),
         (compare_tuples, "rows"),
         (compare_other_column, "columns"),
@@ -737,6 +762,18 @@ WRONG = {
                     "median_ms",
                     "unsorted",
                     lambda m, t, x: 1000 * t[len(t) // 2],
+                ),
+                (
+                    "torch_median",
+                    "median_ms",
+                    "even",
+                    lambda m, t, x: 1000 * torch.tensor(t).median().item(),
+                ),
+                (
+                    "upper_median",
+                    "median_ms",
+                    "even",
+                    lambda m, t, x: 1000 * sorted(t)[len(t) // 2],
                 ),
                 ("slowest", "median_ms", "median", lambda m, t, x: 1000 * max(t)),
                 (
@@ -855,6 +892,8 @@ WRONG = {
         (best_first_tie, "ties"),
         (best_larger_tie, "ties"),
         (best_tie_by_gflops, "ties"),
+        (best_tie_by_name, "ties"),
+        (best_rounded, "rounded"),
         (best_smallest, "not-best"),
         (best_ratio, "not-best"),
         (best_first_fit, "not-best"),

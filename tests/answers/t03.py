@@ -145,13 +145,7 @@ def _put(model, name, new):
 
 def _last_run(model, images):
     """The name of the last Linear or Conv2d that runs in a copy in eval mode."""
-    twin, ran = copy.deepcopy(model).eval(), []
-    for name, layer in twin.named_modules():
-        if isinstance(layer, KINDS):
-            layer.register_forward_hook(lambda *_, name=name: ran.append(name))
-    with torch.inference_mode():
-        twin(images)
-    return ran[-1]
+    return _calls(model, images)[-1]
 
 
 def head_on_a_copy(model, images, num_classes):
@@ -325,6 +319,36 @@ def head_train_mode(model, images, num_classes):
     for handle in handles:
         handle.remove()
     return _put(model, ran[-1], _like(model.get_submodule(ran[-1]), num_classes))
+
+
+def _calls(model, images):
+    """The names of the Linears and Conv2ds of a copy, as they run in eval mode."""
+    twin, ran = copy.deepcopy(model).eval(), []
+    for name, layer in twin.named_modules():
+        if isinstance(layer, KINDS):
+            layer.register_forward_hook(lambda *_, name=name: ran.append(name))
+    with torch.inference_mode():
+        twin(images)
+    return ran
+
+
+def head_linear_if_any_ran(model, images, num_classes):
+    ran = _calls(model, images)
+    linears = [n for n in ran if isinstance(model.get_submodule(n), nn.Linear)]
+    name = (linears or ran)[-1]
+    return _put(model, name, _like(model.get_submodule(name), num_classes))
+
+
+def head_of_a_dict(model, images, num_classes):
+    """A dict keeps the place of a layer's first call."""
+    name = list(dict.fromkeys(_calls(model, images)))[-1]
+    return _put(model, name, _like(model.get_submodule(name), num_classes))
+
+
+def head_clears_hooks(model, images, num_classes):
+    for layer in model.modules():
+        layer._forward_hooks.clear()
+    return head_on_a_copy(model, images, num_classes)
 
 
 def head_left_in_eval(model, images, num_classes):
@@ -512,6 +536,13 @@ def shapes_hooks_left(model, images):
 
         layer.register_forward_hook(note)
     _run(model, images)
+    return shapes
+
+
+def shapes_hooks_cleared(model, images):
+    shapes = shapes_hooks_left(model, images)
+    for layer in model.modules():
+        layer._forward_hooks.clear()
     return shapes
 
 
@@ -872,6 +903,9 @@ WRONG = {
         (head_numbers_changed, "nothing-new"),
         (head_copied, "copy"),
         (head_no_return, "none"),
+        (head_linear_if_any_ran, "linear-first"),
+        (head_of_a_dict, "first-call"),
+        (head_clears_hooks, "hook-lost"),
         (head_hooks_left, "changed-hooks"),
         (head_train_mode, "changed-statistics"),
         (head_left_in_eval, "changed-mode"),
@@ -889,6 +923,7 @@ WRONG = {
     "03.3": [
         (shapes_late_name, "closure"),
         (shapes_hooks_left, "changed-hooks"),
+        (shapes_hooks_cleared, "hook-lost"),
         (shapes_containers, "containers"),
         (shapes_containers_but_the_root, "containers"),
         (shapes_children, "children"),

@@ -188,13 +188,69 @@ class _Pooled(nn.Module):
         return self.out.project(self.stem(images)).flatten(1)
 
 
+class _Excited(nn.Module):
+    """Its head is a convolution; a Linear that weighs the channels runs before it."""
+
+    path, classes = "predict", 10
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.predict = nn.Sequential(*_body(15)), nn.Conv2d(15, 10, 1)
+        self.gate = nn.Sequential(*_flat(), nn.Linear(15, 15), nn.Sigmoid())
+        self.pool = nn.Sequential(*_flat())
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.stem(images)
+        return self.pool(self.predict(maps * self.gate(maps)[..., None, None]))
+
+
+class _Twice(nn.Module):
+    """Its head runs twice: on early maps, then on what a layer makes of them."""
+
+    path, classes = "read", 8
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.pool = nn.Sequential(*_body(5)), nn.Sequential(*_flat())
+        self.mix, self.read = nn.Conv2d(5, 5, 1), nn.Linear(5, 8)
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.stem(images)
+        early = self.read(self.pool(maps))
+        return early + self.read(self.pool(self.mix(maps)))
+
+
 _FAMILIES = ((_Simple, True, 5), (_Squeezed, False, 4), (_Deep, True, 2),
-             (_Unordered, False, 7), (_Pooled, True, 3))  # fmt: skip
+             (_Unordered, False, 7), (_Pooled, True, 3), (_Excited, False, 6),
+             (_Twice, True, 4))  # fmt: skip
 
 
 def _unseen(family: Callable[[], nn.Module], training: bool) -> nn.Module:
     torch.manual_seed(family.classes)
     return family().train(training)
+
+
+def _ring(layer: nn.Module, inputs: tuple, output: Tensor) -> None:
+    """Do nothing: a hook that a model has before the learner's function sees it."""
+
+
+def _hook_before(
+    model: nn.Module, *, but: nn.Module | None = None
+) -> tuple[str, Callable[[], bool]]:
+    """Hook the first Conv2d that is not `but`; return its name, and whether it holds."""
+    name, layer = next(
+        (n, m)
+        for n, m in model.named_modules()
+        if isinstance(m, nn.Conv2d) and m is not but
+    )
+    handle = layer.register_forward_hook(_ring)
+    return name, lambda: handle.id in layer._forward_hooks
+
+
+def _check_hook(c, holds, given):
+    c.that(holds(), "the hook that was there", key="hook-lost", given=given,
+           hint="A hook that the model came with is gone. Keep the handle of each hook "
+           "of yours and call handle.remove(): that takes away yours only.")  # fmt: skip
 
 
 @task(
@@ -216,15 +272,17 @@ def new_head(answer, c):
     for family, training, classes in _FAMILIES:
         layers = [n for n, m in _unseen(family, training).named_modules()
                   if isinstance(m, (nn.Linear, nn.Conv2d))]  # fmt: skip
+        model = _unseen(family, training)
+        old = model.get_submodule(family.path)
+        hooked, holds = _hook_before(model, but=old)
         given = (
             f"a net in {'train' if training else 'eval'} mode with the Linear and Conv2d "
-            f"layers {', '.join(layers)}, num_classes = {classes}"
+            f"layers {', '.join(layers)}, and with a hook on {hooked}; num_classes = "
+            f"{classes}"
         )
         images = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(1))
         _check_error(c, answer, _unseen(family, training), images, classes, given)
-        model = _unseen(family, training)
         known, record = list(model.modules()), ModelRecord(model)
-        old = model.get_submodule(family.path)
         got = c.call(answer, model, images, classes, given=given)
         c.type(got, nn.Module, "what your function returns")
         around = got is not model and any(m is model for m in got.modules())
@@ -235,6 +293,7 @@ def new_head(answer, c):
                hint="Change the model that was given, and return it.")  # fmt: skip
         _check_place(c, model, old, family.path, known, given)
         _check_layer(c, model, old, family, classes, given)
+        _check_hook(c, holds, given)
         old._forward_hooks.clear()  # what became of the old head does not matter
         model.set_submodule(family.path, old.train(training).requires_grad_(True))
         _check_rest(c, record.changes(), given)
@@ -281,6 +340,17 @@ def _check_place(c, model, old, path, known, given):
            given=given, expected=path, got=list(fresh), hint="The new layer was added "
            "beside the others, where forward never calls it. Put it in the place of the "
            "old head.")  # fmt: skip
+    instead = bool(gone) and all(isinstance(m, nn.Linear) for m in gone)
+    c.that(here is not old or isinstance(old, nn.Linear) or not instead,
+           "which layer was replaced", key="linear-first", given=given, expected=path,
+           got=list(fresh), hint="A Linear inside of the net was replaced, but here the "
+           "head is a Conv2d that runs after it. Note both kinds in one list, and take "
+           "its last.")  # fmt: skip
+    twice = isinstance(model, _Twice)
+    c.that(here is not old or not twice, "which layer was replaced", key="first-call",
+           given=given, expected=path, got=list(fresh), hint="This net's head runs "
+           "twice, and its second call is the last of all. Append a name at every call; "
+           "a dict leaves it at its first place.")  # fmt: skip
     c.that(here is not old, "which layer was replaced", key="wrong-layer", given=given,
            expected=path, got=list(fresh), hint="Another layer was replaced. The last "
            "one *registered* need not be the one that runs last: run the images and "
@@ -447,8 +517,10 @@ def layer_shapes(answer, c):
         images = torch.rand(size, generator=torch.Generator().manual_seed(3))
         inputs, right = _shapes_of(twin, images)
         mode = "train" if training else "eval"
+        hooked, holds = _hook_before(model)
         given = (
-            f"a net in {mode} mode with the leaves {', '.join(right)}; images {size}"
+            f"a net in {mode} mode with the leaves {', '.join(right)}, and with a hook "
+            f"on {hooked}; images {size}"
         )
         _check_hook_error(c, answer, family().train(training), images, given)
         got = c.call(answer, model, images, given=given, keeps=keeps)
@@ -459,6 +531,7 @@ def layer_shapes(answer, c):
         c.that(not any(model.log), "gradients", key="gradients", given=given,
                hint="The pass recorded a graph for gradients: run the model under "
                "torch.inference_mode() or torch.no_grad().")  # fmt: skip
+        _check_hook(c, holds, given)
 
 
 def _check_hook_error(c, answer, model, images, given):
