@@ -96,8 +96,8 @@ def current_hashes(protocol: Protocol) -> dict[str, str]:
     """Hash what figures depend on: code less its docstrings, weights and data."""
     code = [_code_only(Path(module.__file__)) for module in protocol.modules]
     hashes = {"code": sha256_bytes(*(text.encode() for text in code))}
-    if protocol.data:
-        weights = sorted((data_dir() / "weights").glob("test_*.safetensors"))
+    if protocol.weights:
+        weights = sorted((data_dir() / "weights").glob(protocol.weights))
         hashes |= {
             "weights": sha256_bytes(*(sha256_file(p).encode() for p in weights)),
             "data": sha256_file(data_dir() / "images" / "SHA256SUMS"),

@@ -78,6 +78,6 @@ PROTOCOLS = (
         ("net", "mode"),
         holds_c15,
         code=(inspection, memory),
-        data=False,
+        weights="",
     ),
 )

@@ -15,7 +15,8 @@ class Protocol:
     """A claim, its bar, how a seed is measured, and what its keys are made of.
 
     `code` lists the modules, besides that of `measure`, whose change makes the figures
-    stale; `data` says whether they depend on the bundled weights and pictures.
+    stale; `weights` the files in `data/weights` that do, or is "" for a claim that uses
+    neither bundled weights nor bundled pictures.
     """
 
     id: str
@@ -25,7 +26,7 @@ class Protocol:
     keys: tuple[str, ...]
     holds: Callable[[dict[str, list[float]]], bool]
     code: tuple[ModuleType, ...] = ()
-    data: bool = True
+    weights: str = "test_*.safetensors"
     gate: bool = False
 
     @property

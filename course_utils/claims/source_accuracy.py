@@ -69,5 +69,6 @@ PROTOCOLS = (
         ("checkpoint",),
         holds_s1,
         code=(features, probe, ladder),
+        weights="ladder/*.safetensors",
     ),
 )

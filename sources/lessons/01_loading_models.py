@@ -94,7 +94,7 @@ claim.table
 #
 # How much work is in a file of ImageNet weights? Count it: a training step costs about
 # three forward passes (one forward, two backward), and a multiply-add is two operations.
-
+#
 # Time comes from a published run: 256 GPUs for one hour
 # ([Goyal et al., 2017](https://arxiv.org/abs/1706.02677)). Put in the price and the size of
 # your own problem.
@@ -673,4 +673,5 @@ Quiz(
 # `COURSE_BACKBONE=squeezenet1_0`, and run this notebook again.
 #
 # **Exercise:** [01 · Loading pretrained models](../exercises/01_loading_models.ipynb).
-# Then on to [lesson 04, feature extraction](04_feature_extraction.ipynb).
+# Then on to [lesson 03, inside a model](03_inside_a_model.ipynb); lesson
+# [02, the model zoo](02_model_zoo.ipynb), is an extra.
