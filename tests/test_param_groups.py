@@ -7,16 +7,11 @@ from torchvision import models
 
 from course_utils.heads import replace_head
 from course_utils.layer_groups import freeze, layer_groups
+from course_utils.meta import build_on_meta
 from course_utils.param_groups import check_groups, group_table, param_groups
 
 NAMES = ["resnet18", "densenet121", "swin_t", "vit_b_32", "timm/test_efficientnet",
          "timm/test_convnext", "timm/coat_lite_tiny", "timm/levit_128s"]  # fmt: skip
-
-
-def _on_meta(name):
-    from course_utils.meta import build_on_meta
-
-    return build_on_meta(name)
 
 
 def _rates(groups):
@@ -26,7 +21,7 @@ def _rates(groups):
 @pytest.mark.parametrize("options", [{}, {"ratio": 0.5}, {"decay": 0.8}, {"groups": 3}])
 @pytest.mark.parametrize("name", NAMES)
 def test_each_parameter_is_in_exactly_one_group(name, options):
-    model = _on_meta(name)
+    model = build_on_meta(name)
     groups = param_groups(model, 0.1, weight_decay=0.01, **options)
     grouped = [id(p) for group in groups for p in group["params"]]
     assert sorted(grouped) == sorted(id(p) for p in model.parameters())
@@ -170,3 +165,27 @@ def test_an_optimiser_takes_the_groups():
                           nn.Linear(4, 2))  # fmt: skip
     optimizer = torch.optim.AdamW(param_groups(model, 0.1, ratio=0.1))
     assert [g["lr"] for g in optimizer.param_groups] == pytest.approx([0.01, 0.1])
+
+
+# -- cases that other tools get wrong ----------------------------------------------------
+
+
+def test_parameters_of_equal_value_are_both_kept():
+    """Lightning's finetuning callback compares parameters by value and loses one."""
+    model = nn.Sequential(nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1), nn.Flatten(),
+                          nn.Linear(3 * 8 * 8, 2))  # fmt: skip
+    model[1].load_state_dict(model[0].state_dict())
+    grouped = [id(p) for g in param_groups(model, 0.1, ratio=0.5) for p in g["params"]]
+    assert {id(p) for p in model.parameters()} == set(grouped)
+
+
+def test_freezing_leaves_the_kind_of_batchnorm_alone():
+    """Lightning's callback sets track_running_stats to False for good."""
+    model = freeze(models.resnet18())
+    assert model.bn1.track_running_stats and not model.bn1.weight.requires_grad
+
+
+def test_shufflenet_is_not_cut_to_its_stem():
+    """fastai's rule, "the first child from the end that pools", keeps two children."""
+    stages = [group.name for group in layer_groups(build_on_meta("shufflenet_v2_x0_5"))]
+    assert stages == ["conv1", "stage2", "stage3", "stage4", "conv5", "fc"]
