@@ -330,8 +330,7 @@ def documented(model):
     """Count."""
 
 
-def dotted(model):
-    ...
+def dotted(model): ...
 
 
 def test_an_empty_function_is_not_written_yet():

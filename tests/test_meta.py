@@ -18,7 +18,12 @@ from course_utils.meta import (
 
 @pytest.mark.parametrize(
     "name",
-    ["resnet18", "regnet_y_400mf", "timm/vit_tiny_r_s16_p8_224", "timm/test_efficientnet"],
+    [
+        "resnet18",
+        "regnet_y_400mf",
+        "timm/vit_tiny_r_s16_p8_224",
+        "timm/test_efficientnet",
+    ],
 )
 def test_a_model_built_on_meta_holds_no_numbers_and_runs(name):
     model = build_on_meta(name)
