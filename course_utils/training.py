@@ -23,12 +23,16 @@ Step = Callable[[nn.Module, Batch], tuple[Tensor, Tensor]]
 
 @dataclass
 class EpochState:
-    """What a callback sees: the epoch that begins or has ended, and what came before."""
+    """What a callback sees: the epoch that begins or has ended, and what came before.
+
+    `epochs` is how many the run was asked for in all.
+    """
 
     epoch: int
     model: nn.Module
     optimizer: torch.optim.Optimizer
     history: pd.DataFrame
+    epochs: int | None = None
 
 
 def make_loader(
@@ -133,11 +137,12 @@ def fit(
     Columns: epoch, train_loss, train_accuracy, val_loss, val_accuracy (where `val` is
     given), lr (of the last group), seconds, images_per_second. `scheduler` steps once
     an epoch, `batch_scheduler` once a batch; `clip_norm` bounds the gradients' norm. A
-    callback has `on_epoch_start(state)`, `on_epoch_end(state)` or both, and stops the
-    run by returning "stop" from the latter. `progress` shows bars; by default only at a
-    terminal or in a live notebook. Ctrl-C stops early and keeps what was reached.
-    `history` of an earlier run (see `checkpoints`) is continued up to `epochs` in all.
-    The model is left in eval mode.
+    callback has any of `on_epoch_start(state)`, `on_epoch_end(state)`, which stops the
+    run by returning "stop", and `on_fit_end(state)`, told once however the run ends, by
+    an error too. `progress` shows bars; by default only at a terminal or in a live
+    notebook. Ctrl-C stops early and keeps what was reached. `history` of an earlier run
+    (see `checkpoints`) is continued up to `epochs` in all. The model is left in eval
+    mode.
     """
     if epochs < 1:
         raise ValueError(f"epochs must be at least 1, got {epochs}")
@@ -149,10 +154,13 @@ def fit(
         leave=False,
         disable=not _show(progress),
     )
+
+    def seen(epoch: int) -> EpochState:
+        return EpochState(epoch, model, optimizer, pd.DataFrame(rows), epochs)
+
     try:
         for epoch in range(len(rows) + 1, epochs + 1):
-            state = EpochState(epoch, model, optimizer, pd.DataFrame(rows))
-            _tell(callbacks, "on_epoch_start", state)
+            _tell(callbacks, "on_epoch_start", seen(epoch))
             start = time.perf_counter()
             row = _epoch(model, train, val, optimizer, epoch, step=step,
                          batch_scheduler=batch_scheduler, clip_norm=clip_norm,
@@ -165,13 +173,13 @@ def fit(
                 scheduler.step()
             bar.update()
             bar.set_postfix({k: f"{v:.3f}" for k, v in row.items() if "acc" in k})
-            state = EpochState(epoch, model, optimizer, pd.DataFrame(rows))
-            if "stop" in _tell(callbacks, "on_epoch_end", state):
+            if "stop" in _tell(callbacks, "on_epoch_end", seen(epoch)):
                 break
     except KeyboardInterrupt:
         print(f"stopped by hand after {len(rows)} whole epochs; they are kept")
     finally:
         bar.close()
+        _tell(callbacks, "on_fit_end", seen(len(rows)))
     model.eval()
     return pd.DataFrame(rows)
 

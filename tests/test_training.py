@@ -343,3 +343,37 @@ def test_callbacks_hear_the_start_of_each_epoch_with_the_history_so_far():
     fit(model, _loader(), None, optimizer=_sgd(model), epochs=2, callbacks=[Listen()],
         progress=False)  # fmt: skip
     assert heard == [(1, 0), (2, 1)]
+
+
+class _Ends:
+    """Note what is told at the end: whole epochs, rows of the history, epochs asked."""
+
+    def __init__(self):
+        self.told = []
+
+    def on_fit_end(self, state):
+        self.told.append((state.epoch, len(state.history), state.epochs))
+
+
+@pytest.mark.parametrize("act", [lambda: None, lambda: "stop"], ids=["whole", "stop"])
+def test_the_end_is_told_once(act):
+    model, ends = _net(), _Ends()
+    history = fit(model, _loader(), None, optimizer=_sgd(model), epochs=2,
+                  callbacks=[_At(1, act), ends], progress=False)  # fmt: skip
+    assert ends.told == [(len(history), len(history), 2)]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_the_end_is_told_after_an_error_and_ctrl_c_too(error):
+    def fail():
+        raise error("broken")
+
+    model, ends = _net(), _Ends()
+    try:
+        fit(model, _loader(), None, optimizer=_sgd(model), epochs=3,
+            callbacks=[_At(1, fail), ends], progress=False)  # fmt: skip
+    except RuntimeError as caught:
+        assert error is RuntimeError and str(caught) == "broken"
+    else:
+        assert error is KeyboardInterrupt
+    assert ends.told == [(1, 1, 3)]
