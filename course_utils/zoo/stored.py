@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from torchvision import models
@@ -11,9 +12,11 @@ from tqdm import tqdm
 
 from course_utils.architectures import torchvision_names
 from course_utils.storage import atomic_path, data_dir
-from course_utils.zoo.latency import measure_latency
+from course_utils.zoo.latency import Latency, measure_latency
 from course_utils.zoo.machine import describe_machine, machine_card
 
+STEADY = 1.5  # 90th over 10th percentile; beyond it other work disturbed the passes
+TRIES = 3
 COLUMNS = ("median_ms", "low_ms", "high_ms", "threads", "batch_size", "image_size",
            "repeats")  # fmt: skip
 
@@ -51,18 +54,37 @@ def measure_all(
 ) -> pd.DataFrame:
     """Measure each architecture at the crop sizes of its weights, one image at a time.
 
-    Slow models get fewer passes, as `max_seconds` allows. Returns the table.
+    Slow models get fewer passes, as `max_seconds` allows. What other work on the
+    machine disturbed is measured again (`steady_latency`). Returns the table.
     """
     jobs = [(name, side) for name in torchvision_names() for side in sizes(name)]
     rows = []
     for name, side in tqdm(jobs, unit="model"):
-        found = measure_latency(
+        found = steady_latency(
             name, image_size=side, repeats=repeats, warmup=1, threads=threads,
             max_seconds=max_seconds,
         )  # fmt: skip
         figures = {column: getattr(found, column) for column in COLUMNS}
         rows.append({"architecture": name, **figures})
     return pd.DataFrame(rows).round(2)
+
+
+def steady_latency(name: str, **options: Any) -> Latency:
+    """Measure, and again while the passes differ by much; return the steadiest.
+
+    Passes differ by much where the 90th percentile is over `STEADY` times the 10th.
+    There are `TRIES` measurements at most. `options` are `measure_latency`'s.
+    """
+    tried = []
+    for _ in range(TRIES):
+        tried.append(measure_latency(name, **options))
+        if _spread(tried[-1]) <= STEADY:
+            break
+    return min(tried, key=_spread)
+
+
+def _spread(latency: Latency) -> float:
+    return latency.high_ms / latency.low_ms
 
 
 def store(table: pd.DataFrame, *, threads: int) -> None:
