@@ -8,8 +8,10 @@ from .architecture_explorer import ArchitectureExplorer
 from .feature_maps import FeatureMapViewer
 from .fetch import FetchButton
 from .flow import FlowSwitcher
+from .freeze_planner import FreezePlanner
 from .pictures import PictureSwitcher
 from .quiz import Question, Quiz
+from .training_monitor import TrainingMonitor
 from .zoo_explorer import ZooExplorer
 
 __all__ = [
@@ -17,8 +19,10 @@ __all__ = [
     "FeatureMapViewer",
     "FetchButton",
     "FlowSwitcher",
+    "FreezePlanner",
     "PictureSwitcher",
     "Question",
     "Quiz",
+    "TrainingMonitor",
     "ZooExplorer",
 ]
