@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from torch import nn
+from types import MethodType
 
-from course_utils.tracing import BATCH, trace
+from torch import Tensor, nn
+
+from course_utils.tracing import BATCH, tensors_in, trace
 
 Head = nn.Linear | nn.Conv2d
 AUXILIARY = {"AuxLogits.fc", "aux1.fc2", "aux2.fc2"}  # Inception v3, GoogLeNet
+TIMM_AUX = "aux_head"  # VOLO's, which it adds to the main one
+ADDED = "head"  # name of the head that an encoder is given
 
 
 def find_heads(model: nn.Module) -> dict[str, nn.Module]:
     """Return the classifier(s) by name, the main one first.
 
-    timm models say which they are (several where a model is distilled). In torchvision
-    models it is the last registered Linear or Conv2d, beside the auxiliary classifiers
-    of GoogLeNet and Inception. After `replace_head` it is the new head, whole.
+    timm models say which they are (several where a model is distilled or has one for
+    each stage); its encoders have none, so the result is empty. In torchvision models it
+    is the last registered Linear or Conv2d, beside the auxiliary classifiers of
+    GoogLeNet and Inception. After `replace_head` it is the new head, whole.
     """
     if hasattr(model, "course_head"):
         return {name: model.get_submodule(name) for name in model.course_head}
     named = dict(model.named_modules())
     if hasattr(model, "get_classifier"):
-        found = model.get_classifier()
-        several = isinstance(found, tuple | list | nn.ModuleList)
-        names = [_name_of(m, named) for m in (found if several else [found])]
+        found = [*_flat(model.get_classifier()), *_flat(getattr(model, TIMM_AUX, None))]
+        names = [_name_of(module, named) for module in found]
         names = [_last_layer(name, named[name]) for name in names]
         return {name: named[name] for name in names}
+    if is_encoder(model):
+        return {}
     layers = [name for name, module in named.items() if isinstance(module, Head)]
     main = [name for name in layers if name not in AUXILIARY]
     if not main:
@@ -36,8 +42,20 @@ def find_heads(model: nn.Module) -> dict[str, nn.Module]:
     return {name: named[name] for name in [main[-1], *extra]}
 
 
+def is_encoder(model: nn.Module) -> bool:
+    """Tell whether a timm model has no classifier at all, such as "…_enc" models."""
+    ours = type(model).__module__.startswith("timm.models")
+    return ours and not hasattr(model, "get_classifier")
+
+
 def feature_dim(model: nn.Module) -> int:
-    """Return the length of the feature vector that enters the (main) head."""
+    """Return the length of the feature vector that enters the (main) head.
+
+    An encoder without a head is run on meta tensors to see how wide its tokens or maps
+    are.
+    """
+    if not find_heads(model):
+        return _width(trace(model).output_shapes[0])
     head = next(iter(find_heads(model).values()))
     for layer in head.modules():
         if isinstance(layer, nn.Linear):
@@ -60,8 +78,9 @@ def replace_head(
 
     `dropout` (0 to 1) stands before the last layer, `hidden` adds a layer of that width
     with a ReLU. `num_classes=0` leaves no head: the model gives its pooled features.
-    Auxiliary classifiers are replaced too. Device, dtype and mode stay; weights are
-    drawn from torch's global generator; BatchNorm is not touched.
+    Auxiliary classifiers are replaced too. An encoder without a classifier gets one, on
+    the mean of its tokens or maps. Device, dtype and mode stay; weights are drawn from
+    torch's global generator; BatchNorm is not touched.
     """
     if num_classes < 0:
         raise ValueError(f"num_classes must be 0 or more, got {num_classes}")
@@ -69,6 +88,8 @@ def replace_head(
         raise ValueError(f"dropout must be from 0 up to 1, got {dropout}")
     if hidden is not None and hidden < 1:
         raise ValueError(f"hidden must be a width of at least 1, got {hidden}")
+    if not find_heads(model):
+        return _add_head(model, num_classes, dropout, hidden) if num_classes else model
     if num_classes == 0:
         return _remove_head(model)
     headless = any(isinstance(h, nn.Identity) for h in find_heads(model).values())
@@ -87,6 +108,38 @@ def replace_head(
         _set_submodule(model, name, new)
     model.course_head = tuple(heads)
     return model
+
+
+def _add_head(model, num_classes: int, dropout: float, hidden: int | None):
+    """Give an encoder a head behind its pooled output."""
+    parameter = next(model.parameters())
+    like = nn.Linear(
+        feature_dim(model), 1, device=parameter.device, dtype=parameter.dtype
+    )
+    new = _new_head(like, num_classes, dropout, hidden).train(model.training)
+    model.add_module(ADDED, new)
+    model.course_head = (ADDED,)
+    model.forward = MethodType(_forward_with_head, model)
+    return model
+
+
+def _forward_with_head(model: nn.Module, images: Tensor) -> Tensor:
+    output = tensors_in(type(model).forward(model, images))[0]
+    # (B, N, C) -> (B, C), (B, C, H, W) -> (B, C)
+    pooled = output.mean(1) if output.ndim == 3 else output.flatten(2).mean(2)
+    return model.get_submodule(ADDED)(pooled)
+
+
+def _width(shape: tuple[int, ...]) -> int:
+    """Channels of tokens (B, N, C) or maps (B, C, H, W)."""
+    return shape[2] if len(shape) == 3 else shape[1]
+
+
+def _flat(found) -> list[nn.Module]:
+    """List modules out of nested tuples, lists and ModuleLists; None is nothing."""
+    if isinstance(found, tuple | list | nn.ModuleList):
+        return [module for part in found for module in _flat(part)]
+    return [] if found is None else [found]
 
 
 def _reset_timm(model: nn.Module, num_classes: int) -> None:

@@ -83,7 +83,7 @@ def check_stages(report: ModelReport) -> None:
                          f"stage is {groups[0].name}")  # fmt: skip
     last = {id(p) for p in groups[-1].parameters}
     found = find_heads(model).values()
-    if last != {id(p) for head in found for p in head.parameters()}:
+    if found and last != {id(p) for head in found for p in head.parameters()}:
         raise ValueError(f"{report.name}: the last stage is not the head")
 
 

@@ -8,6 +8,7 @@ from torch import nn
 from torchvision import models
 
 from course_utils.heads import check_head, feature_dim, find_heads, replace_head
+from course_utils.meta import build_on_meta
 
 TORCHVISION = {
     "alexnet": ["classifier.6"],
@@ -182,6 +183,26 @@ def test_squeezenets_features_are_its_pooled_maps():
         expected = model.features(images).mean((2, 3))
         found = replace_head(model, 0)(images)
     assert torch.allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "name", ["qwen3_vit_88m_enc", "mobilenetv5_300m_enc", "deepseek_vit_412m_enc"]
+)
+def test_an_encoder_without_a_classifier_is_given_one(name):
+    model = build_on_meta(f"timm/{name}")
+    assert find_heads(model) == {} and replace_head(model, 0) is model
+    width = feature_dim(model)
+    replace_head(model, 3, dropout=0.1)
+    assert list(find_heads(model)) == ["head"] and feature_dim(model) == width
+    check_head(model, 3)
+    check_head(copy.deepcopy(model), 3)
+    check_head(replace_head(model, 4, hidden=8), 4)
+
+
+def test_heads_of_stages_and_an_added_one_are_all_found():
+    efficientvim = build_on_meta("timm/efficientvim_m1_dist")
+    assert len(find_heads(efficientvim)) == 8
+    assert list(find_heads(build_on_meta("timm/volo_d1_224"))) == ["head", "aux_head"]
 
 
 def test_timm_knows_how_to_put_a_head_back():

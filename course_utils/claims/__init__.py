@@ -125,13 +125,13 @@ def _is_docstring(node: ast.AST) -> bool:
 
 def run(ids: list[str] | None = None, *, seeds: tuple[int, ...] = SEEDS) -> None:
     """Measure claims over the seeds and store them."""
-    results = _read()
     for id in ids or list(PROTOCOLS):
         if id not in PROTOCOLS:
             raise ValueError(f"no claim {id!r}; there are {', '.join(PROTOCOLS)}")
         start = time.perf_counter()
         by_seed = [PROTOCOLS[id].measure(seed) for seed in seeds]
         rows = {key: [round(found[key], 6) for found in by_seed] for key in by_seed[0]}
+        results = _read()  # again: another process may have stored a claim meanwhile
         results[id] = {
             "seeds": list(seeds),
             "rows": rows,

@@ -52,7 +52,9 @@ def layer_groups(model: nn.Module, *, trace: Trace | None = None) -> list[LayerG
     if loose and groups:
         name, modules, parameters = groups[0]
         groups[0] = (name, modules, loose + parameters)
-    groups.append((next(iter(heads)), tuple(heads.values()), _unique(heads.values())))
+    if heads:
+        parameters = _unique(heads.values())
+        groups.append((next(iter(heads)), tuple(heads.values()), parameters))
     return [LayerGroup(*group) for group in groups]
 
 
