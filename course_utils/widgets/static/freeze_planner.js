@@ -3,8 +3,8 @@ const SIGNS = {
   frozen: "M8 .8V15.2M1.8 4.4L14.2 11.6M14.2 4.4L1.8 11.6M6 2.2L8 4L10 2.2M6 13.8L8 12L10 13.8M2 7L4.4 5.9L4.1 3.2M14 9L11.6 10.1L11.9 12.8M14 7L11.6 5.9L11.9 3.2M2 9L4.4 10.1L4.1 12.8",
   wakes: "M8.4.8C9 4 13 6 13 10.2A5 5 0 0 1 8 15.2A5 5 0 0 1 3 10.2C3 8 4.4 6.8 4.6 4.8C5.8 5.6 6.3 6.6 6.4 7.6C7.8 6 8.6 3.6 8.4.8Z",
 };
-const SLEEPS = 0, MANY = 16, STEP = 0.1, FINE = 0.01, WAIT = 70; // decades, milliseconds
-const NARROW = 560; // pixels: below, the rates stand under the epochs
+const SLEEPS = 0, STEP = 0.1, FINE = 0.01, WAIT = 70; // decades, milliseconds
+const BESIDE = 311, NARROWEST = 20, UPRIGHT = 27; // pixels: names and rates; a cell; a count that stands upright
 const AXIS = [-6, 0]; // powers of ten, wider where a rate asks for it
 
 // -- words and numbers ---------------------------------------------------------------
@@ -71,7 +71,6 @@ function makeGrid(model, stages, act) {
     const first = make("div", { class: "plan-corner", role: "columnheader" }, "Stage", make("small", {}, "epoch"));
     grid.replaceChildren(make("div", { class: "plan-row", role: "row" }, first, ...heads), ...stages.map(buildRow));
     node.style.setProperty("--epochs", epochs);
-    node.classList.toggle("is-many", epochs > MANY);
     cells.forEach((cell, i) => { cell.node.tabIndex = i === 0 ? 0 : -1; });
   }
   function buildRow(stage, r) {
@@ -133,7 +132,8 @@ function makeGrid(model, stages, act) {
     counts.classList.toggle("is-stale", stale);
     if (!stale) paintCounts();
   }
-  return { node, paint };
+  const place = () => { if (heads[0].offsetWidth) node.classList.toggle("is-tight", heads[0].offsetWidth < UPRIGHT); };
+  return { node, paint, place };
 }
 
 // -- learning rates ------------------------------------------------------------------
@@ -177,6 +177,7 @@ function rateRow(stage, change) {
     slider.setAttribute("aria-valuetext", text + (asleep ? ", frozen throughout" : ""));
     fill.style.width = `${100 * along(decades, axis)}%`;
     field.value = field.dataset.before = text;
+    field.title = String(lr);
     field.classList.remove("is-refused");
     node.classList.toggle("is-asleep", asleep);
     node.title = asleep ? "Frozen throughout: this rate is not used" : "";
@@ -199,7 +200,7 @@ function ratioControl(model, sent) {
     slider.setAttribute("aria-valuetext", ratio === null ? "each stage has its own rate" : String(ratio));
     if (ratio !== null) slider.value = ratio;
     field.value = ratio === null ? "" : String(Number(ratio.toPrecision(3)));
-    words.textContent = ratio === null ? "each stage has its own rate; choosing one sets all" : ratio === 1 ? "all learn at the head's rate" : `each stage: × ${Number(ratio.toPrecision(3))} of the one above`;
+    words.textContent = ratio === null ? "now set one by one" : ratio === 1 ? "all as the head" : `× ${Number(ratio.toPrecision(3))} from row to row`;
   }
   return { node, paint };
 }
@@ -214,9 +215,9 @@ function makeRates(model, stages, later) {
   function drawAxis(axis) {
     if (drawn === String(axis)) return;
     drawn = String(axis);
-    const places = axisTicks(axis).map((n) => [n, `left: ${100 * along(n, axis)}%`]);
-    ticks.replaceChildren(...places.map(([n, style]) => make("span", { style }, power(n))));
-    lines.replaceChildren(...places.map(([, style]) => make("span", { style })));
+    const places = axisTicks(axis).map((n) => [power(n), along(n, axis)]);
+    ticks.replaceChildren(...places.map(([words, at]) => make("span", { class: at === 0 ? "is-first" : at === 1 ? "is-last" : "", style: `left: ${100 * at}%` }, words)));
+    lines.replaceChildren(...places.map(([, at]) => make("span", { style: `left: ${100 * at}%` })));
   }
   function paint() {
     const rates = model.get("rates"), wakes = model.get("wakes"), axis = axisOf(rates);
@@ -236,7 +237,7 @@ function presetButtons(model, set) {
 
 function makeHead(model, stages) {
   const total = model.get("counts").total;
-  return make("header", { class: "plan-top" }, make("h3", { class: "plan-title" }, model.get("model_name")),
+  return make("header", { class: "plan-top" }, make("h3", { class: "plan-title" }, model.get("model_name")), legend(),
     make("p", { class: "plan-about" }, `${compact(total)} parameters in ${plural(stages.length, "stage")}, ${plural(model.get("epochs"), "epoch")}. Click a cell: the stage wakes there and learns to the end; click it again and it sleeps.`));
 }
 
@@ -269,7 +270,7 @@ function render({ model, el }) {
   }
 
   const grid = makeGrid(model, stages, act), rates = makeRates(model, stages, later);
-  const tools = make("div", { class: "plan-tools" }, ...presetButtons(model, setWakes), make("span", { class: "plan-gap" }), legend(), code.button);
+  const tools = make("div", { class: "plan-tools" }, ...presetButtons(model, setWakes), make("span", { class: "plan-gap" }), code.button);
   const board = make("div", { class: "plan-board" }, grid.node, rates.node);
   function tell() {
     const { learning } = model.get("counts"), idle = learning.indexOf(0), last = learning.lastIndexOf(0);
@@ -278,12 +279,14 @@ function render({ model, el }) {
     said.classList.toggle("is-warning", warning !== "");
   }
   function place() {
-    board.classList.toggle("is-long", model.get("epochs") > MANY || (board.clientWidth > 0 && board.clientWidth < NARROW));
+    const room = (board.clientWidth - BESIDE) / model.get("epochs");
+    if (board.clientWidth) board.classList.toggle("is-long", room < NARROWEST);
+    grid.place();
   }
   function paint() {
-    place();
     grid.paint();
     rates.paint();
+    place();
   }
   let top = makeHead(model, stages);
   box.append(top, tools, code.panel, board, said);
