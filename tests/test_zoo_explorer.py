@@ -72,6 +72,11 @@ def test_the_whole_zoo_is_shown_where_no_table_is_given():
 def test_a_choice_in_python_takes_the_best_weights(zoo):
     zoo.selected = "resnet50"
     assert zoo.selected_weights == "IMAGENET1K_V2"
+    zoo.set_state({"row": 1})  # the first weights, as a click would
+    zoo.selected = "alexnet"
+    assert zoo.selected_weights == "IMAGENET1K_V1"
+    zoo.selected = "resnet50"
+    assert zoo.selected_weights == "IMAGENET1K_V2"
     zoo.selected = "my_net"  # no top-1: the only weights that there are
     assert zoo.selected_weights == "MINE"
     zoo.selected = ""
@@ -79,8 +84,10 @@ def test_a_choice_in_python_takes_the_best_weights(zoo):
 
 
 def test_a_choice_in_the_browser_keeps_its_weights(zoo):
-    zoo.set_state({"selected": "resnet50", "selected_weights": "IMAGENET1K_V1"})
+    zoo.set_state({"row": 1})
     assert (zoo.selected, zoo.selected_weights) == ("resnet50", "IMAGENET1K_V1")
+    zoo.set_state({"row": -1})
+    assert (zoo.selected, zoo.selected_weights) == ("", "")
 
 
 def test_whoever_asks_is_told_of_each_choice_until_he_has_enough(zoo):
@@ -106,6 +113,7 @@ def test_the_choice_opens_in_the_architecture_explorer():
     ("trait", "value", "message"),
     [
         ("cost", "euros", "no cost 'euros'; there are params, gflops, ms"),
+        ("row", 4, "no row 4; there are 0 to 3"),
         ("selected", "resnet5", "no architecture 'resnet5'"),
         (
             "family",

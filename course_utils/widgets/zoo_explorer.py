@@ -36,9 +36,10 @@ class ZooExplorer(CourseWidget):
 
     `selected` is the architecture that was chosen in the browser, "" for none, and
     `selected_weights` its weights; set from Python, `selected` chooses the best weights
-    of an architecture. `cost`, `filter_text`, `family` (a family or a group, "" for
-    all), `best_only`, `sort_by` and `descending` can be set as well. `on_select` calls
-    a function for each choice; `explore` opens the chosen architecture.
+    of an architecture (`row`, a row of the table, chooses any). `cost`, `filter_text`,
+    `family` (a family or a group, "" for all), `best_only`, `sort_by` and `descending`
+    can be set as well. `on_select` calls a function for each architecture that is
+    chosen; `explore` opens it.
 
     Raises `ValueError` for a table without the columns, and for an unknown cost.
 
@@ -63,8 +64,8 @@ class ZooExplorer(CourseWidget):
     best_only = traitlets.Bool(False).tag(sync=True)
     sort_by = traitlets.Unicode("top1").tag(sync=True)
     descending = traitlets.Bool(True).tag(sync=True)
-    selected = traitlets.Unicode().tag(sync=True)
-    selected_weights = traitlets.Unicode().tag(sync=True)
+    row = traitlets.Int(-1).tag(sync=True)  # what is chosen, -1 for nothing
+    selected = traitlets.Unicode()
 
     def __init__(
         self,
@@ -98,6 +99,11 @@ class ZooExplorer(CourseWidget):
             cost=cost,
             sort_by=gain,
         )
+
+    @property
+    def selected_weights(self) -> str:
+        """Return the name of the weights that are chosen, "" for none."""
+        return self.rows[self.row]["weights"] if self.row >= 0 else ""
 
     def on_select(self, callback: Callable[[str], Any]) -> Callable[[], None]:
         """Call `callback(architecture)` at each choice; returns a function that ends it.
@@ -148,13 +154,24 @@ class ZooExplorer(CourseWidget):
             )
         return proposal["value"]
 
+    @traitlets.validate("row")
+    def _valid_row(self, proposal: dict) -> int:
+        if not -1 <= proposal["value"] < len(self._table):
+            raise traitlets.TraitError(
+                f"no row {proposal['value']}; there are 0 to {len(self._table) - 1}"
+            )
+        return proposal["value"]
+
+    @traitlets.observe("row")
+    def _name_row(self, change: dict) -> None:
+        self.selected = self.rows[self.row]["architecture"] if self.row >= 0 else ""
+
     @traitlets.observe("selected")
-    def _choose_weights(self, change: dict) -> None:
-        mine = self._table["architecture"] == self.selected
-        members = self._table.loc[mine, "weights"]
-        if self.selected_weights not in set(members):
-            best_first = [*(i for i in self.best if i in members.index), *members.index]
-            self.selected_weights = members[best_first[0]] if best_first else ""
+    def _choose_row(self, change: dict) -> None:
+        if self.row >= 0 and self.rows[self.row]["architecture"] == self.selected:
+            return
+        mine = self._table.index[self._table["architecture"] == self.selected]
+        self.row = next((i for i in [*self.best, *mine] if i in mine), -1)
 
     def static_html(self) -> str:
         """Return the chart as a picture, and the Pareto front as a table."""

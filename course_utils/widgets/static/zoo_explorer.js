@@ -568,9 +568,8 @@ function makeLegend(model, zoo) {
 }
 
 function makeControls(model, zoo) {
-  let waiting = 0;
   const search = make("input", { type: "search", class: "zoo-search", placeholder: "Search name, weights, family", "aria-label": "Search models",
-    oninput: () => { clearTimeout(waiting); waiting = setTimeout(() => send(model, { filter_text: search.value }), 120); } });
+    oninput: () => send(model, { filter_text: search.value }) });
   const select = familySelect(model, zoo);
   const best = make("input", { type: "checkbox", "aria-label": "Best weights of each architecture only", onchange: () => send(model, { best_only: best.checked }) });
   const count = make("span", { class: "cw-quiet zoo-count", role: "status" });
@@ -588,13 +587,13 @@ function makeControls(model, zoo) {
 // -- the widget ----------------------------------------------------------------------
 
 function makeActions(model, zoo, parts) {
-  const selectedRow = () => zoo.rows.find((row) => row.architecture === model.get("selected") && row.weights === model.get("selected_weights"));
+  const selectedRow = () => zoo.rows[model.get("row")];
   return {
     selectedRow,
     // A second choice of the same row takes it back, unless it is to `stay`.
     choose: (row, stay) => {
       const keep = row && (stay || row !== selectedRow());
-      send(model, keep ? { selected: row.architecture, selected_weights: row.weights } : { selected: "", selected_weights: "" });
+      send(model, { row: keep ? row.id : -1 });
     },
     echoRow: (row) => parts.table.echo(row),
     echoPoint: (row) => parts.chart.echoPoint(row),
@@ -640,7 +639,7 @@ function render({ model, el }) {
   resized.observe(chart.holder);
   const ends = [follow(model, ["cost", "filter_text", "family", "best_only"], paint),
     follow(model, ["sort_by", "descending"], () => table.draw()),
-    follow(model, ["selected", "selected_weights"], mark)];
+    follow(model, ["row"], mark)];
   return () => { resized.disconnect(); for (const end of ends) end(); };
 }
 
