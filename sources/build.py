@@ -33,6 +33,11 @@ _SOLUTION = re.compile(rf"^([ ]*){BEGIN}\n(.*?)^[ ]*{END}$", re.DOTALL | re.MULT
 _ASSIGNMENT = re.compile(r"^(\w+) = .*$", re.MULTILINE)
 FOLDERS = ("notebooks", "exercises", "solutions")
 CELL_TIMEOUT = 300  # seconds
+_LABELS = {
+    "title": re.compile(r"""(?:title=|set_title\(|suptitle\()\s*f?["']([^"']+)["']"""),
+    "across": re.compile(r"""(?:xlabel=|set_xlabel\()\s*f?["']([^"']+)["']"""),
+    "up": re.compile(r"""(?:ylabel=|set_ylabel\()\s*f?["']([^"']+)["']"""),
+}
 OVERRIDES = {"COURSE_BACKBONE", "COURSE_DATA"}  # must not reach saved outputs
 
 
@@ -135,8 +140,29 @@ def execute(path: Path, notebook: NotebookNode) -> None:
         client.execute(env={**env, **ours, "COURSE_HOME": home})
     for cell in code_cells(notebook):
         cell.outputs = [_portable(output) for output in cell.outputs]
+        describe_pictures(cell)
     notebook.metadata.pop("widgets", None)
     notebook.metadata.language_info = NotebookNode(name="python")
+
+
+def describe_pictures(cell: NotebookNode) -> None:
+    """Give each saved picture the alt text that nbconvert reads; in place.
+
+    It is made of the titles and axis labels in the cell's own code.
+    """
+    for output in cell.outputs:
+        if "image/png" in output.get("data", {}):
+            about = output.metadata.setdefault("image/png", {})
+            about["alt"] = _picture_words(cell.source)
+
+
+def _picture_words(source: str) -> str:
+    found = {part: _LABELS[part].findall(source) for part in _LABELS}
+    titles = [re.sub(r"\s*\{[^}]*\}", " …", title) for title in found["title"]]
+    words = ". ".join(dict.fromkeys(titles)) or "Pictures from this cell"
+    axes = [f"{axis}: {', '.join(dict.fromkeys(found[axis]))}"
+            for axis in ("across", "up") if found[axis]]  # fmt: skip
+    return "; ".join([words, *axes])
 
 
 def _portable(output: NotebookNode) -> NotebookNode:

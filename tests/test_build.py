@@ -157,3 +157,13 @@ def test_check_names_each_notebook_that_drifted(project, capsys):
 def test_an_unknown_name_is_refused(project):
     with pytest.raises(ValueError, match="no source named 99"):
         build.main(["99"])
+
+
+def test_saved_pictures_are_described_by_their_titles_and_axes():
+    cell = nbformat.v4.new_code_cell(
+        'ax.set(title="Loss by epoch", xlabel="epoch", ylabel="loss (nats)")',
+        outputs=[nbformat.v4.new_output("display_data", data={"image/png": "…"})],
+    )
+    build.describe_pictures(cell)
+    alt = cell.outputs[0].metadata["image/png"]["alt"]
+    assert alt == "Loss by epoch; across: epoch; up: loss (nats)"

@@ -148,6 +148,18 @@ def test_pictures_have_an_alternative_text(path):
     assert found_in_outputs(path, PICTURE) == {}
 
 
+@each(SAVED)
+def test_saved_figures_have_an_alternative_text(path):
+    bare = [
+        cell.source
+        for cell in code_cells(read(path))
+        for output in cell.outputs
+        if "image/png" in output.get("data", {})
+        and not output.metadata.get("image/png", {}).get("alt")
+    ]
+    assert bare == []
+
+
 @each(NOTEBOOKS)
 def test_links_lead_somewhere(path):
     links = LINK.findall(FENCED.sub("", markdown(path)))

@@ -30,7 +30,7 @@ from torchvision import models
 from course_utils.runtime import seed_everything
 from course_utils.weights import load_backbone
 
-seed_everything(0)
+_ = seed_everything(0)
 
 # %% [markdown]
 # ## The problem
@@ -120,7 +120,7 @@ plt.show()
 
 # %% [markdown]
 # Each stage halves the side of the maps and doubles the channels. So the work stays level
-# while the parameters grow fourfold a stage: three quarters of them are in `layer4`. Frozen
+# while the parameters grow fourfold a stage: most of them are in `layer4`. Frozen
 # early stages save *work and memory*, not parameters.
 #
 # All layers, in the order in which they run:
@@ -163,9 +163,9 @@ pd.DataFrame(checked).T
 # %% [markdown]
 # ## The explorer
 #
-# Everything above, to walk through. Type the name of any torchvision or timm model. Click a
-# stage, open the tree, search for a layer, freeze stages and watch what training would need;
-# **Show the code** gives you what you have clicked together.
+# Everything above, to walk through; give it the name of any torchvision or timm model, or a
+# model of your own. Click a stage, open the tree, search for a layer, freeze stages and watch
+# what training would need. **Show the code** gives you what you have clicked together.
 
 # %%
 from course_utils.widgets import ArchitectureExplorer
@@ -290,7 +290,10 @@ from course_utils.heads import check_head, replace_head
 for name in ("squeezenet1_1", "maxvit_t", "timm/levit_128s"):
     model = replace_head(build_on_meta(name), 5, dropout=0.2)
     check_head(model, 5)  # raises where the logits do not fit
-    print(name, "answers", [len(h) for h in find_heads(model).values()])
+    print(f"{name:16}", "new heads:", *find_heads(model))
+
+# %% [markdown]
+# The same was tried on every architecture that the two libraries list:
 
 # %%
 from course_utils.survey import table_path
@@ -316,15 +319,13 @@ right = replace_head(models.resnet18(), 5)
 image = torch.rand(2, 3, 64, 64)
 print("slip: ", tuple(slip.eval()(image).shape), slip.fc[1].in_features)
 print("right:", tuple(right.eval()(image).shape), right.fc.in_features)
+layers = inspect_model(slip).layers
+print(layers.loc[layers["kind"].isin(["fc", "head"]), ["path", "params"]])
 
 # %% [markdown]
 # The same shape comes out, so no error tells you. The slip learns from 1,000 scores for
-# *other* classes instead of 512 features, and drags half a million idle parameters along.
-# The layer table shows it at once: two layers of kind `head` where there should be one.
-
-# %% tags=["nbval-check-output"]
-layers = inspect_model(slip).layers
-print(layers.loc[layers["kind"].isin(["fc", "head"]), ["path", "params"]])
+# *other* classes instead of 512 features, and drags the old head's parameters along. The
+# layer table shows it: two linear layers at the end where there should be one.
 
 # %% [markdown]
 # ## Inside, by name: `create_feature_extractor`
@@ -354,17 +355,17 @@ print({name: tuple(m.shape) for name, m in maps.items()})
 # %% tags=["nbval-check-output"]
 import timm
 
-levit = timm.create_model("vit_tiny_r_s16_p8_224").eval()
+hybrid = timm.create_model("vit_tiny_r_s16_p8_224").eval()
 try:
-    create_feature_extractor(levit, ["blocks.3"])
+    create_feature_extractor(hybrid, ["blocks.3"])
 except Exception as error:  # the type differs from model to model
     print("create_feature_extractor:", type(error).__name__)
 kept = {}
-hook = levit.blocks[3].register_forward_hook(
+hook = hybrid.blocks[3].register_forward_hook(
     lambda m, i, out: kept.update(tokens=out)
 )
 with torch.inference_mode():
-    levit(torch.rand(1, 3, 224, 224))
+    hybrid(torch.rand(1, 3, 224, 224))
 hook.remove()
 print("a hook:", tuple(kept["tokens"].shape))
 
@@ -418,8 +419,8 @@ plt.show()
 #
 # ### Measured
 #
-# On a processor we can watch every tensor come and go. One step of full training, two of
-# frozen, against the prediction:
+# On a processor we can watch every tensor come and go. A training step of each kind, against
+# the prediction:
 
 # %%
 from course_utils.claims.memory import training_bytes
