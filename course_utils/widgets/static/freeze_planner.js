@@ -4,7 +4,8 @@ const SIGNS = {
   wakes: "M8.4.8C9 4 13 6 13 10.2A5 5 0 0 1 8 15.2A5 5 0 0 1 3 10.2C3 8 4.4 6.8 4.6 4.8C5.8 5.6 6.3 6.6 6.4 7.6C7.8 6 8.6 3.6 8.4.8Z",
 };
 const SLEEPS = 0, STEP = 0.1, FINE = 0.01, WAIT = 70; // decades, milliseconds
-const BESIDE = 311, NARROWEST = 20, UPRIGHT = 27; // pixels: names and rates; a cell; a count that stands upright
+const NAMES = [92, 138], BESIDE = 219, NARROWEST = 20, UPRIGHT = 27; // pixels: names; rates; a cell; a count that stands upright
+const KEYS = "Keys: arrows move, Enter wakes a stage or lets it sleep.";
 const AXIS = [-6, 0]; // powers of ten, wider where a rate asks for it
 
 // -- words and numbers ---------------------------------------------------------------
@@ -32,6 +33,12 @@ function shortName(name) {
   return name.length <= 15 || /^\d+$/.test(last) ? name : last;
 }
 
+// A name that is cut before its last part where room is short: "encoder_la…_11".
+function stageLabel(name, kind) {
+  const text = shortName(name), tail = text.match(/[._]?[^._]*$/)[0].slice(-8);
+  return make("span", { class: kind }, make("span", {}, text.slice(0, text.length - tail.length)), make("span", {}, tail));
+}
+
 function sign(name) {
   const node = document.createElementNS(SVG_SPACE, "svg"), path = document.createElementNS(SVG_SPACE, "path");
   for (const [key, value] of Object.entries({ class: `plan-sign is-${name}`, viewBox: "0 0 16 16", "aria-hidden": "true" })) node.setAttribute(key, value);
@@ -46,7 +53,7 @@ const stateAt = (wakes, epoch) => (wakes === SLEEPS || epoch < wakes ? "frozen" 
 
 function nameCell(stage, role, note) {
   return make("div", { class: "plan-name", role, title: stage.name },
-    make("span", { class: "plan-stage" }, shortName(stage.name)), make("small", {}, compact(stage.params)),
+    stageLabel(stage.name, "plan-stage"), make("small", {}, compact(stage.params)),
     note ? make("span", { class: "plan-note" }, note) : "");
 }
 
@@ -59,7 +66,7 @@ function countCell(n, total) {
 
 // Cells in the order of reading; the focus roves, and Enter or Space does what a click does.
 function makeGrid(model, stages, act) {
-  const grid = make("div", { class: "plan-grid", role: "grid", "aria-label": "Stages by epochs: what learns when" });
+  const grid = make("div", { class: "plan-grid", role: "grid", "aria-multiselectable": "true", "aria-label": "Stages by epochs: what learns when" });
   const counts = make("div", { class: "plan-row plan-counts", "aria-hidden": "true" });
   const node = make("div", { class: "plan-epochs" }, grid, counts);
   let cells = [], heads = [], epochs = 0;
@@ -132,7 +139,7 @@ function makeGrid(model, stages, act) {
     counts.classList.toggle("is-stale", stale);
     if (!stale) paintCounts();
   }
-  const place = () => { if (heads[0].offsetWidth) node.classList.toggle("is-tight", heads[0].offsetWidth < UPRIGHT); };
+  const place = (names) => { node.style.setProperty("--names", `${names}px`); if (heads[0].offsetWidth) node.classList.toggle("is-tight", heads[0].offsetWidth < UPRIGHT); };
   return { node, paint, place };
 }
 
@@ -168,7 +175,7 @@ function rateRow(stage, change) {
     if (field.value.trim() && lr > 0 && Number.isFinite(lr)) change(stage, lr);
     else { field.value = field.dataset.before; field.classList.remove("is-refused"); void field.offsetWidth; field.classList.add("is-refused"); }
   } });
-  const node = make("div", { class: "plan-rate" }, make("span", { class: "plan-rate-name", "aria-hidden": "true", title: stage.name }, shortName(stage.name)),
+  const node = make("div", { class: "plan-rate" }, make("span", { "aria-hidden": "true", title: stage.name }, stageLabel(stage.name, "plan-rate-name")),
     make("div", { class: "plan-bar" }, make("span", { class: "plan-track" }, fill), slider), field);
   const paint = (lr, axis, asleep) => {
     const decades = Math.log10(lr), text = rateText(lr);
@@ -238,7 +245,7 @@ function presetButtons(model, set) {
 function makeHead(model, stages) {
   const total = model.get("counts").total;
   return make("header", { class: "plan-top" }, make("h3", { class: "plan-title" }, model.get("model_name")), legend(),
-    make("p", { class: "plan-about" }, `${compact(total)} parameters in ${plural(stages.length, "stage")}, ${plural(model.get("epochs"), "epoch")}. Click a cell: the stage wakes there and learns to the end; click it again and it sleeps.`));
+    make("p", { class: "plan-about" }, `${compact(total)} parameters in ${plural(stages.length, "stage")}, ${plural(model.get("epochs"), "epoch")}. Click a cell: the stage wakes there and learns to the end; again, and it sleeps.`));
 }
 
 function legend() {
@@ -275,13 +282,13 @@ function render({ model, el }) {
   function tell() {
     const { learning } = model.get("counts"), idle = learning.indexOf(0), last = learning.lastIndexOf(0);
     const warning = idle < 0 ? "" : last > idle ? `⚠ Nothing learns in epochs ${idle + 1} to ${last + 1}: training stops with an error there.` : `⚠ Nothing learns in epoch ${idle + 1}: training stops with an error there.`;
-    said.textContent = [telling ? `${telling}. ` : "", warning].join("");
+    said.textContent = warning || telling ? [telling ? `${telling}. ` : "", warning].join("") : KEYS;
     said.classList.toggle("is-warning", warning !== "");
   }
   function place() {
-    const room = (board.clientWidth - BESIDE) / model.get("epochs");
-    if (board.clientWidth) board.classList.toggle("is-long", room < NARROWEST);
-    grid.place();
+    const [least, most] = NAMES, spare = board.clientWidth - BESIDE - least - NARROWEST * model.get("epochs");
+    if (board.clientWidth) board.classList.toggle("is-long", spare < 0);
+    grid.place(spare < 0 ? most : Math.min(most, least + spare / 2));
   }
   function paint() {
     grid.paint();
@@ -299,7 +306,7 @@ function render({ model, el }) {
     follow(model, ["counts"], () => { paint(); tell(); telling = null; }),
     follow(model, ["epochs"], () => { const fresh = makeHead(model, stages); top.replaceWith(fresh); top = fresh; paint(); }),
   ];
-  return () => { resized.disconnect(); clearTimeout(saving); stops.forEach((stop) => stop()); };
+  return () => { resized.disconnect(); clearTimeout(saving); model.save_changes(); stops.forEach((stop) => stop()); };
 }
 
 export default { render };
