@@ -241,7 +241,7 @@ class Chart {
       if (!some.length) continue;
       parts.push(svg("path", { class: `curve ${split}`, d: path(points) }));
       const last = some[some.length - 1];
-      if (this.span >= 11) parts.push(...some.map((point) => this.dot(split, point)));
+      if (this.span >= 11) parts.push(...some.map((point) => this.dot(split, { ...point, of: panel.quantity })));
       if (this.run.running) parts.push(svg("circle", { class: `newest ${split}`, cx: last.x, cy: last.y, r: 7 }));
       labels.push({ split, y: last.y, text: `${split} ${shown(name, last.value)}` });
     }
@@ -252,9 +252,9 @@ class Chart {
     return parts;
   }
 
-  dot(split, { x, y }) {
-    return split === "train" ? svg("rect", { class: "dot train", x: x - 3, y: y - 3, width: 6, height: 6 })
-      : svg("circle", { class: "dot val", cx: x, cy: y, r: 3.6 });
+  dot(split, { x, y, of }) {
+    return split === "train" ? svg("rect", { class: "dot train", "data-of": of, x: x - 3, y: y - 3, width: 6, height: 6 })
+      : svg("circle", { class: "dot val", "data-of": of, cx: x, cy: y, r: 3.6 });
   }
 
   endLabel({ split, at, text }, right) {
@@ -476,6 +476,7 @@ function render({ model, el }) {
     title.textContent = model.get("title") || "Training";
     phase.textContent = PHASES[run.phase];
     box.dataset.phase = run.phase;
+    box.dataset.view = run.view;
     choice.set(run.view);
     chart.node.hidden = key.hidden = asTable;
     table.hidden = !asTable;
