@@ -21,6 +21,7 @@ print(json.dumps({
     "learning": plan.counts["learning"],
 }))"""
 SET = 'plan.schedule = {2: ["fc", "layer4"], 3: ["conv1"]}'
+FULL = 'FreezePlanner("densenet121", epochs=10, ratio=0.5)'
 LONG = 'FreezePlanner("vit_b_16", epochs=40, ratio=0.5)'
 PLAN, STATE, CHANGE = 0, 1, 2
 
@@ -180,20 +181,22 @@ def test_the_code_is_shown_and_copied(notebook):
 
 def test_it_is_painted_in_both_themes_and_fits_a_narrow_window(lab):
     with Browser(lab, size=(1000, 900)) as browser:
-        notebook = open_notebook(lab, browser, [MAKE, LONG])
+        notebook = open_notebook(lab, browser, [MAKE, FULL, LONG])
         notebook.run_cell(1)
+        notebook.run_cell(2)
         for theme in ("JupyterLab Dark", "JupyterLab Light"):
             change_theme(browser, theme)
-            for index in (0, 1):
+            for index in (0, 1, 2):
                 widget = planner(notebook, index)
                 assert ink(widget.locator(".plan-grid")) > 0.3
                 assert ink(widget.locator(".plan-rate-rows")) > 0.1
                 assert widget.evaluate("w => w.scrollWidth <= w.clientWidth")
-            first = planner(notebook)
-            grid, rates = (
-                first.locator(name).bounding_box()
-                for name in (".plan-epochs", ".plan-rates")
-            )
-            assert grid["x"] + grid["width"] <= rates["x"]
+            for index in (0, 1):  # the rates stand beside the stages
+                parts = (".plan-row >> nth=0", ".plan-rates")
+                grid, rates = (
+                    planner(notebook, index).locator(part).bounding_box()
+                    for part in parts
+                )
+                assert grid["x"] + grid["width"] <= rates["x"]
         assert notebook.errors() == []
         assert (browser.errors, browser.external) == ([], [])

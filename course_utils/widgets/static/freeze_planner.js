@@ -4,7 +4,7 @@ const SIGNS = {
   wakes: "M8.4.8C9 4 13 6 13 10.2A5 5 0 0 1 8 15.2A5 5 0 0 1 3 10.2C3 8 4.4 6.8 4.6 4.8C5.8 5.6 6.3 6.6 6.4 7.6C7.8 6 8.6 3.6 8.4.8Z",
 };
 const SLEEPS = 0, STEP = 0.1, FINE = 0.01, WAIT = 70; // decades, milliseconds
-const NAMES = [92, 138], BESIDE = 219, NARROWEST = 20, UPRIGHT = 27; // pixels: names; rates; a cell; a count that stands upright
+const NAMES = [92, 138], BESIDE = 224, NARROWEST = 20, UPRIGHT = 29; // pixels: names; rates; a cell; a count that stands upright
 const KEYS = "Keys: arrows move, Enter wakes a stage or lets it sleep.";
 const AXIS = [-6, 0]; // powers of ten, wider where a rate asks for it
 
@@ -35,7 +35,7 @@ function shortName(name) {
 
 // A name that is cut before its last part where room is short: "encoder_la…_11".
 function stageLabel(name, kind) {
-  const text = shortName(name), tail = text.match(/[._]?[^._]*$/)[0].slice(-8);
+  const text = shortName(name), tail = (text.match(/[._]?\d+$/) ?? text.match(/[._]?[^._]{0,5}$/))[0];
   return make("span", { class: kind }, make("span", {}, text.slice(0, text.length - tail.length)), make("span", {}, tail));
 }
 
@@ -151,7 +151,7 @@ function axisOf(rates) {
 }
 
 function axisTicks([low, high]) {
-  const every = Math.ceil((high - low) / 4);
+  const every = Math.ceil((high - low) / 3);
   const ticks = [];
   for (let n = high; n >= low; n -= every) ticks.unshift(n);
   return ticks;
@@ -287,8 +287,9 @@ function render({ model, el }) {
   }
   function place() {
     const [least, most] = NAMES, spare = board.clientWidth - BESIDE - least - NARROWEST * model.get("epochs");
-    if (board.clientWidth) board.classList.toggle("is-long", spare < 0);
-    grid.place(spare < 0 ? most : Math.min(most, least + spare / 2));
+    if (!board.clientWidth) return; // out of view
+    board.classList.toggle("is-long", spare < 0);
+    grid.place(spare < 0 ? most : Math.min(most, least + spare / 3));
   }
   function paint() {
     grid.paint();
