@@ -40,9 +40,10 @@ TOPS = """widget => [...widget.querySelectorAll('.axis-title')]
   .filter(t => t.textContent.startsWith('↑')).map(t => t.getBoundingClientRect().y)"""
 
 
-def write_notebook(path, *, outputs=()):
-    cells = [nbformat.v4.new_code_cell(code) for code in (MAKE, SHOW, FIT)]
-    cells[SHOWN].outputs = list(outputs)
+def write_notebook(path, *, code=(MAKE, SHOW, FIT), outputs=()):
+    cells = [nbformat.v4.new_code_cell(source) for source in code]
+    if outputs:
+        cells[SHOWN].outputs = list(outputs)
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
     nbformat.write(notebook, path)
@@ -169,6 +170,39 @@ def test_it_is_painted_in_both_themes_and_fits_a_narrow_window(lab):
             )
             assert overlaps == []
         assert (browser.errors, browser.external) == ([], [])
+
+
+ODD = """from course_utils.widgets import TrainingMonitor
+def show(title, losses, rates=(), **traits):
+    monitor = TrainingMonitor(title=title)
+    monitor.rows = [{"epoch": e, "train_loss": v, "train_accuracy": 1.0, "lr": 0.1}
+                    for e, v in enumerate(losses, start=1)]
+    monitor.rates = [{"names": ["g"], "values": list(rates)}] if rates else []
+    for name, value in traits.items():
+        setattr(monitor, name, value)
+    display(monitor)
+show("negative", [-1.0, -2.5, -3.0], [0.1, 0.0999, 0.0998])
+show("one epoch", [0.7], running=True)
+show("gaps", [None, 1.0, None, None, 0.5], [None, 0.0, 0.1, 0.1, 0.1])
+show("flat", [0.0, 0.0], epochs=2)
+show("nothing finite", [None, None], epochs=9)
+show("long", [1 / e for e in range(1, 301)], epochs=300, marks=[
+    {"epoch": 1 + 2 * i, "stages": [f"features.denseblock{i}.layers"]}
+    for i in range(40)])"""
+
+
+def test_odd_runs_are_drawn_too(lab, browser):
+    write_notebook(lab.root / "odd.ipynb", code=[ODD])
+    notebook = browser.open("odd.ipynb")
+    notebook.run_cell(0)
+    assert notebook.errors() == []
+    widgets = notebook.output(0).locator(".cw-tm")
+    expect(widgets).to_have_count(6)
+    for widget in widgets.all():
+        assert ink(widget) > 0.02
+        assert "NaN" not in widget.inner_html()
+        assert widget.evaluate("w => w.scrollWidth <= w.clientWidth")
+    assert (browser.errors, browser.external) == ([], [])
 
 
 def test_a_notebook_that_has_not_run_here_shows_the_picture(lab, browser):

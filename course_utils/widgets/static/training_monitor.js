@@ -75,8 +75,8 @@ function said(run) {
   if (run.phase === "waiting") return "Waiting: show this first, then run fit with this monitor among its callbacks.";
   if (!run.rows.length) return "Training: the first epoch is under way.";
   const last = run.rows[run.rows.length - 1];
-  if (run.phase === "training") return `${spoken(run, last)}. ${run.done}${of} epochs done.`;
-  return `${PHASES[run.phase]} after ${run.done}${of} epochs.${best}`;
+  if (run.phase === "training") return `${spoken(run, last)}. ${run.done}${of} epoch${run.done === 1 && !of ? "" : "s"} done.`;
+  return `${PHASES[run.phase]} after ${run.done}${of} epoch${run.done === 1 && !of ? "" : "s"}.${best}`;
 }
 
 // -- chart ---------------------------------------------------------------------------
@@ -102,18 +102,23 @@ function linear(values, { top, height, floor, ceil, least }) {
   let low = Math.min(...values), high = Math.max(...values);
   if (!values.length) [low, high] = [0, ceil ?? 1];
   const pad = Math.max((high - low) * 0.08, least / 2);
+  if (low < 0) floor = -Infinity; // a loss of one's own may be negative
   low = Math.max(floor, low - pad);
   high = Math.min(ceil ?? Infinity, high + pad);
-  if (low < (high - low) * 0.35) low = floor; // close to nothing: begin there
+  if (floor === 0 && low < (high - low) * 0.35) low = floor; // close to nothing: begin there
   const { found, step } = ticks(low, high, height / 42);
   return { y: (value) => top + (1 - (value - low) / (high - low)) * height, found, step, top, height };
 }
 
 function logarithmic(values, { top, height }) {
-  const low = Math.min(...values) / 1.3, high = Math.max(...values) * 1.3;
+  const pad = Math.max(1.02, (Math.max(...values) / Math.min(...values)) ** 0.1);
+  const low = Math.min(...values) / pad, high = Math.max(...values) * pad;
   const found = [];
   for (let p = Math.ceil(Math.log10(low)); p <= Math.log10(high); p++) found.push(10 ** p);
-  if (found.length < 2) found.splice(0, found.length, Math.min(...values), Math.max(...values));
+  if (found.length < 2) { // within a decade: its ends, or one of them where both would touch
+    found.splice(0, found.length, Math.max(...values));
+    if (Math.log(found[0] / Math.min(...values)) / Math.log(high / low) > 14 / height) found.push(Math.min(...values));
+  }
   const every = Math.ceil(found.length / 3);
   return { y: (value) => top + (1 - Math.log(value / low) / Math.log(high / low)) * height,
     found: found.filter((_, i) => i % every === 0), top, height };
@@ -143,11 +148,17 @@ function spread(labels, top, bottom, step = 15) {
 
 const cut = (text, most) => (text.length <= most ? text : `${text.slice(0, most - 1)}…`);
 
+// The last part of a long name, unless that is only a number: features.4 stays.
+function brief(name) {
+  const last = name.split(".").pop();
+  return name.length <= 12 || /^\d+$/.test(last) ? name : last;
+}
+
 // Names of waking stages stand in lanes, so that neighbours do not cover each other.
 function lanes(marks, x, right) {
   const ends = [], placed = [];
   for (const mark of marks) {
-    const text = cut(mark.stages.join(", "), 24), w = text.length * 6.7 + 25;
+    const text = cut(mark.stages.map(brief).join(", "), 24), w = text.length * 6.7 + 25;
     const left = Math.min(x(mark.epoch - 0.5), right - w + 4);
     let lane = ends.findIndex((end) => end + 5 <= left);
     if (lane < 0) lane = ends.length < LANES ? ends.length : ends.indexOf(Math.min(...ends));
@@ -407,7 +418,7 @@ class Facts {
     this.epoch.value.textContent = run.phase === "waiting" ? "–" : String(current);
     this.epoch.note.textContent = run.epochs ? `of ${run.epochs}` : "";
     this.best.value.textContent = gap(run.best) ? "–" : `★ ${run.best}`;
-    this.best.note.textContent = run.bestRow ? `val loss ${shown("val_loss", run.bestRow.val_loss)} · ${shown("val_accuracy", run.bestRow.val_accuracy)}` : "least val loss";
+    this.best.note.textContent = run.bestRow ? `val loss ${shown("val_loss", run.bestRow.val_loss)} · ${shown("val_accuracy", run.bestRow.val_accuracy)}` : run.rows.length ? "needs validation" : "least val loss";
     this.speed.value.textContent = last ? shown("images_per_second", last.images_per_second) : "–";
     this.speed.note.textContent = last && !run.ratesVary ? `lr ${rateText(last.lr)}` : "training only";
     this.spent.note.textContent = gap(run.timing.pace) ? "" : `${duration(run.timing.pace)} an epoch`;
@@ -422,7 +433,8 @@ class Facts {
     this.left.value.textContent = run.running ? (gap(left) ? "–" : duration(Math.max(0, left - waited))) : run.phase === "finished" ? "done" : "–";
     this.left.note.textContent = run.running && !gap(left) ? "at this pace" : run.phase === "stopped" ? "stopped early" : "";
     const part = gap(pace) || !run.running ? 0 : Math.min(0.9, waited / pace);
-    this.fill.style.width = `${100 * clamp((run.done + part) / run.last, 0, 1)}%`;
+    const share = run.epochs ? (run.done + part) / run.epochs : run.phase === "finished" ? 1 : 0;
+    this.fill.style.width = `${100 * clamp(share, 0, 1)}%`;
   }
 }
 
@@ -480,7 +492,8 @@ function render({ model, el }) {
     choice.set(run.view);
     chart.node.hidden = key.hidden = asTable;
     table.hidden = !asTable;
-    key.lastChild.hidden = !run.marks.length;
+    const measured = !run.rows.length || run.rows.some((row) => "val_loss" in row);
+    [true, measured, measured, run.marks.length > 0].forEach((used, i) => { key.children[i].hidden = !used; });
     if (asTable) {
       const below = table.scrollHeight - table.scrollTop - table.clientHeight < 8;
       table.replaceChildren(drawTable(run));
