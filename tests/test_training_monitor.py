@@ -262,6 +262,14 @@ def test_one_constant_rate_and_no_validation_need_no_panel_and_no_star():
     assert [len(ax.get_lines()) for ax in figure.axes] == [1, 1]
 
 
+def test_a_title_is_taken_as_it_is_and_never_costs_a_run():
+    monitor = TrainingMonitor(title="$\\frac{6$ < 7", schedule={1: "fc", 9: "stem"})
+    _run(monitor, epochs=1)
+    html = monitor.static_html()
+    assert 'alt="$\\frac{6$ &lt; 7: epoch 1 of 1' in html
+    assert "Stages that learn: fc from epoch 1." in html  # epoch 9 was not reached
+
+
 def test_the_plain_text_tells_the_same():
     monitor = TrainingMonitor(title="Run")
     _run(monitor, epochs=2)

@@ -197,6 +197,7 @@ class TrainingMonitor(CourseWidget):
         woke = [
             f"{', '.join(mark['stages'])} from epoch {mark['epoch']}"
             for mark in self.marks
+            if mark["epoch"] <= last["epoch"]
         ]
         learns = f" Stages that learn: {'; '.join(woke)}." if woke else ""
         return (

@@ -92,7 +92,7 @@ def monitor_figure(
         _draw_rates(axes["lr"], epochs, rates)
     for ax in axes.values():
         _dress(ax, epochs, marks, named=ax is not axes.get("lr"))
-    figure.suptitle(title, fontsize=11, color=GREY)
+    figure.suptitle(title, fontsize=11, color=GREY, parse_math=False)
     lines, _ = axes["loss"].get_legend_handles_labels()
     figure.legend(handles=lines, loc="outside lower center", ncols=3, frameon=False,
                   fontsize=8, labelcolor=GREY)  # fmt: skip
@@ -145,4 +145,5 @@ def _dress(ax: Axes, epochs, marks: Sequence[dict], *, named: bool) -> None:
         if named:
             names = ", ".join(mark["stages"])
             ax.text(at, 1.02, names, transform=ax.get_xaxis_transform(), rotation=30,
-                    fontsize=7, color=GREY, rotation_mode="anchor")  # fmt: skip
+                    fontsize=7, color=GREY, rotation_mode="anchor",
+                    parse_math=False)  # fmt: skip
