@@ -55,7 +55,6 @@ def says(found, state):
 
 
 def state(notebook):
-    planner(notebook).page.wait_for_timeout(150)  # a drag is sent when it rests
     notebook.wait_settled()
     notebook.run_cell(STATE)
     (printed,) = notebook.outputs()[STATE]

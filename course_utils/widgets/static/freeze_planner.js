@@ -3,7 +3,7 @@ const SIGNS = {
   frozen: "M8 .8V15.2M1.8 4.4L14.2 11.6M14.2 4.4L1.8 11.6M6 2.2L8 4L10 2.2M6 13.8L8 12L10 13.8M2 7L4.4 5.9L4.1 3.2M14 9L11.6 10.1L11.9 12.8M14 7L11.6 5.9L11.9 3.2M2 9L4.4 10.1L4.1 12.8",
   wakes: "M8.4.8C9 4 13 6 13 10.2A5 5 0 0 1 8 15.2A5 5 0 0 1 3 10.2C3 8 4.4 6.8 4.6 4.8C5.8 5.6 6.3 6.6 6.4 7.6C7.8 6 8.6 3.6 8.4.8Z",
 };
-const SLEEPS = 0, STEP = 0.1, FINE = 0.01, WAIT = 70; // decades, milliseconds
+const SLEEPS = 0, STEP = 0.1, FINE = 0.01; // decades
 const NAMES = [92, 138], BESIDE = 224, NARROWEST = 20, UPRIGHT = 29; // pixels: names; rates; a cell; a count that stands upright
 const KEYS = "Keys: arrows move, Enter wakes a stage or lets it sleep.";
 const AXIS = [-6, 0]; // powers of ten, wider where a rate asks for it
@@ -212,10 +212,11 @@ function ratioControl(model, sent) {
   return { node, paint };
 }
 
-function makeRates(model, stages, later) {
+// Each change is saved at once: one that waits here would be lost to an earlier one's echo.
+function makeRates(model, stages) {
   const ticks = make("div", { class: "plan-axis", "aria-hidden": "true" }), lines = make("div", { class: "plan-lines", "aria-hidden": "true" });
-  const rows = stages.map((stage) => rateRow(stage, (s, lr) => { later({ rates: { ...model.get("rates"), [s.name]: lr } }); paint(); }));
-  const ratio = ratioControl(model, (value) => { later({ ratio: value }); ratio.paint(); });
+  const rows = stages.map((stage) => rateRow(stage, (s, lr) => { send(model, { rates: { ...model.get("rates"), [s.name]: lr } }); paint(); }));
+  const ratio = ratioControl(model, (value) => { send(model, { ratio: value }); ratio.paint(); });
   const node = make("section", { class: "plan-rates", role: "group", "aria-label": "Learning rates" },
     make("div", { class: "plan-rates-head" }, make("span", {}, "Learning rate"), ticks), make("div", { class: "plan-rate-rows" }, lines, ...rows.map((r) => r.node)), ratio.node);
   let drawn = "";
@@ -259,14 +260,8 @@ function render({ model, el }) {
   const box = frame(el, `Plan of fine-tuning ${model.get("model_name")}`);
   box.classList.add("cw-plan");
   const said = make("p", { class: "plan-said cw-quiet", role: "status" }), code = makeCodePanel(model);
-  let saving = 0, telling = null;
+  let telling = null;
 
-  // Drags send many values: the last one counts.
-  function later(changes) {
-    for (const [name, value] of Object.entries(changes)) model.set(name, value);
-    clearTimeout(saving);
-    saving = setTimeout(() => model.save_changes(), WAIT);
-  }
   function setWakes(wakes, words) {
     telling = words;
     send(model, { wakes: Object.fromEntries(stages.map((s) => [s.name, wakes[s.name] ?? SLEEPS])) });
@@ -276,7 +271,7 @@ function render({ model, el }) {
     setWakes({ ...wakes, [stage.name]: sleeps ? SLEEPS : epoch }, sleeps ? `${stage.name} sleeps throughout` : `${stage.name} wakes in epoch ${epoch}`);
   }
 
-  const grid = makeGrid(model, stages, act), rates = makeRates(model, stages, later);
+  const grid = makeGrid(model, stages, act), rates = makeRates(model, stages);
   const tools = make("div", { class: "plan-tools" }, ...presetButtons(model, setWakes), make("span", { class: "plan-gap" }), code.button);
   const board = make("div", { class: "plan-board" }, grid.node, rates.node);
   function tell() {
@@ -307,7 +302,7 @@ function render({ model, el }) {
     follow(model, ["counts"], () => { paint(); tell(); telling = null; }),
     follow(model, ["epochs"], () => { const fresh = makeHead(model, stages); top.replaceWith(fresh); top = fresh; paint(); }),
   ];
-  return () => { resized.disconnect(); clearTimeout(saving); model.save_changes(); stops.forEach((stop) => stop()); };
+  return () => { resized.disconnect(); stops.forEach((stop) => stop()); };
 }
 
 export default { render };
