@@ -147,9 +147,10 @@ check("04.4", nearest)
 def train_with_frozen_batchnorm(model):
     """Set train mode everywhere but in BatchNorm layers."""
     ### BEGIN SOLUTION
+    kinds = nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d
     model.train()
     for module in model.modules():
-        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)):
+        if isinstance(module, kinds):
             module.eval()
     ### END SOLUTION
 

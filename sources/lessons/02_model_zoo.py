@@ -213,7 +213,8 @@ net = models.mobilenet_v3_small()
 image = torch.rand(1, 3, 224, 224)
 start = time.perf_counter()
 net.train()(torch.cat([image, image]))
-print(f"first pass, as it comes: {1000 * (time.perf_counter() - start):.1f} ms")
+cold = 1000 * (time.perf_counter() - start)
+print(f"first pass, as it comes: {cold:.1f} ms")
 net.eval()
 times = []
 with torch.inference_mode():
@@ -307,7 +308,8 @@ median = [
 ]
 for label, values in (("single, cold", single), ("medians", median)):
     low, high = min(values), max(values)
-    print(f"{label:13} {low:5.1f} to {high:5.1f} ms: {high / low:.2f} times")
+    spread = f"{high / low:.2f} times"
+    print(f"{label:13} {low:5.1f} to {high:5.1f} ms: {spread}")
 
 # %% [markdown]
 # ## Which one for what
@@ -340,13 +342,15 @@ from course_utils.claims import load_claim
 study = load_claim("S1")
 print(study.sentence())
 rungs = [k.rpartition("/")[0] for k in study.rows if k.endswith("/source")]
-points = pd.DataFrame(
-    {
-        quantity: [study.interval(f"{rung}/{quantity}").mean for rung in rungs]
-        for quantity in ("source", "flowers", "cells", "defects")
-    },
-    index=rungs,
-)
+
+
+def means(quantity):
+    """Mean over the seeds, for each checkpoint."""
+    return [study.interval(f"{rung}/{quantity}").mean for rung in rungs]
+
+
+quantities = ("source", "flowers", "cells", "defects")
+points = pd.DataFrame({q: means(q) for q in quantities}, index=rungs)
 points.round(3)
 
 # %%
@@ -389,7 +393,7 @@ from course_utils.widgets import Question, Quiz
 Quiz(
     [
         Question(
-            "Weights V1 and V2 of ResNet-50 differ by almost 5 points. Why?",
+            "V1 and V2 of ResNet-50 differ by almost 5 points. Why?",
             [
                 "V2 is a larger net",
                 "V2 was trained by a newer recipe",
