@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from course_utils.training import Step, classification_step, evaluate
+from course_utils.training import Step, classification_step, evaluate, to_device
 
 SUGGESTIONS = {
     "steepest": "where the smoothed loss falls fastest",
@@ -164,8 +164,8 @@ def _one_step(model, optimizer, batches, step: Step) -> float:
     device = next(model.parameters()).device
     optimizer.zero_grad()
     total = 0.0
-    for images, labels in batches:
-        loss, _ = step(model, (images.to(device), labels.to(device)))
+    for batch in batches:
+        loss, *_ = step(model, to_device(batch, device))
         (loss / len(batches)).backward()
         total += loss.item()
     if math.isfinite(total):
@@ -194,16 +194,17 @@ def _endless(loader: DataLoader) -> Iterator:
 @contextmanager
 def _undone(model: nn.Module, optimizer, loader: DataLoader) -> Iterator[None]:
     """Put back all that training changes, in place: no tensor is replaced."""
-    tensors = [*model.parameters(), *model.buffers()]
+    parameters = _parameters(model, optimizer)
+    tensors = [*parameters, *model.buffers()]
     values = [t.detach().clone() for t in tensors]
-    gradients = [p.grad for p in model.parameters()]
+    gradients = [p.grad for p in parameters]
     modes = {module: module.training for module in model.modules()}
     state = copy.deepcopy(optimizer.state_dict())
     own = getattr(loader, "generator", None)
     generators = random.getstate(), np.random.get_state(), torch.get_rng_state()
     cuda = torch.cuda.get_rng_state_all()
     order = own.get_state() if own is not None else None
-    for parameter in model.parameters():
+    for parameter in parameters:
         parameter.grad = None
     try:
         yield
@@ -211,7 +212,7 @@ def _undone(model: nn.Module, optimizer, loader: DataLoader) -> Iterator[None]:
         with torch.no_grad():
             for tensor, value in zip(tensors, values, strict=True):
                 tensor.copy_(value)
-        for parameter, gradient in zip(model.parameters(), gradients, strict=True):
+        for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
         for module, training in modes.items():
             module.training = training
@@ -222,6 +223,12 @@ def _undone(model: nn.Module, optimizer, loader: DataLoader) -> Iterator[None]:
         torch.cuda.set_rng_state_all(cuda)
         if order is not None:
             own.set_state(order)
+
+
+def _parameters(model: nn.Module, optimizer) -> list[nn.Parameter]:
+    """Those of the model, and what else the optimiser moves: a loss can learn too."""
+    moved = [p for group in optimizer.param_groups for p in group["params"]]
+    return list({id(p): p for p in [*model.parameters(), *moved]}.values())
 
 
 def _longest_fall(losses: np.ndarray) -> tuple[int, int]:

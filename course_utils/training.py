@@ -1,4 +1,12 @@
-"""Train and evaluate: a loop that knows nothing of the model, with a history."""
+"""Train and evaluate: a loop that knows nothing of the model, with a history.
+
+A step is what may differ: it is handed the model and a batch, and returns the loss and
+the logits. A batch is (images, labels, …), where each part is a tensor, or tuples and
+dictionaries of them, and parts after the labels are for the step alone. With several
+tasks, logits and labels are dictionaries by task; a label below 0 is not known, and is
+left out of the accuracy. A step may return a third thing, `Parts`: means that the
+history is to hold as well, such as the terms of the loss.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +14,10 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 import torch
@@ -16,9 +26,14 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
 from course_utils.modes import inference
+from course_utils.tracing import tensors_in
 
-Batch = tuple[Tensor, Tensor]
-Step = Callable[[nn.Module, Batch], tuple[Tensor, Tensor]]
+Batch = tuple[Any, ...]
+Parts = Mapping[str, tuple[Tensor, int]]  # a mean, and how many pictures it is over
+Logits = Tensor | Mapping[str, Tensor]
+Step = Callable[
+    [nn.Module, Batch], tuple[Tensor, Logits] | tuple[Tensor, Logits, Parts]
+]
 
 
 @dataclass
@@ -64,8 +79,10 @@ def train_one_epoch(
 ) -> dict[str, float]:
     """Train for one pass over the loader; return mean loss and accuracy (0 to 1).
 
-    The model is put into train mode; BatchNorm that `layer_groups.freeze` froze stays
-    in eval mode. `batch_scheduler` steps after each batch. `clip_norm` is the largest
+    With several tasks, "accuracy" is the mean over them and "accuracy_<task>" that of
+    each, over the pictures whose label is known; NaN where none is. The model is put
+    into train mode; BatchNorm that `layer_groups.freeze` froze stays in eval mode.
+    `batch_scheduler` steps after each batch. `clip_norm` is the largest
     norm of all gradients together (Pascanu et al., 2013). Raises `ValueError` for a
     loss that is not finite, for labels outside the head's classes and where nothing is
     trainable.
@@ -85,8 +102,8 @@ def train_one_epoch(
         disable=not _show(progress),
     ) as bar:
         for number, batch in enumerate(loader, start=1):
-            batch = _to(batch, device)
-            loss, logits = step(model, batch)
+            batch = to_device(batch, device)
+            loss, logits, *parts = step(model, batch)
             _check_finite(loss.item(), optimizer, f"epoch {epoch}, batch {number}")
             optimizer.zero_grad()
             loss.backward()
@@ -95,7 +112,7 @@ def train_one_epoch(
             optimizer.step()
             if batch_scheduler is not None:
                 batch_scheduler.step()
-            totals.add(loss.item(), logits, batch[1])
+            totals.add(loss.item(), logits, batch[1], *parts)
             bar.update()
             bar.set_postfix(totals.shown(), refresh=False)
     return totals.result()
@@ -106,14 +123,15 @@ def evaluate(
 ) -> dict[str, float]:
     """Return mean loss and accuracy (0 to 1) in eval mode, without gradients.
 
-    The model is given back in the mode it was in; BatchNorm statistics do not move.
+    With several tasks, their accuracies too, as in `train_one_epoch`. The model is given
+    back in the mode it was in; BatchNorm statistics do not move.
     """
     totals = _Totals()
     with inference(model) as device:
         for batch in loader:
-            batch = _to(batch, device)
-            loss, logits = step(model, batch)
-            totals.add(loss.item(), logits, batch[1])
+            batch = to_device(batch, device)
+            loss, logits, *parts = step(model, batch)
+            totals.add(loss.item(), logits, batch[1], *parts)
     return totals.result()
 
 
@@ -135,7 +153,8 @@ def fit(
     """Train for some epochs; return the history, one row an epoch.
 
     Columns: epoch, train_loss, train_accuracy, val_loss, val_accuracy (where `val` is
-    given), lr (of the last group), seconds, images_per_second. `scheduler` steps once
+    given), lr (of the last group), seconds, images_per_second; and train_accuracy_<task>
+    and so on where the step has several tasks or parts. `scheduler` steps once
     an epoch, `batch_scheduler` once a batch; `clip_norm` bounds the gradients' norm. A
     callback has any of `on_epoch_start(state)`, `on_epoch_end(state)`, which stops the
     run by returning "stop", and `on_fit_end(state)`, told once however the run ends, by
@@ -172,7 +191,7 @@ def fit(
             if scheduler is not None:
                 scheduler.step()
             bar.update()
-            bar.set_postfix({k: f"{v:.3f}" for k, v in row.items() if "acc" in k})
+            bar.set_postfix(_accuracies(row))
             if "stop" in _tell(callbacks, "on_epoch_end", seen(epoch)):
                 break
     except KeyboardInterrupt:
@@ -225,6 +244,11 @@ class BestWeights:
         return model
 
 
+def _accuracies(row: dict[str, float]) -> dict[str, str]:
+    """Those for the bar: of several tasks, their means."""
+    return {k: f"{v:.3f}" for k, v in row.items() if k.endswith("accuracy")}
+
+
 def _best_row(history: pd.DataFrame, monitor: str) -> int:
     """Place of the best row; the first of equals."""
     if monitor not in history:
@@ -254,16 +278,26 @@ def _epoch(model, train, val, optimizer, epoch, *, step, **options) -> dict[str,
 
 
 class _Totals:
-    """Running sums of loss and right answers, weighted by batch size."""
+    """Running sums of loss, right answers and the step's parts."""
 
     def __init__(self):
-        self.loss, self.right, self.images = 0.0, 0, 0
+        self.loss, self.images = 0.0, 0
+        self.right, self.known = Counter(), Counter()  # by task; "" is the only one
+        self.sums, self.counts = Counter(), Counter()  # by the name of the step's part
 
-    def add(self, loss: float, logits: Tensor, labels: Tensor) -> None:
-        self.loss += loss * len(labels)
-        self.images += len(labels)
-        if isinstance(logits, Tensor) and logits.ndim == 2:
-            self.right += int((logits.argmax(1) == labels).sum())
+    def add(self, loss: float, logits: Logits, labels: Any, parts: Parts | None = None):
+        n = len(tensors_in(labels)[0])
+        self.loss += loss * n
+        self.images += n
+        by_task = logits if isinstance(logits, Mapping) else {"": logits}
+        truth = labels if isinstance(labels, Mapping) else {"": labels}
+        for task, values in by_task.items():
+            if isinstance(values, Tensor) and values.ndim == 2:
+                self.right[task] += int((values.argmax(1) == truth[task]).sum())
+                self.known[task] += int((truth[task] >= 0).sum())
+        for name, (mean, count) in (parts or {}).items():
+            self.sums[name] += mean.item() * count
+            self.counts[name] += count
 
     def shown(self) -> dict[str, str]:
         found = self.result()
@@ -272,13 +306,34 @@ class _Totals:
     def result(self) -> dict[str, float]:
         if not self.images:
             raise ValueError("the loader is empty: no batch to compute a mean over")
-        n = self.images
-        return {"loss": self.loss / n, "accuracy": self.right / n, "images": n}
+        scores = {task: _share(self.right[task], n) for task, n in self.known.items()}
+        found = [score for score in scores.values() if not math.isnan(score)]
+        return {
+            "loss": self.loss / self.images,
+            "accuracy": _share(sum(found), len(found)),
+            **{f"accuracy_{task}": score for task, score in scores.items() if task},
+            **{name: _share(self.sums[name], n) for name, n in self.counts.items()},
+            "images": self.images,
+        }
 
 
-def _to(batch: Batch, device: torch.device) -> Batch:
-    images, labels = batch
-    return images.to(device), labels.to(device)
+def _share(part: float, whole: int) -> float:
+    return part / whole if whole else math.nan
+
+
+def to_device(value: Any, device: torch.device) -> Any:
+    """Move the tensors in nested tuples, lists and mappings; other things stay.
+
+    A list comes back as a tuple, as the parts of a batch do.
+    """
+    if isinstance(value, Tensor):
+        return value.to(device)
+    if isinstance(value, Mapping):
+        return {key: to_device(part, device) for key, part in value.items()}
+    if isinstance(value, tuple | list):
+        moved = [to_device(part, device) for part in value]
+        return type(value)(*moved) if hasattr(value, "_fields") else tuple(moved)
+    return value
 
 
 def _check_finite(loss: float, optimizer: torch.optim.Optimizer, where: str) -> None:

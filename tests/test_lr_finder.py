@@ -230,3 +230,23 @@ def test_numbers_that_make_no_sense_are_refused(options, text):
     model = _net()
     with pytest.raises(ValueError, match=text):
         lr_range_test(model, _loader(), _sgd(model), **options)
+
+
+def test_what_else_the_optimiser_moves_is_put_back_too():
+    class Weighted(nn.Module):
+        """A loss that learns a number of its own."""
+
+        def __init__(self):
+            super().__init__()
+            self.log_weight = nn.Parameter(torch.zeros(()))
+
+        def forward(self, logits, labels):
+            seen.append(self.log_weight.item())
+            loss = nn.functional.cross_entropy(logits, labels)
+            return loss * torch.exp(-self.log_weight) + self.log_weight
+
+    model, weighted, seen = _net(), Weighted(), []
+    optimizer = torch.optim.SGD([*model.parameters(), *weighted.parameters()], lr=0.1)
+    lr_range_test(model, _loader(), optimizer, loss_fn=weighted, num_iter=9)
+    assert seen[-1] != 0.0  # it learnt in between
+    assert weighted.log_weight.item() == 0.0 and weighted.log_weight.grad is None

@@ -1,4 +1,5 @@
 import copy
+from typing import NamedTuple
 
 import pandas as pd
 import pytest
@@ -377,3 +378,81 @@ def test_the_end_is_told_after_an_error_and_ctrl_c_too(error):
     else:
         assert error is KeyboardInterrupt
     assert ends.told == [(1, 1, 3)]
+
+
+# -- what a step may be handed, and what it may return -----------------------------------
+
+
+class _TwoTasks(nn.Module):
+    """Logits that are the picture's own numbers, moved by one weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.shift = nn.Parameter(torch.zeros(1))
+
+    def forward(self, images):
+        return {"a": images[:, :2] + self.shift, "b": images[:, 2:] + self.shift}
+
+
+def _two_step(model, batch):
+    images, labels, extra = batch
+    assert set(extra) == {"weight"} and len(extra["weight"]) == len(images)
+    logits = model(images)
+    parts = {"loss_b": (logits["b"].mean(), int((labels["b"] >= 0).sum()))}
+    return sum(v.mean() for v in logits.values()), logits, parts
+
+
+class _TwoTaskData(torch.utils.data.Dataset):
+    rows = torch.tensor([[1.0, 0, 1, 0, 0], [1, 0, 0, 1, 0], [0, 1, 0, 0, 2]])
+    labels = [(0, 0), (1, -1), (1, 2)]
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, i):
+        a, b = self.labels[i]
+        return self.rows[i], {"a": a, "b": b}, {"weight": 1.0}
+
+
+def test_accuracies_are_by_task_over_the_labels_that_are_known():
+    found = evaluate(_TwoTasks(), DataLoader(_TwoTaskData(), 2), step=_two_step)
+    assert found["accuracy_a"] == pytest.approx(2 / 3)
+    assert found["accuracy_b"] == 1.0  # two of the three are labelled
+    assert found["accuracy"] == pytest.approx((2 / 3 + 1) / 2)
+    assert found["images"] == 3
+
+
+def test_a_steps_parts_are_means_over_their_own_pictures():
+    found = evaluate(_TwoTasks(), DataLoader(_TwoTaskData(), 2), step=_two_step)
+    first, last = _TwoTaskData.rows[:2, 2:].mean(), _TwoTaskData.rows[2:, 2:].mean()
+    assert found["loss_b"] == pytest.approx((first.item() + last.item()) / 2)
+
+
+def test_the_history_has_a_column_for_each_task_and_part():
+    model, data = _TwoTasks(), _TwoTaskData()
+    history = fit(model, DataLoader(data, 2), DataLoader(data, 2), step=_two_step,
+                  optimizer=_sgd(model), epochs=1, progress=False)  # fmt: skip
+    names = ("loss", "accuracy", "accuracy_a", "accuracy_b", "loss_b")
+    expected = [f"{split}_{name}" for split in ("train", "val") for name in names]
+    assert history.columns.tolist()[1:11] == expected
+
+
+def test_an_accuracy_that_nothing_is_known_of_is_nan():
+    class Unlabelled(_TwoTaskData):
+        labels = [(0, -1), (1, -1), (1, -1)]
+
+    found = evaluate(_TwoTasks(), DataLoader(Unlabelled(), 2), step=_two_step)
+    assert found["accuracy_b"] != found["accuracy_b"]
+    assert found["accuracy"] == found["accuracy_a"]
+    assert found["loss_b"] != found["loss_b"]
+
+
+def test_tensors_are_moved_however_deep_they_lie():
+    class Pair(NamedTuple):
+        left: torch.Tensor
+        right: str
+
+    value = [torch.zeros(2), {"a": Pair(torch.ones(1), "word")}, 3]
+    images, labels, other = training.to_device(value, torch.device("meta"))
+    assert images.is_meta and labels["a"].left.is_meta
+    assert labels["a"].right == "word" and other == 3
