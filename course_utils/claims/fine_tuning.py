@@ -8,126 +8,22 @@ once, with the model that did best on the validation split (ties: the least loss
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from functools import partial
 
 import torch
 from torch import nn
 
-from course_utils import features, layer_groups, param_groups, probe, training
+from course_utils import features, param_groups, probe
+from course_utils.claims import arms
+from course_utils.claims.arms import HEAD_RATES, RATES, Task
 from course_utils.claims.protocol import Protocol, Rows, mean
-from course_utils.datasets import ImageDataset, ImageSplits, load_dataset
-from course_utils.features import extract_features, fit_head
-from course_utils.heads import find_heads
-from course_utils.probe import linear_probe
-from course_utils.runtime import seed_everything
-from course_utils.training import evaluate, fit, make_loader
-from course_utils.weights import load_backbone
+from course_utils.datasets import load_dataset
+from course_utils.layer_groups import schedule
 
 ALL_NETS = ("test_resnet", "test_efficientnet", "test_convnext", "test_vit")
 NETS = ("test_resnet", "test_convnext")
 TARGETS = ("flowers", "defects")
-PER_CLASS = 20
-BATCH = 20
-EPOCHS = 12
-RATES = (1e-4, 3e-4, 1e-3, 3e-3)  # of a whole pretrained net
-HEAD_RATES = (1e-3, 3e-3, 1e-2, 3e-2)  # of a new head, pretrained stages below it
-PENALTIES = (0.01, 0.1, 1.0, 10.0)  # C of a linear probe
-
-
-# -- what the arms share ------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Task:
-    """A bundled net, the pictures that it shall learn from, and a seed."""
-
-    net: str
-    data: ImageSplits
-    pictures: ImageDataset
-    seed: int
-    epochs: int = EPOCHS
-    batch_size: int = BATCH
-
-    @classmethod
-    def few(cls, net: str, name: str, seed: int, **options) -> _Task:
-        """Draw some pictures a class (20, where nothing is said) of a bundled set."""
-        per_class = options.pop("per_class", PER_CLASS)
-        data = load_dataset(name, transform=cls.transform(net))
-        pictures = data.train
-        if per_class is not None:
-            pictures = pictures.sample_per_class(per_class, seed=seed)
-        return cls(net, data, pictures, seed, **options)
-
-    @staticmethod
-    def transform(net: str) -> Callable:
-        return load_backbone(net, weights="bundled").weights_info.transform
-
-    def new(self) -> nn.Module:
-        """The pretrained net with a new head; the same in every arm."""
-        seed_everything(self.seed)
-        classes = len(self.data.classes)
-        return load_backbone(self.net, weights="bundled", num_classes=classes)
-
-    def train(self, model: nn.Module, optimizer, *, callbacks: Iterable = ()) -> None:
-        loader = make_loader(
-            self.pictures, batch_size=self.batch_size, shuffle=True, seed=self.seed
-        )
-        fit(model, loader, None, optimizer=optimizer, epochs=self.epochs,
-            callbacks=tuple(callbacks), progress=False)  # fmt: skip
-
-    def tuned(
-        self,
-        lr: float,
-        *,
-        start: nn.Module | None = None,
-        gradual: bool = False,
-        **grouping,
-    ) -> nn.Module:
-        """Fine-tune the whole net with AdamW; from another's weights, where given."""
-        model = self.new()
-        if start is not None:
-            model.load_state_dict(start.state_dict())
-        optimizer = torch.optim.AdamW(param_groups.param_groups(model, lr, **grouping))
-        callbacks = []
-        if gradual:
-            every = self.epochs // len(layer_groups.layer_groups(model))
-            callbacks = [layer_groups.UnfreezeSchedule.gradual(model, every=every)]
-        self.train(model, optimizer, callbacks=callbacks)
-        return model
-
-    def best(self, rates: Iterable[float], **options) -> nn.Module:
-        """Fine-tune once at each rate; return the model that validates best."""
-        return max((self.tuned(lr, **options) for lr in rates), key=self._valued)
-
-    def _valued(self, model: nn.Module) -> tuple[float, float]:
-        found = evaluate(model, make_loader(self.data.val, batch_size=200))
-        return found["accuracy"], -found["loss"]
-
-    def score(self, model: nn.Module, pictures: ImageDataset | None = None) -> float:
-        """Accuracy on the test pictures, or on others."""
-        loader = make_loader(pictures or self.data.test, batch_size=200)
-        return evaluate(model, loader)["accuracy"]
-
-    def features(self, pictures: ImageDataset) -> features.Features:
-        """What the frozen pretrained net gives."""
-        backbone = load_backbone(self.net, weights="bundled")
-        return extract_features(backbone, pictures, cache=pictures is not self.pictures)
-
-    def probe(self) -> float:
-        """Test accuracy of a linear probe whose penalty was chosen on validation."""
-        train, val = self.features(self.pictures), self.features(self.data.val)
-        probes = [linear_probe(*train, C=C) for C in PENALTIES]
-        best = max(probes, key=lambda probe: probe.score(*val))
-        return float(best.score(*self.features(self.data.test)))
-
-    def head(self, lr: float, *, epochs: int) -> nn.Linear:
-        """A linear head trained on the frozen net's features."""
-        return fit_head(*self.features(self.pictures), len(self.data.classes), lr=lr,
-                        epochs=epochs, batch_size=self.batch_size,
-                        seed=self.seed)  # fmt: skip
-
 
 # -- C5 -----------------------------------------------------------------------------------
 
@@ -140,7 +36,7 @@ def measure_c5(seed: int, *, nets: Iterable[str] = ALL_NETS) -> Rows:
     """
     rows: Rows = {}
     for net in nets:
-        task = _Task.few(net, "flowers", seed)
+        task = Task.draw(net, "flowers", seed)
         rows[f"{net}/probe"] = task.probe()
         for arm, make in OPTIMIZERS.items():
             model = task.new()
@@ -160,7 +56,7 @@ OPTIMIZERS = {
 }
 
 
-def _train_while_finite(task: _Task, model: nn.Module, optimizer) -> None:
+def _train_while_finite(task: Task, model: nn.Module, optimizer) -> None:
     try:
         task.train(model, optimizer)
     except ValueError as error:
@@ -191,7 +87,7 @@ def measure_c6(
     rows: Rows = {}
     for net in nets:
         for case in cases:
-            task = _Task.few(net, seed=seed, **CASES[case])
+            task = Task.draw(net, seed=seed, **CASES[case])
             frozen, whole = task.probe(), task.score(task.best(RATES))
             rows[f"{net}/{case}/frozen"] = frozen
             rows[f"{net}/{case}/fine-tuned"] = whole
@@ -226,7 +122,7 @@ def measure_c7(
     rows: Rows = {}
     for net in nets:
         for name in targets:
-            task = _Task.few(net, name, seed)
+            task = Task.draw(net, name, seed)
             models = {
                 "head-rate": task.tuned(_rate_of_head(task)),
                 "one-rate": task.best(RATES),
@@ -242,7 +138,7 @@ def measure_c7(
     return rows
 
 
-def _rate_of_head(task: _Task) -> float:
+def _rate_of_head(task: Task) -> float:
     """The rate at which a head on frozen features validates best."""
     val = task.features(task.data.val)
 
@@ -275,7 +171,7 @@ def measure_c8(
     rows: Rows = {}
     for net in nets:
         for name in targets:
-            task = _Task.few(net, name, seed)
+            task = Task.draw(net, name, seed)
             at_once = task.score(task.best(RATES))
             gradual = task.score(task.best(RATES, gradual=True))
             rows[f"{net}/{name}/at-once"] = at_once
@@ -307,9 +203,9 @@ def measure_c9(
     rows: Rows = {}
     for net in nets:
         for name in targets:
-            task = _Task.few(net, name, seed)
+            task = Task.draw(net, name, seed)
             shifted = load_dataset(f"{name}_shifted", transform=task.transform(net))
-            probed = _with_trained_head(task)
+            probed = task.with_trained_head()
             models = {
                 "LP": probed,
                 "FT": task.best(RATES),
@@ -323,19 +219,12 @@ def measure_c9(
     return rows
 
 
-def _with_trained_head(task: _Task) -> nn.Module:
-    model = task.new()
-    (head,) = find_heads(model).values()
-    head.load_state_dict(task.head(1e-2, epochs=50).state_dict())
-    return model.eval()
-
-
 def holds_c9(rows: dict[str, list[float]]) -> bool:
     """LP-FT is not worse, out of distribution and within, for every net and target."""
     return all(mean(v) >= 0 for k, v in rows.items() if "/gain " in k)
 
 
-_CODE = (features, probe, param_groups, training, layer_groups.schedule)
+_CODE = (arms, features, probe, param_groups, schedule)
 _SLICE = {"nets": ("test_resnet",)}
 PROTOCOLS = (
     Protocol(
