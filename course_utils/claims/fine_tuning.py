@@ -225,6 +225,7 @@ def holds_c9(rows: dict[str, list[float]]) -> bool:
 
 
 _CODE = (arms, features, probe, param_groups, schedule)
+_WEIGHTS = "test_[rc]*.safetensors"  # those of NETS
 _SLICE = {"nets": ("test_resnet",)}
 PROTOCOLS = (
     Protocol(
@@ -248,6 +249,7 @@ PROTOCOLS = (
         ("net", "case"),
         holds_c6,
         code=_CODE,
+        weights=_WEIGHTS,
         recheck=_SLICE | {"cases": ("few, near",)},
     ),
     Protocol(
@@ -259,6 +261,7 @@ PROTOCOLS = (
         ("net", "data"),
         holds_c7,
         code=_CODE,
+        weights=_WEIGHTS,
         recheck=_SLICE | {"targets": ("flowers",)},
     ),
     Protocol(
@@ -269,6 +272,7 @@ PROTOCOLS = (
         ("net", "data"),
         holds_c8,
         code=_CODE,
+        weights=_WEIGHTS,
         recheck=_SLICE | {"targets": ("flowers",)},
     ),
     Protocol(
@@ -280,6 +284,7 @@ PROTOCOLS = (
         ("net", "data"),
         holds_c9,
         code=_CODE,
+        weights=_WEIGHTS,
         recheck=_SLICE | {"targets": ("flowers",)},
     ),
 )
