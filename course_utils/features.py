@@ -166,12 +166,12 @@ def _run(model, dataset, layer, batch_size) -> Features:
     with _Tap(model, layer) as tap:
         for images, targets in DataLoader(dataset, batch_size):
             _forward(model, images)
-            rows.append(_pooled(tap.output).float().cpu().clone())
+            rows.append(pooled(tap.output).float().cpu().clone())
             labels.append(targets)
     return Features(torch.cat(rows), torch.cat(labels))
 
 
-def _pooled(output: Tensor) -> Tensor:
+def pooled(output: Tensor) -> Tensor:
     """Average over positions: (B, C, H, W) or (B, N, C) -> (B, C)."""
     if output.ndim == 4:
         return output.mean((2, 3))

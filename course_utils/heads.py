@@ -167,6 +167,9 @@ def _last_layer(name: str, head: nn.Module) -> str:
 
 
 def _new_head(old: nn.Module, num_classes: int, dropout: float, hidden: int | None):
+    if isinstance(old, nn.ModuleDict):  # one for each task
+        options = (num_classes, dropout, hidden)
+        return type(old)({key: _new_head(head, *options) for key, head in old.items()})
     inner = [layer for layer in old.modules() if isinstance(layer, Head)]
     if not inner:
         raise ValueError(f"cannot replace a head of type {type(old).__name__}")

@@ -23,6 +23,7 @@ from course_utils.architectures import build
 from course_utils.errors import CannotInspect
 
 DEFAULT_SIDE = 224
+BODY = "course_body"
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks",
           "_backward_pre_hooks")  # fmt: skip
 
@@ -67,6 +68,14 @@ def meta_copy(model: nn.Module) -> nn.Module:
         return copy.deepcopy(model, memo)
 
 
+def body_of(model: nn.Module) -> nn.Module:
+    """Return the net that a model is built around, as its `course_body` names it.
+
+    Without that name it is the model itself.
+    """
+    return model.get_submodule(getattr(model, BODY, ""))
+
+
 def image_batch(input_size: tuple[int, int, int], batch_size: int = 2) -> Tensor:
     """Return a batch (B, C, H, W) of float32 on meta."""
     return torch.empty(batch_size, *input_size, device="meta")
@@ -76,8 +85,9 @@ def default_input_size(model: nn.Module) -> tuple[int, int, int]:
     """Return the (C, H, W) that a model is meant for, as far as it tells.
 
     That is what its `weights_info`, its timm configuration or its `image_size` says;
-    else 3 x 224 x 224 (for Inception v3, 299).
+    else 3 x 224 x 224 (for Inception v3, 299). A model built around a net asks that net.
     """
+    model = body_of(model)
     if info := getattr(model, "weights_info", None):
         return (3, info.image_size, info.image_size)
     size = getattr(getattr(model, "patch_embed", None), "img_size", None)

@@ -9,6 +9,7 @@ from torch import nn
 
 from course_utils.errors import CannotInspect
 from course_utils.heads import find_heads
+from course_utils.meta import body_of
 from course_utils.tracing import Trace
 from course_utils.tracing import trace as trace_model
 
@@ -33,11 +34,13 @@ def layer_groups(model: nn.Module, *, trace: Trace | None = None) -> list[LayerG
     comes from a forward pass on meta tensors, or from a `trace` of it that is at hand;
     where a model cannot be run so, from the order of registration. Parameters that
     belong to no layer (class tokens, position embeddings) join the first group; norms
-    after the last stage join that stage.
+    after the last stage join that stage. A model built around a net (see
+    `meta.body_of`) has that net's stages, under their names in the model.
     """
     heads = find_heads(model)
     in_head = {id(p) for head in heads.values() for p in head.parameters()}
-    holders = [model, *(getattr(model, name, None) for name in _STAGE_LISTS)]
+    body = body_of(model)
+    holders = [body, *(getattr(body, name, None) for name in _STAGE_LISTS)]
     loose = tuple(
         parameter
         for holder in holders
@@ -45,7 +48,11 @@ def layer_groups(model: nn.Module, *, trace: Trace | None = None) -> list[LayerG
         for parameter in holder.parameters(recurse=False)
         if id(parameter) not in in_head
     )
-    units = list(_units(model, in_head | set(map(id, loose))))
+    within = f"{model.course_body}." if body is not model else ""
+    units = [
+        (within + name, modules, parameters)
+        for name, modules, parameters in _units(body, in_head | set(map(id, loose)))
+    ]
     if len(units) > 1:
         units = _in_order(units, _first_calls(model, trace))
     groups = _merge_small(units)

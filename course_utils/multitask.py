@@ -1,0 +1,496 @@
+"""One backbone, a head for each task: model, losses, their weights, their gradients."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from course_utils.datasets import ImageDataset
+from course_utils.errors import DatasetError
+from course_utils.features import pooled
+from course_utils.heads import Head, find_heads, replace_head
+from course_utils.layer_groups import layer_groups
+from course_utils.storage import sha256_bytes
+from course_utils.tracing import tensors_in, trace
+from course_utils.training import Batch, check_labels, to_device
+
+MISSING = -1  # the label of a picture that has none for a task
+Losses = dict[str, Tensor]
+
+
+class TaskHeads(nn.ModuleDict):
+    """A head for each task, side by side on the same features."""
+
+    def forward(self, features: Tensor) -> dict[str, Tensor]:
+        return {task: head(features) for task, head in self.items()}
+
+
+class MultiTaskModel(nn.Module):
+    """One backbone with a linear head for each task: (B, C, H, W) -> {task: (B, C_t)}.
+
+    `tasks` says how many classes each task has. The backbone is any torchvision or timm
+    model, or one of your own with a Linear or Conv2d as its head. It becomes part of this
+    model and loses its own head, and its auxiliary classifiers, in place; the width of
+    its features is measured on meta tensors, at `input_size` (C, H, W), by default what
+    it is meant for. Device, dtype and mode stay; the heads are drawn from torch's global
+    generator; BatchNorm is not touched.
+
+    Stages are the backbone's, as `backbone.layer4`, and all heads together as `heads`:
+    freezing, parameter groups, the range test, features and checkpoints take it as it is.
+
+        model = MultiTaskModel(load_backbone("test_resnet"), {"species": 5, "colour": 6})
+    """
+
+    course_body, course_head = (
+        "backbone",
+        ("heads",),
+    )  # where stages and heads are found
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        tasks: Mapping[str, int],
+        *,
+        input_size: tuple[int, int, int] | None = None,
+    ):
+        super().__init__()
+        _check_tasks(tasks)
+        self.backbone = replace_head(_without_auxiliary(backbone), 0)
+        parameter = next(backbone.parameters())
+        like = {"device": parameter.device, "dtype": parameter.dtype}
+        width = self._width(input_size)
+        self.heads = TaskHeads(
+            {t: nn.Linear(width, n, **like) for t, n in tasks.items()}
+        )
+        if hasattr(backbone, "weights_info"):
+            self.weights_info = backbone.weights_info
+        self.heads.train(backbone.training)
+        self.training = backbone.training
+
+    @property
+    def tasks(self) -> dict[str, int]:
+        """How many classes each task has."""
+        return {task: _classes(head) for task, head in self.heads.items()}
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        return self.heads(self.features(images))
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return what enters the heads, pooled: (B, C, H, W) -> (B, D)."""
+        return pooled(tensors_in(self.backbone(images))[0])
+
+    def no_weight_decay(self) -> set[str]:
+        """Name the parameters that a timm backbone wants spared from weight decay."""
+        ask = getattr(self.backbone, "no_weight_decay", None)
+        return {f"{self.course_body}.{name}" for name in (ask() if ask else ())}
+
+    def _width(self, input_size: tuple[int, int, int] | None) -> int:
+        shape = trace(self.backbone, input_size=input_size).output_shapes[0]
+        return pooled(torch.empty(shape, device="meta")).shape[1]
+
+
+def task_losses(logits: Mapping[str, Tensor], labels: Mapping[str, Tensor]) -> Losses:
+    """Return each task's mean cross-entropy over the pictures that have a label for it.
+
+    `logits` are {task: (B, C)}, `labels` {task: (B,)} with -1 (`MISSING`) where there is
+    none. A task without any label in the batch has no loss: it is left out.
+
+    Raises `ValueError` for tasks that have no labels at all, and labels that no class
+    has.
+    """
+    found = {}
+    for task, truth in _paired(logits, labels).items():
+        known = truth != MISSING
+        if known.any():
+            rows, truth = logits[task][known], truth[known]
+            _check_range(task, truth, rows.shape[-1])
+            found[task] = nn.functional.cross_entropy(rows, truth)
+    return found
+
+
+class UncertaintyWeights(nn.Module):
+    """Weigh losses by how uncertain each task is, which is learnt beside the model.
+
+    With s = log σ² of a task, its term is exp(-s)·L + s/2: Kendall, Gal and Cipolla, 2018
+    (https://arxiv.org/abs/1705.07115), equation 10, L/σ² + log σ, for cross-entropy (a
+    regression would have exp(-s)·L/2 + s/2). For a fixed L the term is least where
+    exp(-s) = 1/(2L). It starts at s = 0, weights of 1. A task that a batch has no labels
+    for is left out, its s/2 too.
+
+    It learns only if the optimiser has its parameters, which are not the model's, so
+    nothing warns when they are forgotten, and the weights then stay at 1::
+
+        weights = UncertaintyWeights(model.tasks).to(device)
+        own = {"params": list(weights.parameters()), "weight_decay": 0.0}
+        optimizer = torch.optim.AdamW([own, *param_groups(model, 1e-3)], lr=1e-3)
+
+    Its group comes first, for the history's `lr` is that of the last. Checkpoints hold
+    the model alone: save `weights.state_dict()` beside them.
+    """
+
+    def __init__(self, tasks: Iterable[str]):
+        super().__init__()
+        self.tasks = tuple(tasks)
+        if not self.tasks:
+            raise ValueError("there is no task to weigh")
+        zero = torch.zeros(())
+        self.log_variances = nn.ParameterList(zero.clone() for _ in self.tasks)
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """What each loss is multiplied by now, exp(-s)."""
+        return {t: torch.exp(-self._of(t)).item() for t in self.tasks}
+
+    def forward(self, losses: Losses) -> Tensor:
+        """Return the weighted sum of some tasks' losses, with its s/2 terms."""
+        _check_known(losses, self.tasks)
+        terms = [
+            torch.exp(-self._of(t)) * x + self._of(t) / 2 for t, x in losses.items()
+        ]
+        return torch.stack(terms).sum()
+
+    def _of(self, task: str) -> Tensor:
+        return self.log_variances[self.tasks.index(task)]
+
+
+class FixedWeights:
+    """Weigh losses by fixed numbers of at least 0, one a task: Σ w·L."""
+
+    def __init__(self, weights: Mapping[str, float]):
+        self.weights = {task: float(weight) for task, weight in weights.items()}
+        for task, weight in self.weights.items():
+            if not 0 <= weight < float("inf"):
+                raise ValueError(f"the weight of {task!r} must be at least 0: {weight}")
+        if not any(self.weights.values()):
+            raise ValueError("every weight is 0: no task would be learnt")
+
+    def __call__(self, losses: Losses) -> Tensor:
+        _check_known(losses, self.weights)
+        return torch.stack([self.weights[t] * x for t, x in losses.items()]).sum()
+
+
+class MultiTaskStep:
+    """The step for `training.fit`: every task's loss, weighed and added.
+
+    `weights` is a number for each task, a module such as `UncertaintyWeights`, or None
+    for 1 each. Batches are (images, {task: labels}), as `with_attributes` makes them.
+    A label of -1 is missing: a task that a batch has no label for adds exactly 0, and
+    its head gets no gradient. The history has each task's accuracy, and its loss before
+    weighing as `train_loss_<task>`, both over the labelled pictures.
+    """
+
+    def __init__(
+        self,
+        *,
+        weights: Mapping[str, float] | Callable[[Losses], Tensor] | None = None,
+    ):
+        self.weights = (
+            FixedWeights(weights) if isinstance(weights, Mapping) else weights
+        )
+
+    def __call__(
+        self, model: nn.Module, batch: Batch
+    ) -> tuple[Tensor, dict[str, Tensor], dict[str, tuple[Tensor, int]]]:
+        images, labels, *_ = batch
+        logits = model(images)
+        losses = task_losses(logits, labels)
+        known = {task: int((labels[task] != MISSING).sum()) for task in logits}
+        zero = images.new_zeros(())
+        parts = {f"loss_{t}": (losses.get(t, zero), n) for t, n in known.items()}
+        return self._total(losses, logits), logits, parts
+
+    def _total(self, losses: Losses, logits: dict[str, Tensor]) -> Tensor:
+        if not losses:  # still something to call backward on
+            return torch.stack([values.sum() for values in logits.values()]).sum() * 0
+        if self.weights is None:
+            return torch.stack(list(losses.values())).sum()
+        return self.weights(losses)
+
+
+def gradient_cosine(
+    model: nn.Module,
+    batch: Batch,
+    *,
+    losses: Callable[[dict, dict], Losses] = task_losses,
+) -> pd.DataFrame:
+    """Return how far two tasks pull the shared weights the same way, stage by stage.
+
+    Rows are the stages before the heads, columns pairs of tasks ("colour × petals"), and
+    values the cosine of the two gradients, from -1 (against each other) to 1 (together);
+    NaN for a frozen stage, and where a gradient is 0. `losses` takes logits and labels,
+    {task: …}, and returns a loss for each task. One forward pass in train mode; then
+    gradients, modes, BatchNorm statistics and torch's generators are as they were.
+
+    Raises `ValueError` where fewer than two tasks have labels in the batch. Yu et al.,
+    2020, https://arxiv.org/abs/2001.06782
+    """
+    heads = tuple(find_heads(model).values())
+    stages = [g for g in layer_groups(model) if g.modules != heads]
+    shared = [p for stage in stages for p in stage.parameters if p.requires_grad]
+    if not shared:
+        raise ValueError(
+            "every stage before the heads is frozen: no gradient is shared"
+        )
+    images, labels, *_ = to_device(batch, shared[0].device)
+    with _Kept(model):
+        found = losses(model.train()(images), labels)
+        if len(found) < 2:
+            known = ", ".join(found) or "none"
+            raise ValueError(f"two tasks need labels in the batch; there are: {known}")
+        gradients = {task: _gradients(loss, shared) for task, loss in found.items()}
+    pairs = list(combinations(found, 2))
+    columns = {f"{a} × {b}": [_cosine(gradients[a], gradients[b], stage.parameters)
+                              for stage in stages] for a, b in pairs}  # fmt: skip
+    names = pd.Index([stage.name for stage in stages], name="stage")
+    return pd.DataFrame(columns, index=names)
+
+
+class AttributeDataset(Dataset):
+    """Pictures with a label for each task: (image, {task: class index or -1}).
+
+    Made by `with_attributes`. `classes` are the tasks' class names, `tasks` how many
+    there are, and `labels` all labels, {task: (N,)}.
+    """
+
+    def __init__(self, dataset: ImageDataset, labels: dict, classes: dict[str, list]):
+        self.dataset, self.labels, self.classes = dataset, labels, classes
+
+    @property
+    def tasks(self) -> dict[str, int]:
+        """How many classes each task has, as `MultiTaskModel` takes it."""
+        return {task: len(names) for task, names in self.classes.items()}
+
+    @property
+    def transform(self) -> Callable | None:
+        """The transform of the pictures."""
+        return self.dataset.transform
+
+    @property
+    def fingerprint(self) -> str:
+        """A sha256 over pictures and all labels."""
+        labels = [values.numpy().tobytes() for values in self.labels.values()]
+        names = repr(list(self.labels)).encode()
+        return sha256_bytes(self.dataset.fingerprint.encode(), names, *labels)
+
+    def with_transform(self, transform: Callable | None) -> AttributeDataset:
+        """Return the same pictures and labels under another transform."""
+        other = self.dataset.with_transform(transform)
+        return AttributeDataset(other, self.labels, self.classes)
+
+    def label_counts(self) -> dict[str, int]:
+        """Count the pictures that have a label, for each task."""
+        return {task: int((v != MISSING).sum()) for task, v in self.labels.items()}
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, dict[str, int]]:
+        return self.dataset[index][0], self._labels_at(index)
+
+    def __getitems__(self, indices: list[int]) -> list[tuple[Tensor, dict[str, int]]]:
+        pictures = self.dataset.__getitems__(indices)
+        rows = zip(indices, pictures, strict=True)
+        return [(picture, self._labels_at(i)) for i, (picture, _) in rows]
+
+    def __repr__(self) -> str:
+        about = ", ".join(f"{t} ({n} labels)" for t, n in self.label_counts().items())
+        return f"AttributeDataset({len(self)} images: {about})"
+
+    def _labels_at(self, index: int) -> dict[str, int]:
+        return {task: int(values[index]) for task, values in self.labels.items()}
+
+
+def with_attributes(
+    dataset: ImageDataset,
+    names: Sequence[str],
+    *,
+    label: str = "species",
+    classes: Mapping[str, Sequence] | None = None,
+    hide: Mapping[str, float] | None = None,
+    seed: int = 0,
+) -> AttributeDataset:
+    """Return a dataset whose labels are dictionaries, a task for each name.
+
+    `names` are columns of `dataset.attributes`; `label` is the name for the dataset's
+    own classes. The classes of an attribute are its values, sorted, so for val and test
+    take those of train: `classes=train.classes`. `hide` is the share (0 to 1) of
+    pictures that get no label (-1) for a task; which ones is drawn from `seed`, the same
+    for the same seed, and a smaller share lies within a larger one. A value that is
+    missing in the table is a missing label.
+
+    Raises `DatasetError` for unknown names and values, and `ValueError` for shares.
+    """
+    columns = _columns(dataset, label)
+    if unknown := [name for name in [*names, *(hide or {})] if name not in columns]:
+        raise DatasetError(
+            f"no attribute {unknown[0]!r}; there are {', '.join(columns)}. label= "
+            "names the dataset's own classes"
+        )
+    if not names:
+        raise DatasetError(f"name at least one attribute of {', '.join(columns)}")
+    known = {label: dataset.classes, **(classes or {})}
+    found, labels = {}, {}
+    for name in names:
+        values = columns[name]
+        found[name] = list(known.get(name, sorted(values.dropna().unique().tolist())))
+        labels[name] = _codes(name, values, found[name])
+    for name, share in (hide or {}).items():
+        if name not in labels:
+            raise DatasetError(
+                f"hide names {name!r}, which is none of the tasks {names}"
+            )
+        labels[name][_hidden(name, share, len(dataset), seed)] = MISSING
+    return AttributeDataset(dataset, labels, found)
+
+
+# -- helpers of the model --------------------------------------------------------------
+
+
+def _check_tasks(tasks: Mapping[str, int]) -> None:
+    if not isinstance(tasks, Mapping) or not tasks:
+        raise ValueError('tasks must be such as {"species": 5, "colour": 6}')
+    for task, classes in tasks.items():
+        if not isinstance(task, str) or not task or "." in task:
+            raise ValueError(f"a task's name must be a word without dots, got {task!r}")
+        if hasattr(TaskHeads(), task):
+            raise ValueError(
+                f"a module has {task!r} of its own: name the task otherwise"
+            )
+        if isinstance(classes, bool) or not isinstance(classes, int) or classes < 2:
+            raise ValueError(f"task {task!r} needs at least 2 classes, got {classes!r}")
+
+
+def _without_auxiliary(backbone: nn.Module) -> nn.Module:
+    """Take off the side classifiers of torchvision's GoogLeNet and Inception."""
+    if getattr(backbone, "aux_logits", False):
+        backbone.aux_logits = False
+        for name in ("AuxLogits", "aux1", "aux2"):
+            if hasattr(backbone, name):
+                setattr(backbone, name, None)
+    return backbone
+
+
+def _classes(head: nn.Module) -> int:
+    last = [layer for layer in head.modules() if isinstance(layer, Head)][-1]
+    return last.out_features
+
+
+# -- helpers of the losses -------------------------------------------------------------
+
+
+def _paired(logits, labels) -> dict[str, Tensor]:
+    """The labels of each task that there are logits for; both must be dictionaries."""
+    if not isinstance(logits, Mapping):
+        raise ValueError(
+            f"the model gives a {type(logits).__name__}, not a dictionary of logits: "
+            "hand over a MultiTaskModel"
+        )
+    if not isinstance(labels, Mapping):
+        raise ValueError(
+            f"labels are a {type(labels).__name__}, not a dictionary by task: make the "
+            "dataset with with_attributes"
+        )
+    if absent := [task for task in logits if task not in labels]:
+        raise ValueError(
+            f"no labels for task {absent[0]!r}; there are {', '.join(labels)}. Where "
+            f"none is known, label every picture {MISSING}"
+        )
+    return {task: labels[task] for task in logits}
+
+
+def _check_range(task: str, truth: Tensor, num_classes: int) -> None:
+    try:
+        check_labels(truth, num_classes)
+    except ValueError as error:
+        raise ValueError(f"task {task!r}: {error}") from error
+
+
+def _check_known(losses: Losses, weighed: Iterable[str]) -> None:
+    if unknown := [task for task in losses if task not in weighed]:
+        raise ValueError(
+            f"task {unknown[0]!r} has no weight; there are weights for "
+            f"{', '.join(weighed)}. Give each task one, 0 where it is not to be learnt"
+        )
+
+
+# -- helpers of the gradients ----------------------------------------------------------
+
+
+class _Kept:
+    """Put back modes, buffers (BatchNorm's) and generators after a pass in train mode."""
+
+    def __init__(self, model: nn.Module):
+        self.model = model
+        self._generators = torch.random.fork_rng()
+
+    def __enter__(self) -> None:
+        self._modes = {module: module.training for module in self.model.modules()}
+        self._buffers = [(b, b.clone()) for b in self.model.buffers()]
+        self._generators.__enter__()
+
+    def __exit__(self, *error) -> None:
+        self._generators.__exit__(*error)
+        for module, training in self._modes.items():
+            module.training = training
+        with torch.no_grad():
+            for buffer, value in self._buffers:
+                buffer.copy_(value)
+
+
+def _gradients(loss: Tensor, parameters: list[nn.Parameter]) -> dict[int, Tensor]:
+    """Gradients by the parameter's id; nothing is written into `.grad`."""
+    found = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
+    pairs = zip(parameters, found, strict=True)
+    return {id(p): gradient for p, gradient in pairs if gradient is not None}
+
+
+def _cosine(a: dict[int, Tensor], b: dict[int, Tensor], parameters) -> float:
+    ids = [id(p) for p in parameters if id(p) in a and id(p) in b]
+    product, left, right = (
+        sum((x[i].double() * y[i].double()).sum().item() for i in ids)
+        for x, y in ((a, b), (a, a), (b, b))
+    )
+    return product / (left * right) ** 0.5 if left and right else float("nan")
+
+
+# -- helpers of the labels -------------------------------------------------------------
+
+
+def _columns(dataset: ImageDataset, label: str) -> dict[str, pd.Series]:
+    """The dataset's attributes and its own classes, by name."""
+    if not isinstance(dataset, ImageDataset):
+        raise DatasetError(
+            f"a {type(dataset).__name__} has no table of attributes: hand over one split "
+            "of load_dataset, such as data.train"
+        )
+    table = dataset.attributes
+    own = pd.Series([dataset.classes[i] for i in dataset.labels.tolist()])
+    found = {} if table is None else {str(name): table[name] for name in table}
+    if label in found:
+        raise DatasetError(f"{label!r} is an attribute already: choose another label=")
+    return {label: own, **found}
+
+
+def _codes(task: str, values: pd.Series, classes: list) -> Tensor:
+    """Turn values into class indices (N,); what is missing in the table is -1."""
+    places = {value: place for place, value in enumerate(classes)}
+    if strange := sorted(set(values.dropna()) - places.keys(), key=str):
+        known = ", ".join(map(str, classes))
+        raise DatasetError(f"{task}: {strange[0]!r} is none of its classes {known}")
+    found = [MISSING if pd.isna(value) else places[value] for value in values]
+    return torch.tensor(found, dtype=torch.long)
+
+
+def _hidden(task: str, share: float, n: int, seed: int) -> Tensor:
+    """Draw which pictures lose a task's label: round(share · n) places."""
+    if not 0 <= share <= 1:
+        raise ValueError(f"hide[{task!r}] must be from 0 to 1, got {share}")
+    order = np.random.default_rng([seed, zlib.crc32(task.encode())]).permutation(n)
+    return torch.from_numpy(order[: round(share * n)])
