@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -430,12 +431,49 @@ def shift_bias(model: nn.Module, k: int, shift: float) -> nn.Module:
     return model
 
 
+# -- what the student is told ----------------------------------------------------------
+
+
+def soft_targets(logits: Tensor, T: float) -> Tensor:
+    """Return the probabilities at temperature T (above 0): softmax(logits / T), (…, C)."""
+    _check_temperature(T)
+    return torch.softmax(logits / T, dim=-1)
+
+
+def entropy_bits(probabilities: Tensor) -> Tensor:
+    """Return the entropy of distributions (…, C) in bits, (…): 0 to log2 of C."""
+    return torch.special.entr(probabilities).sum(-1) / math.log(2)
+
+
+def odds_against(logits: Tensor, T: float) -> Tensor:
+    """Return how many times likelier the best class is than each, at T: (…, C), from 1.
+
+    It is reckoned from the logits, so it stays right where a probability rounds to 0.
+    """
+    _check_temperature(T)
+    return ((logits.max(-1, keepdim=True).values - logits) / T).exp()
+
+
+def soft_gradient(student_logits: Tensor, teacher_logits: Tensor, T: float) -> Tensor:
+    """Return the gradient of one picture's KL by the student's logits, without T².
+
+    That is (p_student − p_teacher) / T with the probabilities at T, (…, C); times T² it
+    is what `distillation_loss` adds (Hinton et al., 2015, section 2).
+    """
+    student, teacher = (soft_targets(z, T) for z in (student_logits, teacher_logits))
+    return (student - teacher) / T
+
+
 # -- helpers ---------------------------------------------------------------------------
 
 
-def _check_mixture(T: float, alpha: float) -> None:
+def _check_temperature(T: float) -> None:
     if not 0 < T < float("inf"):
         raise ValueError(f"T must be above 0 and finite, got {T}")
+
+
+def _check_mixture(T: float, alpha: float) -> None:
+    _check_temperature(T)
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha must be from 0 to 1, got {alpha}")
 
