@@ -46,7 +46,8 @@ def distillation_loss(
 
     Both logits are (B, C), labels (B,). The divergence is between the softmax of both
     logits over the temperature T (above 0), summed over classes, mean over the batch;
-    `alpha` (0 to 1) is the teacher's share. No gradient reaches the teacher. That of the
+    `alpha` (0 to 1) is the teacher's share. Logits of half precision are reckoned with in
+    float32. No gradient reaches the teacher. That of the
     soft part by the student's logits is alpha · T · (p_student − p_teacher) / B, where p
     are the probabilities at T: they differ by about 1/T, so that without T² it would
     shrink like 1/T², and with it T may be changed while the shares stay.
@@ -70,6 +71,7 @@ def distillation_parts(
     """Return hard part, soft part (with its T²) and total of `distillation_loss`."""
     _check_mixture(T, alpha)
     _check_logits(student_logits, teacher_logits, labels)
+    student_logits, teacher_logits = map(_full, (student_logits, teacher_logits))
     soft = T**2 * functional.kl_div(
         functional.log_softmax(student_logits / T, dim=1),
         functional.log_softmax(teacher_logits.detach() / T, dim=1),
@@ -476,6 +478,11 @@ def _check_mixture(T: float, alpha: float) -> None:
     _check_temperature(T)
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha must be from 0 to 1, got {alpha}")
+
+
+def _full(logits: Tensor) -> Tensor:
+    """Half precision becomes float32: T² would magnify its rounding."""
+    return logits.float() if logits.dtype.itemsize < 4 else logits
 
 
 def _check_logits(student: Tensor, teacher: Tensor, labels: Tensor) -> None:

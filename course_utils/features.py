@@ -166,9 +166,18 @@ def _run(model, dataset, layer, batch_size) -> Features:
     with _Tap(model, layer) as tap:
         for images, targets in DataLoader(dataset, batch_size):
             _forward(model, images)
+            _check_targets(targets)
             rows.append(pooled(tap.output).float().cpu().clone())
             labels.append(targets)
     return Features(torch.cat(rows), torch.cat(labels))
+
+
+def _check_targets(targets) -> None:
+    if not isinstance(targets, Tensor):
+        raise ValueError(
+            f"labels are a {type(targets).__name__}, not one number a picture: hand over "
+            "the dataset behind it (.dataset), and keep the other labels beside"
+        )
 
 
 def pooled(output: Tensor) -> Tensor:

@@ -19,8 +19,12 @@ from course_utils.distillation import (
     cached_logits,
     distillation_loss,
     distillation_parts,
+    entropy_bits,
+    odds_against,
     preprocessing,
     shift_bias,
+    soft_gradient,
+    soft_targets,
     without_class,
 )
 from course_utils.heads import replace_head
@@ -354,6 +358,29 @@ def test_cached_answers_train_the_same_student():
     assert one["val_loss"].tolist() == pytest.approx(two["val_loss"].tolist(), rel=1e-4)
 
 
+def test_a_step_runs_under_autocast():
+    inner = DistillationStep(_net(width=8))
+
+    def step(model, batch):
+        with torch.autocast("cpu", torch.bfloat16):
+            return inner(model, batch)
+
+    student, history = _fitted(step, _data(), _data(9))
+    assert student[0].weight.dtype == torch.float32
+    half = evaluate(student, _loader(_data(9)), step=step)["loss"]
+    exact = evaluate(student, _loader(_data(9)), step=inner)["loss"]
+    assert half == pytest.approx(exact, rel=0.01) == history["val_loss"].iloc[-1]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_reckoned_with_in_full(dtype):
+    student, teacher, labels = _logits()
+    halves = [x.detach().to(dtype) for x in (student, teacher)]
+    found = distillation_loss(*halves, labels, T=8.0)
+    expected = distillation_loss(*(x.float() for x in halves), labels, T=8.0)
+    assert found.dtype == torch.float32 and torch.equal(found, expected)
+
+
 def test_a_batch_without_cached_answers_is_named():
     with pytest.raises(ValueError, match="no answers of a teacher: make train and val"):
         evaluate(_net(), DataLoader(_data()), step=CachedDistillationStep())
@@ -573,3 +600,52 @@ def test_the_shift_goes_into_the_head():
     net[-1] = nn.Linear(4, 3, bias=False)
     with pytest.raises(ValueError, match="has no bias to shift"):
         shift_bias(net, 0, 1.0)
+
+
+# -- what the student is told ------------------------------------------------------------
+
+
+def test_soft_targets_are_the_softmax_of_logits_over_t():
+    logits = torch.tensor([4.0, 2.0, 0.0], dtype=torch.float64)
+    weights = torch.tensor([4.0, 2.0, 0.0]).double().div(2).exp()
+    assert torch.allclose(soft_targets(logits, 2), weights / weights.sum())
+    assert (
+        soft_targets(logits.expand(2, 3, 3), 1)
+        .sum(-1)
+        .allclose(torch.ones(2, 3).double())
+    )
+
+
+def test_entropy_is_counted_in_bits():
+    certain = torch.tensor([1.0, 0.0, 0.0, 0.0])
+    found = entropy_bits(torch.stack([certain, torch.full((4,), 0.25)]))
+    assert found.tolist() == pytest.approx([0.0, 2.0])
+    assert entropy_bits(torch.tensor([0.5, 0.25, 0.25])).item() == pytest.approx(1.5)
+
+
+def test_odds_are_those_of_the_probabilities_and_outlive_their_rounding():
+    logits = torch.tensor([[5.0, 1.0, 2.0]], dtype=torch.float64)
+    told = soft_targets(logits, 3)
+    assert odds_against(logits, 3).allclose(told.max() / told)
+    assert odds_against(logits, 3).min() == 1
+    far = torch.tensor([0.0, -200.0], dtype=torch.float64)
+    assert soft_targets(far.float(), 1)[1] == 0
+    assert odds_against(far, 100).tolist() == pytest.approx([1, 7.389056])
+
+
+@pytest.mark.parametrize("T", [1, 4, 20])
+def test_the_soft_gradient_is_what_the_loss_adds_over_t_squared(T):
+    generator = torch.Generator().manual_seed(0)
+    student, teacher = torch.randn(2, 1, 6, generator=generator, dtype=torch.float64)
+    student.requires_grad_()
+    labels = torch.tensor([2])
+    distillation_parts(student, teacher, labels, T=T).soft.backward()
+    found = soft_gradient(student.detach(), teacher, T)
+    assert torch.allclose(T**2 * found, student.grad)
+
+
+@pytest.mark.parametrize("T", [0, -1, float("inf"), float("nan")])
+def test_a_temperature_that_cannot_be_is_refused(T):
+    for ask in (soft_targets, odds_against):
+        with pytest.raises(ValueError, match="T must be above 0 and finite"):
+            ask(torch.zeros(3), T)

@@ -240,6 +240,13 @@ def test_features_are_what_enters_the_heads(model, flowers):
     assert torch.equal(extract_features(model, data).features, found.features)
 
 
+def test_features_take_one_label_a_picture(model, flowers):
+    data = with_attributes(flowers.val.subset(range(4)), ["colour"])
+    with pytest.raises(ValueError, match="labels are a dict.* behind it"):
+        extract_features(model, data)
+    assert len(extract_features(model, data.dataset).labels) == 4
+
+
 def test_a_run_is_taken_up_again_from_a_checkpoint(model, flowers, tmp_path):
     def trained(net, epochs, **options):
         optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9)
