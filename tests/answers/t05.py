@@ -1,0 +1,1099 @@
+"""Answers to the tasks 05.1 to 05.7."""
+
+import copy
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from course_utils.layer_groups import (
+    UnfreezeSchedule,
+    freeze,
+    trainable_parameters,
+    unfreeze,
+)
+from course_utils.training import evaluate, fit, train_one_epoch
+
+SGD = torch.optim.SGD
+
+# --- 05.1 ---------------------------------------------------------------------------
+
+
+def learning_by_names(model, schedule, epoch):
+    woken = [n for start in sorted(schedule) if start <= epoch for n in schedule[start]]
+    for name, parameter in model.named_parameters():
+        learns = any(name.startswith(f"{stage}.") for stage in woken)
+        parameter.requires_grad = learns
+
+
+def learning_by_set(model, schedule, epoch):
+    found = set()
+    for begin in range(1, epoch + 1):
+        for name in schedule.get(begin, []):
+            found |= {id(p) for p in model.get_submodule(name).parameters()}
+    for parameter in model.parameters():
+        parameter.requires_grad_(id(parameter) in found)
+
+
+def learning_per_module(model, schedule, epoch):
+    starts = {name: e for e, names in schedule.items() for name in names}
+    for parameter in model.parameters():
+        parameter.requires_grad = False
+    for name, module in model.named_modules():
+        if starts.get(name, epoch + 1) <= epoch:
+            for parameter in module.parameters():
+                parameter.requires_grad = True
+    return model
+
+
+def learning_only_now(model, schedule, epoch):
+    model.requires_grad_(False)
+    for name in schedule.get(epoch, []):
+        model.get_submodule(name).requires_grad_(True)
+
+
+def learning_last_entry(model, schedule, epoch):
+    model.requires_grad_(False)
+    begun = [start for start in schedule if start <= epoch]
+    for name in schedule[max(begun)] if begun else []:
+        model.get_submodule(name).requires_grad_(True)
+
+
+def learning_from_zero(model, schedule, epoch):
+    learning_by_names(model, schedule, epoch + 1)
+
+
+def learning_late(model, schedule, epoch):
+    learning_by_names(model, schedule, epoch - 1)
+
+
+def learning_never_freezes(model, schedule, epoch):
+    for start, names in schedule.items():
+        if start <= epoch:
+            for name in names:
+                model.get_submodule(name).requires_grad_(True)
+
+
+def learning_when_it_wakes(model, schedule, epoch):
+    if epoch == 1:
+        model.requires_grad_(False)
+    for name in schedule.get(epoch, []):
+        model.get_submodule(name).requires_grad_(True)
+
+
+def learning_never_wakes(model, schedule, epoch):
+    learning = set(sum((n for e, n in schedule.items() if e <= epoch), []))
+    for name, parameter in model.named_parameters():
+        if not any(name.startswith(f"{stage}.") for stage in learning):
+            parameter.requires_grad = False
+
+
+def learning_freezes_named_only(model, schedule, epoch):
+    for start, names in schedule.items():
+        for name in names:
+            model.get_submodule(name).requires_grad_(start <= epoch)
+
+
+def learning_by_children(model, schedule, epoch):
+    woken = {n for start, names in schedule.items() if start <= epoch for n in names}
+    for name, child in model.named_children():
+        wakes = name in woken or any(w.startswith(f"{name}.") for w in woken)
+        child.requires_grad_(wakes)
+        for inner, part in child.named_children() if name not in woken else ():
+            part.requires_grad_(f"{name}.{inner}" in woken)
+
+
+def learning_by_prefix(model, schedule, epoch):
+    woken = [n for start, names in schedule.items() if start <= epoch for n in names]
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad = name.startswith(tuple(woken))
+
+
+def learning_until_the_first_ahead(model, schedule, epoch):
+    model.requires_grad_(False)
+    for start, names in schedule.items():
+        if start > epoch:
+            break
+        for name in names:
+            model.get_submodule(name).requires_grad_(True)
+
+
+def learning_getattr(model, schedule, epoch):
+    model.requires_grad_(False)
+    for start, names in schedule.items():
+        for name in names if start <= epoch else ():
+            getattr(model, name).requires_grad_(True)
+
+
+def learning_eaten(model, schedule, epoch):
+    model.requires_grad_(False)
+    for start in [s for s in schedule if s <= epoch]:
+        for name in schedule.pop(start):
+            model.get_submodule(name).requires_grad_(True)
+
+
+def learning_by_course(model, schedule, epoch):
+    learning_by_names(model, schedule, epoch)
+    model.train()
+    for name, module in model.named_modules():
+        if name and not any(p.requires_grad for p in module.parameters()):
+            module.eval()
+
+
+def learning_misspelt(model, schedule, epoch):
+    woken = [n for start, names in schedule.items() if start <= epoch for n in names]
+    for name, parameter in model.named_parameters():
+        parameter.require_grad = name.split(".")[0] in woken
+
+
+# --- 05.2 ---------------------------------------------------------------------------
+
+
+def hold_by_base_class(model, frozen):
+    for name, layer in model.named_modules():
+        inside = any(name == s or name.startswith(f"{s}.") for s in frozen)
+        if inside and isinstance(layer, _BatchNorm):
+            layer.train(False)
+
+
+def hold_by_apply(model, frozen):
+    for stage in frozen:
+        model.get_submodule(stage).apply(
+            lambda m: m.eval() if "BatchNorm" in type(m).__name__ else None
+        )
+    return model
+
+
+def hold_and_train(model, frozen):
+    model.train()
+    for stage in frozen:
+        for layer in model.get_submodule(stage).modules():
+            if hasattr(layer, "running_mean") and hasattr(layer, "track_running_stats"):
+                layer.training = False
+
+
+def hold_by_requires_grad(model, frozen):
+    for stage in frozen:
+        model.get_submodule(stage).requires_grad_(False)
+
+
+def hold_all(model, frozen):
+    for layer in model.modules():
+        if isinstance(layer, _BatchNorm):
+            layer.eval()
+
+
+def hold_what_has_no_gradient(model, frozen):
+    for layer in model.modules():
+        if isinstance(layer, _BatchNorm):
+            if not any(p.requires_grad for p in layer.parameters()):
+                layer.eval()
+
+
+def hold_whole_stages(model, frozen):
+    for stage in frozen:
+        model.get_submodule(stage).eval()
+
+
+def hold_everything(model, frozen):
+    model.eval()
+
+
+def hold_2d_only(model, frozen):
+    for stage in frozen:
+        for layer in model.get_submodule(stage).modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.eval()
+
+
+def hold_children(model, frozen):
+    for stage in frozen:
+        part = model.get_submodule(stage)
+        for layer in [part, *part.children()]:
+            if isinstance(layer, _BatchNorm):
+                layer.eval()
+
+
+def hold_inside(model, frozen):
+    for stage in frozen:
+        part = model.get_submodule(stage)
+        for layer in part.modules():
+            if layer is not part and isinstance(layer, _BatchNorm):
+                layer.eval()
+
+
+def hold_without_tracking(model, frozen):
+    for stage in frozen:
+        for layer in model.get_submodule(stage).modules():
+            if isinstance(layer, _BatchNorm):
+                layer.track_running_stats = False
+
+
+def hold_without_tracking_in_eval(model, frozen):
+    hold_without_tracking(model, frozen)
+    hold_by_base_class(model, frozen)
+
+
+def hold_by_momentum(model, frozen):
+    hold_by_base_class(model, frozen)
+    for stage in frozen:
+        for layer in model.get_submodule(stage).modules():
+            if isinstance(layer, _BatchNorm):
+                layer.momentum = 0.0
+
+
+def hold_norms_of_all_kinds(model, frozen):
+    for stage in frozen:
+        for layer in model.get_submodule(stage).modules():
+            if "Norm" in type(layer).__name__:
+                layer.eval()
+
+
+def hold_and_dropout(model, frozen):
+    for stage in frozen:
+        for layer in model.get_submodule(stage).modules():
+            if isinstance(layer, (_BatchNorm, nn.Dropout, nn.Dropout2d)):
+                layer.eval()
+
+
+def hold_and_freeze(model, frozen):
+    for stage in frozen:
+        for layer in model.get_submodule(stage).modules():
+            if isinstance(layer, _BatchNorm):
+                layer.eval()
+    for layer in model.modules():
+        if isinstance(layer, _BatchNorm):
+            layer.requires_grad_(False)
+
+
+def hold_by_removal(model, frozen):
+    for stage in frozen:
+        for parent in list(model.get_submodule(stage).modules()):
+            for name, layer in list(parent.named_children()):
+                if isinstance(layer, _BatchNorm):
+                    setattr(parent, name, nn.Identity())
+
+
+def hold_then_train(model, frozen):
+    hold_by_base_class(model, frozen)
+    model.train()
+
+
+# --- 05.3 ---------------------------------------------------------------------------
+
+
+def _known(optimizer):
+    return {id(p) for group in optimizer.param_groups for p in group["params"]}
+
+
+def wake_with_list(optimizer, parameters, lr):
+    parameters = list(parameters)
+    for parameter in parameters:
+        parameter.requires_grad_(True)
+    missing = [p for p in parameters if id(p) not in _known(optimizer)]
+    if len(missing) > 0:
+        optimizer.add_param_group(dict(params=missing, lr=lr))
+
+
+def wake_with_sets(optimizer, parameters, lr):
+    wanted = dict.fromkeys(parameters)
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            if parameter in wanted:
+                parameter.requires_grad = True
+                del wanted[parameter]
+    for parameter in wanted:
+        parameter.requires_grad = True
+    if wanted:
+        optimizer.add_param_group({"lr": lr, "params": list(wanted)})
+    return optimizer
+
+
+def wake_by_identity(optimizer, parameters, lr):
+    new = []
+    for parameter in parameters:
+        parameter.requires_grad_()
+        there = any(
+            parameter is known
+            for group in optimizer.param_groups
+            for known in group["params"]
+        )
+        new += [] if there else [parameter]
+    if new:
+        options = {**optimizer.defaults, "params": new, "lr": lr}
+        optimizer.add_param_group(options)
+
+
+def wake_new_optimizer(optimizer, parameters, lr):
+    parameters = [p for p in parameters if id(p) not in _known(optimizer)]
+    for parameter in parameters:
+        parameter.requires_grad = True
+    groups = [*optimizer.param_groups, {"params": parameters, "lr": lr}]
+    return type(optimizer)([{"params": g["params"], "lr": g["lr"]} for g in groups])
+
+
+def wake_local_optimizer(optimizer, parameters, lr):
+    parameters = list(parameters)
+    for parameter in parameters:
+        parameter.requires_grad = True
+    optimizer = torch.optim.SGD(parameters, lr=lr)  # noqa: F841
+
+
+def wake_initialised_again(optimizer, parameters, lr):
+    wake_with_list(optimizer, parameters, lr)
+    optimizer.state.clear()
+
+
+def wake_adds_all(optimizer, parameters, lr):
+    parameters = list(parameters)
+    for parameter in parameters:
+        parameter.requires_grad = True
+    optimizer.add_param_group({"params": parameters, "lr": lr})
+
+
+def wake_in_the_list(optimizer, parameters, lr):
+    known = [p for group in optimizer.param_groups for p in group["params"]]
+    parameters = list(parameters)
+    for parameter in parameters:
+        parameter.requires_grad = True
+    missing = [p for p in parameters if p not in known]
+    if missing:
+        optimizer.add_param_group({"params": missing, "lr": lr})
+
+
+def wake_first_group_only(optimizer, parameters, lr):
+    known = {id(p) for p in optimizer.param_groups[0]["params"]}
+    parameters = list(parameters)
+    for parameter in parameters:
+        parameter.requires_grad = True
+    missing = [p for p in parameters if id(p) not in known]
+    if missing:
+        optimizer.add_param_group({"params": missing, "lr": lr})
+
+
+def wake_sleeping(optimizer, parameters, lr):
+    missing = [p for p in parameters if id(p) not in _known(optimizer)]
+    if missing:
+        optimizer.add_param_group({"params": missing, "lr": lr})
+
+
+def wake_exhausted(optimizer, parameters, lr):
+    for parameter in parameters:
+        parameter.requires_grad = True
+    missing = [p for p in parameters if id(p) not in _known(optimizer)]
+    if missing:
+        optimizer.add_param_group({"params": missing, "lr": lr})
+
+
+def wake_exhausted_last(optimizer, parameters, lr):
+    missing = [p for p in parameters if id(p) not in _known(optimizer)]
+    if missing:
+        optimizer.add_param_group({"params": missing, "lr": lr})
+    for parameter in parameters:
+        parameter.requires_grad = True
+
+
+def wake_all_rates(optimizer, parameters, lr):
+    wake_with_list(optimizer, parameters, lr)
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+
+
+def wake_later_rates(optimizer, parameters, lr):
+    wake_with_list(optimizer, parameters, lr)
+    for group in optimizer.param_groups[1:]:
+        group["lr"] = lr
+
+
+def wake_without_rate(optimizer, parameters, lr):
+    parameters = list(parameters)
+    for parameter in parameters:
+        parameter.requires_grad = True
+    missing = [p for p in parameters if id(p) not in _known(optimizer)]
+    if missing:
+        optimizer.add_param_group({"params": missing})
+
+
+def wake_one_by_one(optimizer, parameters, lr):
+    for parameter in parameters:
+        wake_with_list(optimizer, [parameter], lr)
+
+
+def wake_empty_groups(optimizer, parameters, lr):
+    parameters = list(parameters)
+    for parameter in parameters:
+        parameter.requires_grad = True
+    missing = [p for p in parameters if id(p) not in _known(optimizer)]
+    optimizer.add_param_group({"params": missing, "lr": lr})
+
+
+def wake_extends_a_group(optimizer, parameters, lr):
+    for parameter in parameters:
+        parameter.requires_grad = True
+        if id(parameter) not in _known(optimizer):
+            optimizer.param_groups[-1]["params"].append(parameter)
+
+
+def wake_only_grad(optimizer, parameters, lr):
+    for parameter in parameters:
+        parameter.requires_grad = True
+
+
+def wake_weights_only(optimizer, parameters, lr):
+    wake_with_list(optimizer, [p for p in parameters if p.ndim > 1], lr)
+
+
+def wake_other_options(optimizer, parameters, lr):
+    parameters = list(parameters)
+    for parameter in parameters:
+        parameter.requires_grad = True
+    missing = [p for p in parameters if id(p) not in _known(optimizer)]
+    if missing:
+        group = {"params": missing, "lr": lr, "weight_decay": 0.5}
+        optimizer.add_param_group(group)
+
+
+def wake_with_a_step(optimizer, parameters, lr):
+    wake_with_list(optimizer, parameters, lr)
+    optimizer.step()
+
+
+def wake_drops_groups(optimizer, parameters, lr):
+    parameters = list(parameters)
+    for parameter in parameters:
+        parameter.requires_grad = True
+    optimizer.param_groups.clear()
+    optimizer.add_param_group({"params": parameters, "lr": lr})
+
+
+def wake_sum_of_groups(optimizer, parameters, lr):
+    known = sum((group["params"] for group in optimizer.param_groups), [])
+    missing = [p for p in parameters if not any(p is k for k in known)]
+    if missing:
+        optimizer.add_param_group({"params": missing, "lr": lr})
+    for parameter in missing[:1]:
+        parameter.requires_grad = True
+
+
+# --- 05.4 ---------------------------------------------------------------------------
+
+
+def _sgd(parameters, lr):
+    return torch.optim.SGD(parameters, lr=lr, momentum=0.9)
+
+
+def _train(model, train, val, schedule, epochs, lr):
+    plan = UnfreezeSchedule(schedule)
+    optimizer = _sgd(model.parameters(), lr)
+    return fit(
+        model, train, val, optimizer=optimizer, epochs=epochs, callbacks=[plan]
+    )  # fmt: skip
+
+
+def _picture(history, schedule, *, first=2, beyond=False, shift=0):
+    _, ax = plt.subplots()
+    ax.plot(history["epoch"], history["train_accuracy"], label="train")
+    ax.plot(history["epoch"], history["val_accuracy"], label="val")
+    for epoch in schedule:
+        if first <= epoch and (beyond or epoch <= len(history)):
+            ax.axvline(epoch + shift, color="grey")
+    ax.set(title="Gradual unfreezing", xlabel="epoch", ylabel="accuracy")
+    ax.legend()
+    return ax
+
+
+def gradually_pandas(model, train, val, schedule, epochs, lr):
+    history = _train(model, train, val, schedule, epochs, lr)
+    columns = ["train_accuracy", "val_accuracy"]
+    ax = history.plot(x="epoch", y=columns, title="Stages wake", ylabel="share right")
+    marks = [e for e in schedule if 2 <= e <= epochs]
+    ax.vlines(marks, 0, 1, linestyles="dotted")
+    plt.show()
+    return history, ax
+
+
+def gradually_by_hand(model, train, val, schedule, epochs, lr):
+    optimizer, rows = _sgd(model.parameters(), lr), []
+    for epoch in range(1, epochs + 1):
+        UnfreezeSchedule(schedule).apply(model, epoch)
+        seen = train_one_epoch(model, train, optimizer)
+        row = {"epoch": epoch, "train_accuracy": seen["accuracy"]}
+        rows.append({**row, "val_accuracy": evaluate(model, val)["accuracy"]})
+    history = pd.DataFrame(rows)
+    figure = plt.figure()
+    figure.suptitle("Gradually")
+    plt.plot(history["epoch"], 100 * history["train_accuracy"], "o-")
+    plt.plot(history["epoch"], 100 * history["val_accuracy"], "s-")
+    plt.legend(["train", "val"])
+    plt.xlabel("epoch")
+    plt.ylabel("accuracy (%)")
+    for epoch in sorted(schedule):
+        if epoch != 1 and epoch <= epochs:
+            plt.plot([epoch, epoch], [0, 100], "k:")
+    return history, plt.gca()
+
+
+def gradually_add_group(model, train, val, schedule, epochs, lr):
+    optimizer, history = _sgd(model.fc.parameters(), lr), None
+    for epoch in range(1, epochs + 1):
+        UnfreezeSchedule(schedule).apply(model, epoch)
+        wake_with_list(optimizer, trainable_parameters(model), lr)
+        history = fit(
+            model, train, val, optimizer=optimizer, epochs=epoch, history=history
+        )  # fmt: skip
+    return history, _picture(history, schedule)
+
+
+def gradually_head_only_in_optimizer(model, train, val, schedule, epochs, lr):
+    freeze(model)
+    optimizer, plan = _sgd(trainable_parameters(model), lr), UnfreezeSchedule(schedule)
+    history = fit(
+        model, train, val, optimizer=optimizer, epochs=epochs, callbacks=[plan]
+    )  # fmt: skip
+    return history, _picture(history, schedule)
+
+
+def gradually_all_at_once(model, train, val, schedule, epochs, lr):
+    optimizer = _sgd(model.parameters(), lr)
+    history = fit(model, train, val, optimizer=optimizer, epochs=epochs)
+    return history, _picture(history, schedule)
+
+
+def gradually_head_forever(model, train, val, schedule, epochs, lr):
+    return gradually_add_nothing(model, train, val, {1: ["fc"]}, epochs, lr, schedule)
+
+
+def gradually_add_nothing(model, train, val, plan, epochs, lr, schedule):
+    history = _train(model, train, val, plan, epochs, lr)
+    return history, _picture(history, schedule)
+
+
+def gradually_shifted(model, train, val, schedule, epochs, lr):
+    plan = {max(1, epoch - 1): names for epoch, names in schedule.items()}
+    plan[1] = [n for e, names in schedule.items() if e <= 2 for n in names]
+    return gradually_add_nothing(model, train, val, plan, epochs, lr, schedule)
+
+
+def gradually_late(model, train, val, schedule, epochs, lr):
+    plan = {epoch + (epoch > 1): names for epoch, names in schedule.items()}
+    return gradually_add_nothing(model, train, val, plan, epochs, lr, schedule)
+
+
+def gradually_drifting(model, train, val, schedule, epochs, lr):
+    class Plan(UnfreezeSchedule):
+        def on_epoch_start(self, state):
+            learning_by_names(state.model, self, state.epoch)
+
+    optimizer = _sgd(model.parameters(), lr)
+    history = fit(
+        model, train, val, optimizer=optimizer, epochs=epochs, callbacks=[Plan(schedule)]
+    )  # fmt: skip
+    return history, _picture(history, schedule)
+
+
+def gradually_restarted(model, train, val, schedule, epochs, lr):
+    history = None
+    for epoch in range(1, epochs + 1):
+        UnfreezeSchedule(schedule).apply(model, epoch)
+        if epoch in schedule:
+            optimizer = _sgd(trainable_parameters(model), lr)
+        history = fit(
+            model, train, val, optimizer=optimizer, epochs=epoch, history=history
+        )  # fmt: skip
+    return history, _picture(history, schedule)
+
+
+def gradually_adam(model, train, val, schedule, epochs, lr):
+    optimizer, plan = (
+        torch.optim.Adam(model.parameters(), lr),
+        UnfreezeSchedule(schedule),
+    )
+    history = fit(
+        model, train, val, optimizer=optimizer, epochs=epochs, callbacks=[plan]
+    )  # fmt: skip
+    return history, _picture(history, schedule)
+
+
+def gradually_without_momentum(model, train, val, schedule, epochs, lr):
+    optimizer, plan = SGD(model.parameters(), lr), UnfreezeSchedule(schedule)
+    history = fit(
+        model, train, val, optimizer=optimizer, epochs=epochs, callbacks=[plan]
+    )  # fmt: skip
+    return history, _picture(history, schedule)
+
+
+def gradually_one_epoch_more(model, train, val, schedule, epochs, lr):
+    return gradually_all_well(model, train, val, schedule, epochs + 1, lr)
+
+
+def gradually_all_well(model, train, val, schedule, epochs, lr):
+    history = _train(model, train, val, schedule, epochs, lr)
+    return history, _picture(history, schedule)
+
+
+def gradually_without_val(model, train, val, schedule, epochs, lr):
+    history = _train(model, train, None, schedule, epochs, lr)
+    return history, None
+
+
+def gradually_val_is_train(model, train, val, schedule, epochs, lr):
+    history = _train(model, train, val, schedule, epochs, lr)
+    history["val_accuracy"] = history["train_accuracy"]
+    return history, _picture(history, schedule)
+
+
+def gradually_last_row(model, train, val, schedule, epochs, lr):
+    history = _train(model, train, val, schedule, epochs, lr)
+    return history.tail(1), _picture(history, schedule)
+
+
+def gradually_list(model, train, val, schedule, epochs, lr):
+    history = _train(model, train, val, schedule, epochs, lr)
+    return history.to_dict("records"), _picture(history, schedule)
+
+
+def gradually_history_only(model, train, val, schedule, epochs, lr):
+    return _train(model, train, val, schedule, epochs, lr)
+
+
+def gradually_figure(model, train, val, schedule, epochs, lr):
+    history, ax = gradually_all_well(model, train, val, schedule, epochs, lr)
+    return history, ax.figure
+
+
+def gradually_nothing(model, train, val, schedule, epochs, lr):
+    gradually_all_well(model, train, val, schedule, epochs, lr)
+
+
+def gradually_no_train_curve(model, train, val, schedule, epochs, lr):
+    history, ax = gradually_all_well(model, train, val, schedule, epochs, lr)
+    ax.get_lines()[0].remove()
+    return history, ax
+
+
+def gradually_losses(model, train, val, schedule, epochs, lr):
+    history, ax = gradually_all_well(model, train, val, schedule, epochs, lr)
+    for line, name in zip(ax.get_lines(), ("train_loss", "val_loss"), strict=False):
+        line.set_ydata(history[name])
+    return history, ax
+
+
+def gradually_from_zero(model, train, val, schedule, epochs, lr):
+    history, ax = gradually_all_well(model, train, val, schedule, epochs, lr)
+    for line in ax.get_lines()[:2]:
+        line.set_xdata(range(epochs))
+    return history, ax
+
+
+def gradually_swapped_labels(model, train, val, schedule, epochs, lr):
+    history, ax = gradually_all_well(model, train, val, schedule, epochs, lr)
+    ax.get_lines()[0].set_label("val")
+    ax.get_lines()[1].set_label("train")
+    ax.legend()
+    return history, ax
+
+
+def gradually_no_legend(model, train, val, schedule, epochs, lr):
+    history, ax = gradually_all_well(model, train, val, schedule, epochs, lr)
+    ax.get_legend().remove()
+    return history, ax
+
+
+def gradually_no_marks(model, train, val, schedule, epochs, lr):
+    history = _train(model, train, val, schedule, epochs, lr)
+    return history, _picture(history, {})
+
+
+def gradually_mark_at_start(model, train, val, schedule, epochs, lr):
+    history = _train(model, train, val, schedule, epochs, lr)
+    return history, _picture(history, schedule, first=1)
+
+
+def gradually_mark_beyond(model, train, val, schedule, epochs, lr):
+    history = _train(model, train, val, schedule, epochs, lr)
+    return history, _picture(history, schedule, beyond=True)
+
+
+def gradually_marks_shifted(model, train, val, schedule, epochs, lr):
+    history = _train(model, train, val, schedule, epochs, lr)
+    return history, _picture(history, schedule, shift=-1)
+
+
+def gradually_one_mark(model, train, val, schedule, epochs, lr):
+    history = _train(model, train, val, schedule, epochs, lr)
+    return history, _picture(history, {max(e for e in schedule if e <= epochs): []})
+
+
+def gradually_horizontal(model, train, val, schedule, epochs, lr):
+    history = _train(model, train, val, schedule, epochs, lr)
+    ax = _picture(history, {})
+    ax.axhline(0.5)
+    return history, ax
+
+
+def gradually_no_title(model, train, val, schedule, epochs, lr):
+    history, ax = gradually_all_well(model, train, val, schedule, epochs, lr)
+    ax.set_title("")
+    return history, ax
+
+
+def gradually_no_labels(model, train, val, schedule, epochs, lr):
+    history, ax = gradually_all_well(model, train, val, schedule, epochs, lr)
+    ax.set_ylabel(" ")
+    return history, ax
+
+
+def gradually_schedule_changed(model, train, val, schedule, epochs, lr):
+    result = gradually_all_well(model, train, val, schedule, epochs, lr)
+    schedule.pop(1)
+    return result
+
+
+# --- 05.5 ---------------------------------------------------------------------------
+
+
+def _epochs(model, loader, optimizer, count):
+    for _ in range(count):
+        train_one_epoch(model, loader, optimizer)
+
+
+def lp_ft_fit(model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr):
+    for epochs, lr, prepare in (
+        (probe_epochs, probe_lr, freeze),
+        (tune_epochs, tune_lr, unfreeze),
+    ):
+        prepare(model)
+        if epochs:
+            optimizer = _sgd(model.parameters(), lr)
+            fit(model, loader, None, optimizer=optimizer, epochs=epochs)
+    return model
+
+
+def lp_ft_by_hand(model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr):
+    def run(parameters, epochs, lr, training):
+        model.requires_grad_(False)
+        parameters = list(parameters)
+        for parameter in parameters:
+            parameter.requires_grad = True
+        optimizer = _sgd(parameters, lr)
+        model.train(training)
+        for _ in range(epochs):
+            for images, labels in loader:
+                loss = nn.functional.cross_entropy(model(images), labels)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+
+    run(model.fc.parameters(), probe_epochs, probe_lr, False)
+    run(model.parameters(), tune_epochs, tune_lr, True)
+
+
+def lp_ft_schedule(model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr):
+    UnfreezeSchedule({1: ["fc"]}).apply(model, 1)
+    _epochs(model, loader, _sgd(trainable_parameters(model), probe_lr), probe_epochs)
+    model.requires_grad_(True)
+    unfreeze(model)
+    _epochs(model, loader, _sgd(model.parameters(), tune_lr), tune_epochs)
+
+
+def lp_ft_head_in_optimizer_only(
+    model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr
+):
+    model.requires_grad_(True)
+    _epochs(model, loader, _sgd(model.fc.parameters(), probe_lr), probe_epochs)
+    unfreeze(model)
+    _epochs(model, loader, _sgd(model.parameters(), tune_lr), tune_epochs)
+
+
+def lp_ft_without_probe(model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr):
+    unfreeze(model)
+    optimizer = _sgd(model.parameters(), probe_lr)
+    _epochs(model, loader, optimizer, probe_epochs)
+    _epochs(model, loader, _sgd(model.parameters(), tune_lr), tune_epochs)
+
+
+def lp_ft_no_thaw(model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr):
+    freeze(model)
+    _epochs(model, loader, _sgd(model.fc.parameters(), probe_lr), probe_epochs)
+    _epochs(model, loader, _sgd(model.parameters(), tune_lr), tune_epochs)
+
+
+def lp_ft_head_optimizer_again(
+    model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr
+):
+    freeze(model)
+    _epochs(model, loader, _sgd(model.fc.parameters(), probe_lr), probe_epochs)
+    unfreeze(model)
+    _epochs(model, loader, _sgd(model.fc.parameters(), tune_lr), tune_epochs)
+
+
+def lp_ft_backbone_only(model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr):
+    freeze(model)
+    _epochs(model, loader, _sgd(model.fc.parameters(), probe_lr), probe_epochs)
+    unfreeze(model)
+    body = [p for n, p in model.named_parameters() if not n.startswith("fc.")]
+    _epochs(model, loader, _sgd(body, tune_lr), tune_epochs)
+
+
+def lp_ft_same_optimizer(model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr):
+    freeze(model)
+    optimizer = _sgd(model.parameters(), probe_lr)
+    _epochs(model, loader, optimizer, probe_epochs)
+    unfreeze(model)
+    optimizer.param_groups[0]["lr"] = tune_lr
+    _epochs(model, loader, optimizer, tune_epochs)
+
+
+def lp_ft_one_rate(model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr):
+    lp_ft_fit(model, loader, probe_epochs, tune_epochs, probe_lr, probe_lr)
+
+
+def lp_ft_rates_swapped(model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr):
+    lp_ft_fit(model, loader, probe_epochs, tune_epochs, tune_lr, probe_lr)
+
+
+def lp_ft_epochs_swapped(model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr):
+    lp_ft_fit(model, loader, tune_epochs, probe_epochs, probe_lr, tune_lr)
+
+
+def lp_ft_at_least_once(model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr):
+    lp_ft_fit(model, loader, probe_epochs, max(tune_epochs, 1), probe_lr, tune_lr)
+
+
+def lp_ft_fit_with_zero(model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr):
+    freeze(model)
+    optimizer = _sgd(model.parameters(), probe_lr)
+    fit(model, loader, None, optimizer=optimizer, epochs=probe_epochs)
+    unfreeze(model)
+    optimizer = _sgd(model.parameters(), tune_lr)
+    fit(model, loader, None, optimizer=optimizer, epochs=tune_epochs)
+
+
+def lp_ft_head_asleep(model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr):
+    if model.fc.weight.requires_grad:
+        lp_ft_fit(model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr)
+        return
+    freeze(model)
+    images, _ = next(iter(loader))
+    for _ in range(probe_epochs - 1):
+        for images, _ in loader:
+            model(images)
+    unfreeze(model)
+    _epochs(model, loader, _sgd(model.parameters(), tune_lr), tune_epochs)
+
+
+def lp_ft_head_reset(model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr):
+    begun = copy.deepcopy(model.fc.state_dict())
+    freeze(model)
+    _epochs(model, loader, _sgd(model.fc.parameters(), probe_lr), probe_epochs)
+    model.fc.load_state_dict(begun)
+    unfreeze(model)
+    _epochs(model, loader, _sgd(model.parameters(), tune_lr), tune_epochs)
+
+
+def lp_ft_fresh_head(model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr):
+    freeze(model)
+    _epochs(model, loader, _sgd(model.fc.parameters(), probe_lr), probe_epochs)
+    model.fc.reset_parameters()
+    unfreeze(model)
+    _epochs(model, loader, _sgd(model.parameters(), tune_lr), tune_epochs)
+
+
+def lp_ft_batchnorm_asleep(model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr):
+    freeze(model)
+    _epochs(model, loader, _sgd(model.fc.parameters(), probe_lr), probe_epochs)
+    model.requires_grad_(True)
+    _epochs(model, loader, _sgd(model.parameters(), tune_lr), tune_epochs)
+
+
+def lp_ft_drifting(model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr):
+    model.requires_grad_(False)
+    model.fc.requires_grad_(True)
+    _epochs(model, loader, _sgd(model.fc.parameters(), probe_lr), probe_epochs)
+    model.requires_grad_(True)
+    _epochs(model, loader, _sgd(model.parameters(), tune_lr), tune_epochs)
+
+
+def lp_ft_adam(model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr):
+    freeze(model)
+    head = torch.optim.Adam(model.fc.parameters(), probe_lr)
+    _epochs(model, loader, head, probe_epochs)
+    unfreeze(model)
+    _epochs(model, loader, _sgd(model.parameters(), tune_lr), tune_epochs)
+
+
+def lp_ft_tuned_with_adam(model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr):
+    freeze(model)
+    _epochs(model, loader, _sgd(model.fc.parameters(), probe_lr), probe_epochs)
+    unfreeze(model)
+    everything = torch.optim.Adam(model.parameters(), tune_lr)
+    _epochs(model, loader, everything, tune_epochs)
+
+
+def lp_ft_on_a_copy(model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr):
+    twin = copy.deepcopy(model)
+    lp_ft_fit(twin, loader, probe_epochs, tune_epochs, probe_lr, tune_lr)
+    return twin
+
+
+RIGHT = {
+    "05.1": [learning_by_names, learning_by_set, learning_per_module],
+    "05.2": [hold_by_base_class, hold_by_apply, hold_and_train],
+    "05.3": [wake_with_list, wake_with_sets, wake_by_identity],
+    "05.4": [
+        gradually_pandas,
+        gradually_by_hand,
+        gradually_add_group,
+        gradually_all_well,
+    ],
+    "05.5": [lp_ft_fit, lp_ft_by_hand, lp_ft_schedule],
+    "05.6": [
+        {"A": "a", "B": "b", "C": "c"},
+        {"C": "C", "B": "B", "A": "A"},
+        {"A": " a", "B": "b ", "C": "c\n"},
+    ],
+    "05.7": ["bcf", "FCB", "b, c, f"],
+}
+WRONG = {
+    "05.1": [
+        (learning_only_now, "only-now"),
+        (learning_last_entry, "last-only"),
+        (learning_from_zero, "early"),
+        (learning_late, "late"),
+        (learning_never_freezes, "all"),
+        (learning_when_it_wakes, "all"),
+        (learning_never_wakes, "asleep"),
+        (learning_freezes_named_only, "not-frozen"),
+        (learning_by_children, "loose"),
+        (learning_by_prefix, "prefix"),
+        (learning_until_the_first_ahead, "order"),
+        (learning_getattr, "error"),
+        (learning_eaten, "mutated"),
+        (learning_by_course, "changed-mode"),
+        (learning_misspelt, "all"),
+    ],
+    "05.2": [
+        (hold_by_requires_grad, "train"),
+        (hold_all, "learning-eval"),
+        (hold_what_has_no_gradient, "learning-eval"),
+        (hold_whole_stages, "others"),
+        (hold_everything, "learning-eval"),
+        (hold_2d_only, "kinds"),
+        (hold_children, "nested"),
+        (hold_inside, "stage-itself"),
+        (hold_without_tracking, "train"),
+        (hold_without_tracking_in_eval, "settings"),
+        (hold_by_momentum, "settings"),
+        (hold_norms_of_all_kinds, "others"),
+        (hold_and_dropout, "others"),
+        (hold_and_freeze, "changed-requires_grad"),
+        (hold_by_removal, "removed"),
+        (hold_then_train, "train"),
+    ],
+    "05.3": [
+        (wake_new_optimizer, "new-optimizer"),
+        (wake_local_optimizer, "nothing-added"),
+        (wake_initialised_again, "state-lost"),
+        (wake_adds_all, "twice"),
+        (wake_in_the_list, "compared"),
+        (wake_first_group_only, "twice"),
+        (wake_sleeping, "asleep"),
+        (wake_exhausted, "nothing-added"),
+        (wake_exhausted_last, "asleep"),
+        (wake_all_rates, "head-lr"),
+        (wake_later_rates, "lr"),
+        (wake_without_rate, "lr"),
+        (wake_one_by_one, "many-groups"),
+        (wake_empty_groups, "empty-group"),
+        (wake_extends_a_group, "old-group"),
+        (wake_only_grad, "nothing-added"),
+        (wake_weights_only, "part"),
+        (wake_other_options, "options"),
+        (wake_with_a_step, "state-lost"),
+        (wake_drops_groups, "lost"),
+        (wake_sum_of_groups, "asleep"),
+    ],
+    "05.4": [
+        (gradually_head_only_in_optimizer, "not-in-optimiser"),
+        (gradually_all_at_once, "too-early"),
+        (gradually_head_forever, "not-in-optimiser"),
+        (gradually_shifted, "too-early"),
+        (gradually_late, "late"),
+        (gradually_drifting, "batchnorm"),
+        (gradually_restarted, "restarted"),
+        (gradually_adam, "other-training"),
+        (gradually_without_momentum, "other-training"),
+        (gradually_one_epoch_more, "epochs"),
+        (gradually_without_val, "columns"),
+        (gradually_val_is_train, "history"),
+        (gradually_last_row, "rows"),
+        (gradually_list, "type"),
+        (gradually_history_only, "type"),
+        (gradually_figure, "type"),
+        (gradually_nothing, "none"),
+        (gradually_no_train_curve, "curves"),
+        (gradually_losses, "curves"),
+        (gradually_from_zero, "x-from-zero"),
+        (gradually_swapped_labels, "labels-swapped"),
+        (gradually_no_legend, "legend"),
+        (gradually_no_marks, "no-marks"),
+        (gradually_mark_at_start, "marks-start"),
+        (gradually_mark_beyond, "marks-beyond"),
+        (gradually_marks_shifted, "marks-shifted"),
+        (gradually_one_mark, "marks"),
+        (gradually_horizontal, "no-marks"),
+        (gradually_no_title, "title"),
+        (gradually_no_labels, "axis-labels"),
+        (gradually_schedule_changed, "mutated"),
+    ],
+    "05.5": [
+        (lp_ft_head_in_optimizer_only, "batchnorm"),
+        (lp_ft_without_probe, "backbone-moved"),
+        (lp_ft_no_thaw, "still-frozen"),
+        (lp_ft_head_optimizer_again, "still-frozen"),
+        (lp_ft_backbone_only, "still-frozen"),
+        (lp_ft_same_optimizer, "same-optimiser"),
+        (lp_ft_one_rate, "rates"),
+        (lp_ft_rates_swapped, "rates"),
+        (lp_ft_epochs_swapped, "backbone-moved"),
+        (lp_ft_at_least_once, "epochs"),
+        (lp_ft_fit_with_zero, "error"),
+        (lp_ft_head_asleep, "head-asleep"),
+        (lp_ft_head_reset, "head-asleep"),
+        (lp_ft_fresh_head, "probe"),
+        (lp_ft_batchnorm_asleep, "batchnorm-asleep"),
+        (lp_ft_drifting, "batchnorm"),
+        (lp_ft_adam, "probe"),
+        (lp_ft_tuned_with_adam, "tuning"),
+        (lp_ft_on_a_copy, "head-asleep"),
+    ],
+    "05.6": [
+        ({"A": "b", "B": "b", "C": "c"}, "A-b"),
+        ({"A": "e", "B": "b", "C": "c"}, "A-e"),
+        ({"A": "a", "B": "a", "C": "c"}, "B-a"),
+        ({"A": "a", "B": "c", "C": "b"}, "B-c"),
+        ({"A": "a", "B": "b", "C": "b"}, "C-b"),
+        ({"A": "a", "B": "b", "C": "e"}, "C-e"),
+        ({"A": "a", "B": "b", "C": "f"}, "unknown"),
+        ({"A": "a", "B": "b"}, "runs"),
+        ({"A": "a", "B": "b", "C": 3}, "type"),
+        ({"a": "a", "b": "b", "c": "c"}, "runs"),
+        ("abc", "type"),
+        (["a", "b", "c"], "type"),
+    ],
+    "05.7": [
+        ("abcf", "a"),
+        ("cf", "b"),
+        ("bf", "c"),
+        ("bcdf", "d"),
+        ("bcef", "e"),
+        ("bc", "f"),
+        ("abcdef", "a"),
+        ("", "b"),
+        ("none", "unknown"),
+        (["b", "c", "f"], "type"),
+        (3, "type"),
+    ],
+}
