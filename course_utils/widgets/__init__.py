@@ -11,6 +11,7 @@ from .flow import FlowSwitcher
 from .freeze_planner import FreezePlanner
 from .pictures import PictureSwitcher
 from .quiz import Question, Quiz
+from .temperature_explorer import TemperatureExplorer
 from .training_monitor import TrainingMonitor
 from .zoo_explorer import ZooExplorer
 
@@ -23,6 +24,7 @@ __all__ = [
     "PictureSwitcher",
     "Question",
     "Quiz",
+    "TemperatureExplorer",
     "TrainingMonitor",
     "ZooExplorer",
 ]
