@@ -98,7 +98,8 @@ class ArchitectureExplorer(CourseWidget):
     def apply(self) -> nn.Module:
         """Freeze and unfreeze the module's stages as shown, in place; return it.
 
-        Frozen BatchNorm layers keep their statistics, whatever `train()` says. Raises `ValueError` where the explorer was given a name or a report.
+        Frozen BatchNorm layers keep their statistics, whatever `train()` says.
+        Raises `ValueError` where the explorer was given a name or a report.
         """
         if self._module is None:
             raise ValueError(

@@ -151,7 +151,7 @@ print(restricted.iloc[0][["architecture", "weights", "licence"]].tolist())
 # Families differ by an idea. In the order in which they came:
 
 # %%
-from course_utils.zoo import FAMILIES, family_of
+from course_utils.zoo import family_of
 
 in_zoo = {family_of(name) for name in names}
 story = sorted(in_zoo, key=lambda family: family.year)
