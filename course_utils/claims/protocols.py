@@ -12,11 +12,25 @@ the test pictures), `error` in per cent; `drift` is a share; `MB` are 10^6 bytes
 
 from __future__ import annotations
 
-from course_utils.claims import features, fine_tuning, memory, source_accuracy
+from course_utils.claims import (
+    distillation,
+    features,
+    fine_tuning,
+    memory,
+    multitask,
+    source_accuracy,
+)
 from course_utils.claims.protocol import Protocol
 
 PROTOCOLS: dict[str, Protocol] = {
     protocol.id: protocol
-    for module in (features, fine_tuning, memory, source_accuracy)
+    for module in (
+        features,
+        fine_tuning,
+        distillation,
+        multitask,
+        memory,
+        source_accuracy,
+    )
     for protocol in module.PROTOCOLS
 }
