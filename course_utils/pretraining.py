@@ -58,7 +58,7 @@ RECIPES = {
     recipe.model: recipe
     for recipe in (
         Recipe("test_resnet", steps=9000),
-        Recipe("test_efficientnet", steps=14000, bfloat16=False, glyphs=0.5),
+        Recipe("test_efficientnet", steps=20000, bfloat16=False, glyphs=0.5),
         Recipe("test_convnext", steps=7500, bfloat16=False, lr=2e-3),
         Recipe("test_vit", create_kwargs={"img_size": SIZE}, steps=9000,
                bfloat16=False, lr=1.2e-3, warmup=600),
@@ -86,7 +86,7 @@ class AttributeHeads(nn.Module):
     def loss(
         self, features: Tensor, labels: dict[str, Tensor], images: Tensor
     ) -> Tensor:
-        """Sum of the attributes' losses (the shape's twice) and the descriptors'.
+        """Sum of the attributes' losses (shape and glyph twice) and the descriptors'.
 
         `images` are uint8 (B, 3, H, W).
         """
@@ -100,7 +100,8 @@ class AttributeHeads(nn.Module):
         colours = F.cross_entropy(guess.transpose(1, 2), colour_histograms(images))
         edges = F.smooth_l1_loss(self.edges(features), edge_strengths(images))
         described = 4 * thumbnail + 2 * colours + 4 * edges
-        return sum(losses.values()) + losses["shape"] + described
+        forms = losses["shape"] + losses.get("glyph", 0.0)
+        return sum(losses.values()) + forms + described
 
 
 COLOUR_BINS = 64

@@ -36,24 +36,11 @@ def test_figures_belong_to_these_weights_data_and_code(id):
 
 NETS = ("test_resnet", "test_efficientnet", "test_convnext", "test_vit")
 BARS = {"flowers": 15, "cells": 5, "defects": 5, "digits": 5}  # points
-MISSED = pytest.mark.xfail(
-    strict=True,
-    reason="random EfficientNet features are already good at digits; the pretrained "
-    "ones gain less than 5 points",
-)
 
 
 @pytest.mark.parametrize(
     ("net", "data"),
-    [
-        pytest.param(
-            net,
-            data,
-            marks=MISSED if (net, data) == ("test_efficientnet", "digits") else (),
-        )
-        for net in NETS
-        for data in BARS
-    ],
+    [(net, data) for net in NETS for data in BARS],
 )
 def test_pretraining_gains_what_c1_asks(net, data):
     assert load_claim("C1").interval(f"{net}/{data}/gain").mean >= BARS[data]
