@@ -14,7 +14,7 @@ from course_utils.tracing import Trace
 from course_utils.tracing import trace as trace_model
 
 _STAGE_LISTS = ("blocks", "stages", "features", "layers", "encoder", "trunk",
-                "body")  # fmt: skip
+                "body", "trunk_output")  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
