@@ -57,7 +57,7 @@ function makePicture(model, choose) {
 function makeTemperature(model, steps, set) {
   const last = steps.length - 1, id = uid("T");
   const slider = make("input", { id, type: "range", min: 0, max: last, step: 1, class: "soft-slider", oninput: () => set(steps[slider.value]) });
-  const value = make("output", { class: "soft-T", for: id });
+  const value = make("b", { class: "soft-T", "aria-hidden": "true" });
   const marks = MARKS.map((T) => [T, steps.indexOf(T)]).filter(([, i]) => i >= 0);
   const scale = make("div", { class: "soft-scale", "aria-hidden": "true" }, ...marks.map(([T, i]) => make("span", { style: `--at: ${last ? i / last : 0}` }, String(T))));
   const node = make("div", { class: "soft-control" }, make("label", { for: id }, "Temperature"), make("div", { class: "soft-track" }, slider, scale), value);
@@ -86,7 +86,8 @@ function barRow(kind) {
 }
 
 function makeBars() {
-  const head = ["class", "", "T = 1", "", "odds to best"].map((text, i) => make("span", i === 1 ? { class: "soft-axis", role: "presentation" } : { role: "columnheader", class: i > 1 ? "soft-number" : "" }, text));
+  const head = ["class", "", "T = 1", "", "odds"].map((text, i) => make("span", i === 1 ? { class: "soft-axis", role: "presentation" } : { role: "columnheader", class: i > 1 ? "soft-number" : "" }, text));
+  head[4].title = "How likely a class is, beside the best one";
   head[1].append(...[0, 50, 100].map((n) => make("span", { style: `--at: ${n / 100}` }, `${n} %`)));
   const body = make("div", { role: "rowgroup" });
   const node = make("div", { class: "soft-table", role: "table", "aria-label": "Probabilities of the classes" }, make("div", { class: "soft-row soft-head", role: "row" }, ...head), body);
@@ -136,23 +137,23 @@ function makeCard(title) {
 }
 
 function makeCards(model) {
-  const entropy = makeCard("Entropy"), dark = makeCard("Second best"), gradient = makeCard("Gradient of the soft part");
+  const entropy = makeCard("Entropy"), dark = makeCard("Second best"), gradient = makeCard("Soft part’s gradient");
   const node = make("div", { class: "soft-cards" }, entropy.node, dark.node, gradient.node);
   const most = Math.log2(model.get("num_classes"));
   function paintEntropy(picture, step, at) {
-    entropy.figure.replaceChildren(make("b", {}, step.entropy.toFixed(2)), " bits ", make("small", {}, `${picture.steps[0].entropy.toFixed(2)} at T = 1`));
+    entropy.figure.replaceChildren(make("b", {}, step.entropy.toFixed(2)), "bits", make("small", {}, `${picture.steps[0].entropy.toFixed(2)} at T = 1`));
     drawChart(entropy.chart, [{ kind: "is-now", values: picture.steps.map((s) => s.entropy) }], most, at);
     entropy.note.textContent = `0 for a hard label; at most ${most.toFixed(2)}, all ${model.get("num_classes").toLocaleString("en")} classes alike.`;
   }
   function paintDark(picture, step, at) {
     const [best, second] = picture.classes, first = picture.steps[0];
-    dark.figure.replaceChildren(make("b", {}, `1 : ${oddsText(step.odds[1])}`), " ", make("small", {}, `1 : ${oddsText(first.odds[1])} at T = 1`));
+    dark.figure.replaceChildren(make("b", {}, `1 : ${oddsText(step.odds[1])}`), make("small", {}, `1 : ${oddsText(first.odds[1])} at T = 1`));
     drawChart(dark.chart, [{ kind: "is-now", values: picture.steps.map((s) => s.shares[1]) }], 0.5, at);
     dark.note.replaceChildren(make("b", {}, second), ` against ${best}. The line: ${second}’s share, up to 50 %.`);
   }
   function paintGradient(picture, step, at) {
     const lines = [{ kind: "is-now", values: picture.steps.map((s) => s.scaled) }, { kind: "is-plain", values: picture.steps.map((s) => s.plain) }];
-    gradient.figure.replaceChildren(make("b", {}, `× ${timesText(step.scaled)}`), make("span", {}, " with T²"), " ", make("span", { class: "is-plain" }, make("b", {}, `× ${timesText(step.plain)}`), " without"));
+    gradient.figure.replaceChildren(make("span", {}, make("b", {}, `× ${timesText(step.scaled)}`), " with T²"), make("span", { class: "is-plain" }, make("b", {}, `× ${timesText(step.plain)}`), " without"));
     drawChart(gradient.chart, lines, Math.max(1, ...lines.flatMap((l) => l.values)), at);
     gradient.note.textContent = "Its length beside that at T = 1, for a student whose logits are all equal.";
   }
