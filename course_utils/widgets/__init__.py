@@ -9,6 +9,7 @@ from .feature_maps import FeatureMapViewer
 from .fetch import FetchButton
 from .flow import FlowSwitcher
 from .freeze_planner import FreezePlanner
+from .loss_weight_explorer import LossWeightExplorer
 from .pictures import PictureSwitcher
 from .quiz import Question, Quiz
 from .temperature_explorer import TemperatureExplorer
@@ -21,6 +22,7 @@ __all__ = [
     "FetchButton",
     "FlowSwitcher",
     "FreezePlanner",
+    "LossWeightExplorer",
     "PictureSwitcher",
     "Question",
     "Quiz",
