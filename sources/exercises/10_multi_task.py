@@ -122,7 +122,8 @@ check("10.2", share)
 # Return a dict with each task's loss, a tensor of shape (): the mean cross-entropy over the
 # pictures that have a label for the task. For a task without any label in the batch it is
 # exactly 0. Gradients must flow from the losses to the logits; the logits of a picture whose
-# label is missing get none (or zeros), and nothing is ever NaN.
+# label is missing get none (or zeros), and nothing is ever NaN or infinite, even where
+# logits lie hundreds apart.
 
 
 # %% nbgrader={"grade": false, "grade_id": "masked_losses", "locked": false, "schema_version": 3, "solution": true, "task": false}

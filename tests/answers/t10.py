@@ -129,6 +129,11 @@ def _active_heads(width, tasks):
     )
 
 
+def _dropped(self, images):
+    x = F.dropout(self.backbone(images), 0.5)
+    return {t: head(x) for t, head in self.heads.items()}
+
+
 def _passes(self, images):
     return {t: head(self.backbone(images)) for t, head in self.heads.items()}
 
@@ -225,6 +230,7 @@ SHARED_WRONG = [
     ("shared_bare", _module(_usual, heads=_bare_heads), "head"),
     ("shared_deep", _module(_usual, heads=_deep_heads), "head"),
     ("shared_active", _module(_usual, heads=_active_heads), "not-linear"),
+    ("shared_dropped", _module(_dropped), "chance"),
     ("shared_passes", _module(_passes), "passes"),
     ("shared_softmax", _module(_softmax), "softmax"),
     ("shared_log_softmax", _module(_log_softmax), "softmax"),
@@ -574,6 +580,10 @@ def masked_negative(logits, labels):
     return {t: -x for t, x in masked_ignore(logits, labels).items()}
 
 
+def masked_log_of_softmax(logits, labels):
+    return masked_ignore({t: x.softmax(1).log() for t, x in logits.items()}, labels)
+
+
 def masked_leaking(logits, labels):
     found = masked_ignore(logits, labels)
     extra = {t: (x - x.detach()).sum() for t, x in logits.items()}
@@ -912,6 +922,18 @@ def cosine_train_mode(model, images, labels):
     return _cosine(*rows)
 
 
+def cosine_heads_in_train(model, images, labels):
+    training = model.training
+    model.train().backbone.eval()
+    logits, shared = model(images), _shared(model)
+    model.train(training)
+    losses = [F.cross_entropy(logits[t], labels[t]) for t in labels]
+    rows = [
+        _joined(torch.autograd.grad(loss, shared, retain_graph=True)) for loss in losses
+    ]
+    return _cosine(*rows)
+
+
 def cosine_mode_as_it_came(model, images, labels):
     return _cosine(*_rows(model, images, labels, train=model.training))
 
@@ -1086,6 +1108,7 @@ WRONG = {
         (masked_in_place, "mutated"),
         (masked_tiny, "not-zero"),
         (masked_negative, "sign"),
+        (masked_log_of_softmax, "log-of-zero"),
         (masked_leaking, "gradient"),
         (masked_one_denominator, "value"),
     ],
@@ -1104,6 +1127,7 @@ WRONG = {
         (cosine_adds_to_old, "accumulated"),
         (cosine_aliased, "aliased"),
         (cosine_train_mode, "train-mode"),
+        (cosine_heads_in_train, "train-mode"),
         (cosine_mode_as_it_came, "train-mode"),
         (cosine_mode_lost, "changed-mode"),
         (cosine_train_left, "changed-mode"),

@@ -74,7 +74,12 @@ def _check_no_softmax(c, logits: _Values, given: str) -> None:
 
 
 def _check_linear(c, head: Callable[[Tensor], _Values], width: int, given: str) -> None:
-    """Require logits that are a linear layer's of the features."""
+    """Require logits that are a linear layer's of the features, without chance."""
+    alike = head(torch.ones(8, width)).values()
+    c.that(all(torch.allclose(v, v[:1].expand_as(v), atol=1e-5) for v in alike),
+           "the heads", key="chance", given=given, hint="Pictures with the same features "
+           "get different logits: dropout belongs into neither heads nor forward "
+           "here.")  # fmt: skip
     torch.manual_seed(width)
     x, y = torch.randn(2, 4, width).unbind()
     a, b, both, none = (head(f) for f in (x, y, x + y, torch.zeros_like(x)))
@@ -362,10 +367,13 @@ def masked_losses(answer, c):
         {"species": [-1, -1], "colour": [-1, -1], "petals": [1, 0]},
         {"species": [-1], "colour": [-1]},
     ]
-    for number, rows in enumerate(c.cases(shown, hidden=hidden)):
+    apart = {"species": [0, -1, 2, 1], "colour": [2, 0, -1, 1]}
+    for number, rows in enumerate(c.cases([*shown, apart], hidden=hidden)):
         labels = {name: torch.tensor(row) for name, row in rows.items()}
-        logits = _random_logits(labels, seed=number)
-        given = f"labels {rows}"
+        spread = 150.0 if rows is apart else 2.0
+        logits = _random_logits(labels, spread, seed=number)
+        far = ", logits hundreds apart" if rows is apart else ""
+        given = f"labels {rows}{far}"
         _attempt(c, _NO_CLASS, answer, logits, labels)
         got = c.call(answer, logits, labels, given=given)
         losses = _check_losses(c, got, logits, labels, given)
@@ -373,11 +381,11 @@ def masked_losses(answer, c):
         _check_loss_gradients(c, answer, logits, labels, given)
 
 
-def _random_logits(labels: _Values, seed: int) -> _Values:
+def _random_logits(labels: _Values, spread: float, *, seed: int) -> _Values:
     generator = torch.Generator().manual_seed(seed)
     classes = {"species": 5, "colour": 3, "petals": 2}
     return {
-        name: torch.randn(len(row), classes[name], generator=generator) * 2
+        name: torch.randn(len(row), classes[name], generator=generator) * spread
         for name, row in labels.items()
     }
 
@@ -391,7 +399,12 @@ def _check_losses(c, got, logits, labels, given) -> _Values:
     for name, loss in got.items():
         c.tensor(loss, f"the loss of {name}", shape=(), shape_hint="One number a task: "
                  "the mean over its labelled pictures.")  # fmt: skip
-        c.that(not loss.detach().isnan().item(), f"the loss of {name}", key="nan",
+        loss = loss.detach()
+        c.that(not loss.isinf().item(), f"the loss of {name}", key="log-of-zero",
+               given=given, got="inf", hint="A probability has become 0, and its "
+               "logarithm is lost. Hand the logits to cross_entropy as they are, or take "
+               "log_softmax.")  # fmt: skip
+        c.that(not loss.isnan().item(), f"the loss of {name}", key="nan",
                given=given, got="nan", hint="The mean over no pictures is 0 / 0, which "
                "is NaN, and a NaN loss spoils every weight in one step. Where no label "
                "is there, the loss is 0.")  # fmt: skip
@@ -418,7 +431,7 @@ def _check_loss_values(c, losses, logits, labels, given):
                 "is not -1, for each task by itself.")  # fmt: skip
         c.close(losses[name], right[name], f"the loss of {name}", given=given,
                 key="not-zero" if empty else "value", hint=hint,
-                atol=0.0 if empty else 1e-5)  # fmt: skip
+                atol=0.0 if empty else 1e-5, rtol=1e-5)  # fmt: skip
 
 
 def _losses_by(rule: Callable, logits: _Values, labels: _Values) -> _Values:
@@ -667,20 +680,24 @@ _CUT = (
 
 
 class _TwoTasks(nn.Module):
-    """A backbone with BatchNorm, a frozen stem if asked for, and two heads."""
+    """A backbone with BatchNorm, two heads; a frozen stem, and dropout, if asked for."""
 
-    def __init__(self, seed: int, *, freeze: bool):
+    def __init__(self, seed: int, *, freeze: bool, drops: bool):
         super().__init__()
         torch.manual_seed(seed)
         stem = nn.Linear(12, 8).requires_grad_(not freeze)
         self.backbone = nn.Sequential(
             nn.Flatten(), stem, nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 6), nn.ReLU()
         )
-        self.heads = nn.ModuleDict(
-            {"species": nn.Linear(6, 4), "colour": nn.Linear(6, 3)}
-        )
+        heads = {"species": nn.Linear(6, 4), "colour": nn.Linear(6, 3)}
+        if drops:
+            self.backbone.append(nn.Dropout(0.5))
+            heads = {t: nn.Sequential(nn.Dropout(0.5), h) for t, h in heads.items()}
+        self.heads = nn.ModuleDict(heads)
+        self.trained = False  # did any layer ever run in train mode?
 
     def forward(self, images: Tensor) -> _Values:
+        self.trained |= any(module.training for module in self.modules())
         features = self.backbone(images)
         return {name: head(features) for name, head in self.heads.items()}
 
@@ -725,22 +742,24 @@ _TRACELESS = ("layers", "weights", "statistics", "requires_grad", "mode", "hooks
     ),
 )
 def gradient_cosine(answer, c):
-    # seed, batch, train mode, frozen stem, .grad there before
-    shown = [(0, 8, False, False, False), (1, 8, True, True, True)]
-    hidden = [(2, 6, True, False, False), (3, 5, False, True, True)]
-    for seed, n, training, freeze, filled in c.cases(shown, hidden=hidden):
-        model = _TwoTasks(seed, freeze=freeze).train(training)
+    # seed, batch, train mode, frozen stem, .grad there before, dropout
+    shown = [(0, 8, False, False, False, False), (1, 8, True, True, True, False)]
+    hidden = [(2, 6, True, False, False, True), (3, 5, False, True, True, True)]
+    for seed, n, training, freeze, filled, drops in c.cases(shown, hidden=hidden):
+        model = _TwoTasks(seed, freeze=freeze, drops=drops).train(training)
         images, labels = _batch(n, seed)
         _settle_statistics(model, filled)
         given = (f"{n} pictures, a model in {'train' if training else 'eval'} mode"
                  f"{', its first layer frozen' if freeze else ''}"
-                 f"{', gradients in .grad' if filled else ''}")  # fmt: skip
+                 f"{', gradients in .grad' if filled else ''}"
+                 f"{', with dropout' if drops else ''}")  # fmt: skip
         _attempt(c, _GRADIENT_ERRORS, answer, copy.deepcopy(model), images, labels)
         reference = copy.deepcopy(model)
         before = _grads(model)
         got = c.call(answer, model, images, labels, given=given, keeps=_TRACELESS)
         c.type(got, float, "the result")
-        _check_cosine(c, got, (reference, images, labels), before, given)
+        case = reference, images, labels
+        _check_cosine(c, got, case, before, given, trained=model.trained)
         after = _grads(model)
         same = all(_same_grad(before[name], after[name]) for name in before)
         c.that(same, "the gradients afterwards", key="grad-written", given=given,
@@ -802,7 +821,7 @@ def _cosine(a: Tensor, b: Tensor) -> float:
     return F.cosine_similarity(a, b, dim=0).item()
 
 
-def _check_cosine(c, got, case, before, given):
+def _check_cosine(c, got, case, before, given, *, trained):
     gradients = _task_gradients(*case)
     a, b = (_vector(g) for g in gradients)
     right = _cosine(a, b)
@@ -824,6 +843,8 @@ def _check_cosine(c, got, case, before, given):
     for key, wrong in wrongs:
         c.that(abs(wrong - right) < 1e-4 or abs(got - wrong) > 1e-5, "the cosine",
                key=key, hint=_COSINE_HINTS[key], **shown)  # fmt: skip
+    c.that(not trained or abs(got - right) < 1e-4, "the cosine", key="train-mode",
+           hint=_COSINE_HINTS["train-mode"], **shown)  # fmt: skip
     c.that(-1.0001 <= got <= 1.0001, "the cosine", key="range", hint="A cosine lies from "
            "-1 to 1: divide by the lengths of both gradients.", **shown)  # fmt: skip
     c.close(got, right, "the cosine", given=given, atol=1e-4, hint="The dot product of "
@@ -852,8 +873,9 @@ _COSINE_HINTS = {
     "other task, which lengthens both vectors and draws the cosine towards 0.",
     "mean-of-cosines": "That is the mean of the layers' cosines, in which a small bias "
     "counts as much as a large matrix. Put all gradients into one vector first.",
-    "train-mode": "The model ran in train mode, where BatchNorm uses the batch's "
-    "statistics, and moves its own. Call model.eval() first.",
+    "train-mode": "The model, or a part of it, ran in train mode, where BatchNorm uses "
+    "the batch's statistics, and moves its own, and dropout draws by chance. Call "
+    "model.eval() first, for backbone and heads.",
     "dot": "That is the dot product: divide by the lengths of both gradients.",
     "aliased": "Both gradients are the same here. p.grad is one tensor that the second "
     "backward() writes into: clone what you keep, or use torch.autograd.grad.",
