@@ -1,0 +1,1057 @@
+"""Answers to the tasks 09.1 to 09.6."""
+
+import copy
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+
+# --- 09.1 ---------------------------------------------------------------------------
+
+
+def kd_probabilities(student_logits, teacher_logits, labels, T, alpha):
+    soft = F.kl_div(
+        F.log_softmax(student_logits / T, dim=1),
+        F.softmax(teacher_logits.detach() / T, dim=1),
+        reduction="batchmean",
+    )
+    return alpha * soft * T * T + (1 - alpha) * F.cross_entropy(student_logits, labels)
+
+
+def kd_by_formula(student_logits, teacher_logits, labels, T, alpha):
+    log_q = torch.log_softmax(student_logits / T, -1)
+    log_p = torch.log_softmax(teacher_logits.detach() / T, -1)
+    soft = (log_p.exp() * (log_p - log_q)).sum(-1).mean()
+    rows = torch.arange(len(labels))
+    hard = -student_logits.log_softmax(-1)[rows, labels].mean()
+    return alpha * T**2 * soft + (1 - alpha) * hard
+
+
+def kd_two_cross_entropies(student_logits, teacher_logits, labels, T, alpha):
+    with torch.no_grad():
+        p = (teacher_logits / T).softmax(dim=1)
+        entropy = torch.special.entr(p).sum(dim=1).mean()
+    soft = F.cross_entropy(student_logits / T, p) - entropy
+    hard = nn.CrossEntropyLoss()(student_logits, labels)
+    return alpha * T**2 * soft + (1 - alpha) * hard
+
+
+def kd_in_double(student_logits, teacher_logits, labels, T, alpha):
+    student, teacher = student_logits.double(), teacher_logits.double().detach()
+    soft = nn.KLDivLoss(reduction="sum", log_target=True)(
+        F.log_softmax(student / T, 1), F.log_softmax(teacher / T, 1)
+    )
+    soft = soft / student.shape[0]
+    return torch.lerp(F.cross_entropy(student, labels), T**2 * soft, alpha)
+
+
+def _kd(
+    s,
+    t,
+    labels,
+    T,
+    alpha,
+    *,
+    reduction="batchmean",
+    factor=None,
+    hard=None,
+    shares=None,
+    dim=1,
+):
+    """The right loss, with one thing changed."""
+    p, log_q = F.softmax(t.detach() / T, dim), F.log_softmax(s / T, dim)
+    soft = F.kl_div(log_q, p, reduction=reduction) * (
+        T**2 if factor is None else factor
+    )
+    hard = F.cross_entropy(s, labels) if hard is None else hard
+    own, other = shares or (alpha, 1 - alpha)
+    return own * soft + other * hard
+
+
+def kd_no_t2(s, t, labels, T, alpha):
+    return _kd(s, t, labels, T, alpha, factor=1)
+
+
+def kd_t_once(s, t, labels, T, alpha):
+    return _kd(s, t, labels, T, alpha, factor=T)
+
+
+def kd_mean(s, t, labels, T, alpha):
+    return _kd(s, t, labels, T, alpha, reduction="mean")
+
+
+def kd_mean_without_t2(s, t, labels, T, alpha):
+    return _kd(s, t, labels, T, alpha, reduction="mean", factor=1)
+
+
+def kd_sum(s, t, labels, T, alpha):
+    return _kd(s, t, labels, T, alpha, reduction="sum")
+
+
+def kd_none(s, t, labels, T, alpha):
+    return _kd(s, t, labels, T, alpha, reduction="none").mean(1)
+
+
+def kd_over_the_batch(s, t, labels, T, alpha):
+    return _kd(s, t, labels, T, alpha, dim=0)
+
+
+def kd_hard_at_t(s, t, labels, T, alpha):
+    return _kd(s, t, labels, T, alpha, hard=F.cross_entropy(s / T, labels))
+
+
+def kd_hard_softmax(s, t, labels, T, alpha):
+    return _kd(s, t, labels, T, alpha, hard=F.cross_entropy(s.softmax(1), labels))
+
+
+def kd_hard_of_teacher(s, t, labels, T, alpha):
+    return _kd(s, t, labels, T, alpha, hard=F.cross_entropy(t.detach(), labels))
+
+
+def kd_hard_answers(s, t, labels, T, alpha):
+    return _kd(s, t, labels, T, alpha, hard=F.cross_entropy(s, t.argmax(1)))
+
+
+def kd_hard_sum(s, t, labels, T, alpha):
+    hard = F.cross_entropy(s, labels, reduction="sum")
+    return _kd(s, t, labels, T, alpha, hard=hard)
+
+
+def kd_swapped(s, t, labels, T, alpha):
+    return _kd(s, t, labels, T, 1 - alpha)
+
+
+def kd_unweighted(s, t, labels, T, alpha):
+    return _kd(s, t, labels, T, alpha, shares=(1, 1))
+
+
+def kd_hard_whole(s, t, labels, T, alpha):
+    return _kd(s, t, labels, T, alpha, shares=(alpha, 1))
+
+
+def kd_soft_only(s, t, labels, T, alpha):
+    return _kd(s, t, labels, T, alpha, shares=(alpha, 0))
+
+
+def kd_hard_only(s, t, labels, T, alpha):
+    return _kd(s, t, labels, T, alpha, shares=(0, 1 - alpha))
+
+
+def kd_t2_on_all(s, t, labels, T, alpha):
+    return T**2 * _kd(s, t, labels, T, alpha, factor=1)
+
+
+def _with_soft(s, labels, T, alpha, soft):
+    return alpha * T**2 * soft + (1 - alpha) * F.cross_entropy(s, labels)
+
+
+def kd_wrong_way(s, t, labels, T, alpha):
+    q, log_p = F.softmax(s / T, 1), F.log_softmax(t.detach() / T, 1)
+    soft = F.kl_div(log_p, q, reduction="batchmean")
+    return _with_soft(s, labels, T, alpha, soft)
+
+
+def kd_student_softmax(s, t, labels, T, alpha):
+    q, p = F.softmax(s / T, 1), F.softmax(t.detach() / T, 1)
+    return _with_soft(s, labels, T, alpha, F.kl_div(q, p, reduction="batchmean"))
+
+
+def kd_log_target_missing(s, t, labels, T, alpha):
+    log_q, log_p = F.log_softmax(s / T, 1), F.log_softmax(t.detach() / T, 1)
+    return _with_soft(
+        s, labels, T, alpha, F.kl_div(log_q, log_p, reduction="batchmean")
+    )
+
+
+def kd_log_target_of_probabilities(s, t, labels, T, alpha):
+    log_q, p = F.log_softmax(s / T, 1), F.softmax(t.detach() / T, 1)
+    soft = F.kl_div(log_q, p, reduction="batchmean", log_target=True)
+    return _with_soft(s, labels, T, alpha, soft)
+
+
+def kd_multiplied(s, t, labels, T, alpha):
+    log_q, p = F.log_softmax(s * T, 1), F.softmax(t.detach() * T, 1)
+    return _with_soft(s, labels, T, alpha, F.kl_div(log_q, p, reduction="batchmean"))
+
+
+def kd_only_teacher_softened(s, t, labels, T, alpha):
+    log_q, p = F.log_softmax(s, 1), F.softmax(t.detach() / T, 1)
+    return _with_soft(s, labels, T, alpha, F.kl_div(log_q, p, reduction="batchmean"))
+
+
+def kd_only_student_softened(s, t, labels, T, alpha):
+    log_q, p = F.log_softmax(s / T, 1), F.softmax(t.detach(), 1)
+    return _with_soft(s, labels, T, alpha, F.kl_div(log_q, p, reduction="batchmean"))
+
+
+def kd_no_temperature(s, t, labels, T, alpha):
+    log_q, p = F.log_softmax(s, 1), F.softmax(t.detach(), 1)
+    return _with_soft(s, labels, T, alpha, F.kl_div(log_q, p, reduction="batchmean"))
+
+
+def kd_probabilities_divided(s, t, labels, T, alpha):
+    log_q, p = (F.softmax(s, 1) / T).log(), F.softmax(t.detach(), 1) / T
+    return _with_soft(s, labels, T, alpha, F.kl_div(log_q, p, reduction="batchmean"))
+
+
+def kd_soft_cross_entropy(s, t, labels, T, alpha):
+    soft = F.cross_entropy(s / T, F.softmax(t.detach() / T, 1))
+    return _with_soft(s, labels, T, alpha, soft)
+
+
+def kd_sign(s, t, labels, T, alpha):
+    log_q, log_p = F.log_softmax(s / T, 1), F.log_softmax(t.detach() / T, 1)
+    soft = (log_p.exp() * (log_q - log_p)).sum(1).mean()
+    return _with_soft(s, labels, T, alpha, soft)
+
+
+def kd_squares(s, t, labels, T, alpha):
+    return _with_soft(s, labels, T, alpha, F.mse_loss(s / T, t.detach() / T))
+
+
+def kd_into_the_teacher(s, t, labels, T, alpha):
+    log_q, log_p = F.log_softmax(s / T, 1), F.log_softmax(t / T, 1)
+    soft = F.kl_div(log_q, log_p, reduction="batchmean", log_target=True)
+    return _with_soft(s, labels, T, alpha, soft)
+
+
+def kd_detached_student(s, t, labels, T, alpha):
+    return _kd(s.detach(), t, labels, T, alpha)
+
+
+def kd_soft_detached(s, t, labels, T, alpha):
+    hard = F.cross_entropy(s, labels)
+    return _kd(s.detach(), t, labels, T, alpha, hard=hard)
+
+
+def kd_no_graph(s, t, labels, T, alpha):
+    with torch.no_grad():
+        return _kd(s, t, labels, T, alpha)
+
+
+def kd_item(s, t, labels, T, alpha):
+    return _kd(s, t, labels, T, alpha).item()
+
+
+def kd_log_of_softmax(s, t, labels, T, alpha):
+    q, p = F.softmax(s / T, 1), F.softmax(t.detach() / T, 1)
+    soft = F.kl_div(q.log(), p, reduction="batchmean")
+    return _with_soft(s, labels, T, alpha, soft)
+
+
+def kd_log_of_both(s, t, labels, T, alpha):
+    log_q, p = F.log_softmax(s / T, 1), F.softmax(t.detach() / T, 1)
+    soft = (p * (p.log() - log_q)).sum(1).mean()
+    return _with_soft(s, labels, T, alpha, soft)
+
+
+def kd_epsilon(s, t, labels, T, alpha):
+    q, p = F.softmax(s / T, 1), F.softmax(t.detach() / T, 1)
+    soft = (p * ((p + 1e-8).log() - (q + 1e-8).log())).sum(1).mean()
+    return _with_soft(s, labels, T, alpha, soft)
+
+
+def kd_in_place(s, t, labels, T, alpha):
+    t /= T
+    p = F.softmax(t.detach(), 1)
+    soft = F.kl_div(F.log_softmax(s / T, 1), p, reduction="batchmean")
+    return _with_soft(s, labels, T, alpha, soft)
+
+
+def kd_no_return(s, t, labels, T, alpha):
+    _kd(s, t, labels, T, alpha)
+
+
+def kd_parts(s, t, labels, T, alpha):
+    return F.cross_entropy(s, labels), _kd(s, t, labels, T, alpha)
+
+
+# --- 09.2 ---------------------------------------------------------------------------
+
+
+def teach_try_finally(student, teacher, optimizer, images, labels, loss):
+    optimizer.zero_grad()
+    student.train()
+    mode = teacher.training
+    try:
+        with torch.inference_mode():
+            answers = teacher.eval()(images)
+    finally:
+        teacher.train(mode)
+    value = loss(student(images), answers.clone(), labels)
+    value.backward()
+    optimizer.step()
+    return float(value)
+
+
+def teach_by_a_copy(student, teacher, optimizer, images, labels, loss):
+    twin = copy.deepcopy(teacher).eval().requires_grad_(False)
+    value = loss(student.train()(images), twin(images), labels)
+    student.zero_grad()
+    value.backward()
+    optimizer.step()
+    return value.detach().item()
+
+
+def teach_by_layers(student, teacher, optimizer, images, labels, loss):
+    modes = [(layer, layer.training) for layer in teacher.modules()]
+    with torch.no_grad():
+        teacher.eval()
+        answers = teacher(images)
+    for layer, mode in modes:
+        layer.training = mode
+    for layer in student.modules():
+        layer.training = True
+    optimizer.zero_grad(set_to_none=False)
+    value = loss(student(images), answers, labels)
+    value.backward()
+    optimizer.step()
+    return value.tolist()
+
+
+def _step(student, optimizer, images, labels, loss, answers):
+    student.train()
+    value = loss(student(images), answers, labels)
+    optimizer.zero_grad()
+    value.backward()
+    optimizer.step()
+    return value.item()
+
+
+def _silent(teacher, images):
+    """The teacher's answers, as they should be asked for."""
+    mode = teacher.training
+    with torch.no_grad():
+        answers = teacher.eval()(images)
+    teacher.train(mode)
+    return answers
+
+
+def teach_as_found(student, teacher, optimizer, images, labels, loss):
+    for net in (student, teacher):
+        net.train()
+    answers, logits = teacher(images), student(images)
+    value = loss(logits, answers, labels)
+    optimizer.zero_grad()
+    value.backward()
+    optimizer.step()
+    return value.item()
+
+
+def teach_no_grad_only(student, teacher, optimizer, images, labels, loss):
+    with torch.no_grad():
+        answers = teacher(images)
+    return _step(student, optimizer, images, labels, loss, answers)
+
+
+def teach_eval_only(student, teacher, optimizer, images, labels, loss):
+    mode = teacher.training
+    answers = teacher.eval()(images)
+    teacher.train(mode)
+    return _step(student, optimizer, images, labels, loss, answers)
+
+
+def teach_detach(student, teacher, optimizer, images, labels, loss):
+    mode = teacher.training
+    answers = teacher.eval()(images).detach()
+    teacher.train(mode)
+    return _step(student, optimizer, images, labels, loss, answers)
+
+
+def teach_mode_lost(student, teacher, optimizer, images, labels, loss):
+    with torch.no_grad():
+        answers = teacher.eval()(images)
+    return _step(student, optimizer, images, labels, loss, answers)
+
+
+def teach_always_back_to_train(student, teacher, optimizer, images, labels, loss):
+    with torch.no_grad():
+        answers = teacher.eval()(images)
+    teacher.train()
+    return _step(student, optimizer, images, labels, loss, answers)
+
+
+def teach_batchnorm_only(student, teacher, optimizer, images, labels, loss):
+    mode = teacher.training
+    for layer in teacher.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.eval()
+    with torch.no_grad():
+        answers = teacher(images)
+    teacher.train(mode)
+    return _step(student, optimizer, images, labels, loss, answers)
+
+
+def teach_frozen_for_good(student, teacher, optimizer, images, labels, loss):
+    teacher.requires_grad_(False)
+    return _step(student, optimizer, images, labels, loss, _silent(teacher, images))
+
+
+def teach_thawed(student, teacher, optimizer, images, labels, loss):
+    teacher.requires_grad_(False)
+    answers = _silent(teacher, images)
+    teacher.requires_grad_(True)
+    return _step(student, optimizer, images, labels, loss, answers)
+
+
+def teach_statistics_put_back(student, teacher, optimizer, images, labels, loss):
+    kept = copy.deepcopy(teacher.state_dict())
+    with torch.no_grad():
+        answers = teacher(images)
+    teacher.load_state_dict(kept)
+    return _step(student, optimizer, images, labels, loss, answers)
+
+
+def teach_warmed_up(student, teacher, optimizer, images, labels, loss):
+    mode = teacher.training
+    with torch.no_grad():
+        teacher.train().forward(images)
+        answers = teacher.eval()(images)
+    teacher.train(mode)
+    return _step(student, optimizer, images, labels, loss, answers)
+
+
+def teach_all_silent(student, teacher, optimizer, images, labels, loss):
+    mode = teacher.training
+    teacher.eval()
+    student.train()
+    with torch.no_grad():
+        answers, logits = teacher(images), student(images)
+    teacher.train(mode)
+    value = loss(logits, answers, labels)
+    optimizer.zero_grad()
+    value.backward()
+    optimizer.step()
+    return value.item()
+
+
+def teach_both_eval(student, teacher, optimizer, images, labels, loss):
+    answers = _silent(teacher, images)
+    value = loss(student.eval()(images), answers, labels)
+    optimizer.zero_grad()
+    value.backward()
+    optimizer.step()
+    return value.item()
+
+
+def teach_student_as_it_came(student, teacher, optimizer, images, labels, loss):
+    answers = _silent(teacher, images)
+    value = loss(student(images), answers, labels)
+    optimizer.zero_grad()
+    value.backward()
+    optimizer.step()
+    return value.item()
+
+
+def teach_stale(student, teacher, optimizer, images, labels, loss):
+    answers = _silent(teacher, images)
+    value = loss(student.train()(images), answers, labels)
+    value.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    return value.item()
+
+
+def teach_zeroed_too_late(student, teacher, optimizer, images, labels, loss):
+    answers = _silent(teacher, images)
+    value = loss(student.train()(images), answers, labels)
+    value.backward()
+    optimizer.zero_grad()
+    optimizer.step()
+    return value.item()
+
+
+def teach_without_step(student, teacher, optimizer, images, labels, loss):
+    answers = _silent(teacher, images)
+    value = loss(student.train()(images), answers, labels)
+    optimizer.zero_grad()
+    value.backward()
+    return value.item()
+
+
+def teach_swapped(student, teacher, optimizer, images, labels, loss):
+    def other(logits, answers, labels):
+        return loss(answers, logits, labels)
+
+    return _step(student, optimizer, images, labels, other, _silent(teacher, images))
+
+
+def teach_probabilities(student, teacher, optimizer, images, labels, loss):
+    answers = _silent(teacher, images).softmax(1)
+    return _step(student, optimizer, images, labels, loss, answers)
+
+
+def teach_own_loss(student, teacher, optimizer, images, labels, loss):
+    def own(logits, answers, labels):
+        return F.cross_entropy(logits, labels)
+
+    return _step(student, optimizer, images, labels, own, _silent(teacher, images))
+
+
+def teach_twice(student, teacher, optimizer, images, labels, loss):
+    answers = _silent(teacher, images)
+    student.train()(images)
+    return _step(student, optimizer, images, labels, loss, answers)
+
+
+def teach_loss_afterwards(student, teacher, optimizer, images, labels, loss):
+    answers = _silent(teacher, images)
+    _step(student, optimizer, images, labels, loss, answers)
+    twin = copy.deepcopy(student)
+    return loss(twin(images), answers, labels).item()
+
+
+def teach_tensor(student, teacher, optimizer, images, labels, loss):
+    answers = _silent(teacher, images)
+    value = loss(student.train()(images), answers, labels)
+    optimizer.zero_grad()
+    value.backward()
+    optimizer.step()
+    return value
+
+
+def teach_nothing_back(student, teacher, optimizer, images, labels, loss):
+    _step(student, optimizer, images, labels, loss, _silent(teacher, images))
+
+
+def teach_sum_of_losses(student, teacher, optimizer, images, labels, loss):
+    answers = _silent(teacher, images)
+    return len(labels) * _step(student, optimizer, images, labels, loss, answers)
+
+
+def teach_teacher_learns(student, teacher, optimizer, images, labels, loss):
+    with torch.no_grad():
+        for parameter in teacher.parameters():
+            parameter.mul_(0.99)
+    return _step(student, optimizer, images, labels, loss, _silent(teacher, images))
+
+
+# --- 09.3 ---------------------------------------------------------------------------
+
+
+def _search(entropy, bits, *, low=0.01, high=100.0, steps=60):
+    for _ in range(steps):
+        middle = math.sqrt(low * high)
+        if entropy(middle) < bits:
+            low = middle
+        else:
+            high = middle
+    return math.sqrt(low * high)
+
+
+def _mean_bits(p, dim=1):
+    return -torch.xlogy(p, p).sum(dim).mean() / math.log(2)
+
+
+def t_geometric(logits, bits):
+    return _search(lambda T: _mean_bits((logits / T).softmax(1)), bits)
+
+
+def t_by_distribution(logits, bits):
+    def entropy(T):
+        spread = torch.distributions.Categorical(logits=logits.double() / T)
+        return spread.entropy().mean().item() / math.log(2)
+
+    return _search(entropy, bits, low=0.005, high=200, steps=45)
+
+
+def t_while(logits, bits):
+    low, high = 0.01, 100.0
+    while high - low > 1e-7:
+        T = low + 0.5 * (high - low)
+        log_p = torch.log_softmax(logits.double() / T, dim=-1)
+        entropy = -(log_p.exp() * log_p).sum(-1).mean() / math.log(2)
+        low, high = (low, T) if entropy > bits else (T, high)
+    return high
+
+
+def t_clamped(logits, bits):
+    def entropy(T):
+        p = F.softmax(logits / T, dim=1)
+        return -(p * p.clamp(min=1e-30).log2()).sum(1).mean()
+
+    return _search(entropy, bits)
+
+
+def t_nats(logits, bits):
+    def entropy(T):
+        return _mean_bits((logits / T).softmax(1)) * math.log(2)
+
+    return _search(entropy, bits)
+
+
+def t_decimal(logits, bits):
+    def entropy(T):
+        return _mean_bits((logits / T).softmax(1)) * math.log10(2)
+
+    return _search(entropy, bits)
+
+
+def t_multiplied(logits, bits):
+    def negative(T):
+        return -_mean_bits((logits * T).softmax(1))
+
+    return _search(negative, -bits)
+
+
+def t_over_the_batch(logits, bits):
+    return _search(lambda T: _mean_bits((logits / T).softmax(0), 0), bits)
+
+
+def t_sum(logits, bits):
+    return _search(lambda T: _mean_bits((logits / T).softmax(1)) * len(logits), bits)
+
+
+def t_mean_of_all(logits, bits):
+    def entropy(T):
+        p = (logits / T).softmax(1)
+        return -torch.xlogy(p, p).mean() / math.log(2)
+
+    return _search(entropy, bits)
+
+
+def t_average_first(logits, bits):
+    def entropy(T):
+        return _mean_bits((logits / T).softmax(1).mean(0, keepdim=True))
+
+    return _search(entropy, bits)
+
+
+def t_first_picture(logits, bits):
+    return _search(lambda T: _mean_bits((logits[:1] / T).softmax(1)), bits)
+
+
+def t_wrong_way(logits, bits):
+    return _search(lambda T: -_mean_bits((logits / T).softmax(1)), -bits)
+
+
+def t_sign(logits, bits):
+    return _search(lambda T: -_mean_bits((logits / T).softmax(1)), bits)
+
+
+def t_nan(logits, bits):
+    def entropy(T):
+        p = (logits / T).softmax(1)
+        return -(p * p.log2()).sum(1).mean()
+
+    low, high = 0.01, 100.0
+    for _ in range(60):
+        T = (low + high) / 2
+        if entropy(T) > bits:
+            high = T
+        elif entropy(T) <= bits:
+            low = T
+        else:
+            high = T
+    return T
+
+
+def t_coarse(logits, bits):
+    return _search(lambda T: _mean_bits((logits / T).softmax(1)), bits, steps=9)
+
+
+def t_whole(logits, bits):
+    return float(round(t_geometric(logits, bits)))
+
+
+def t_not_below_one(logits, bits):
+    return _search(lambda T: _mean_bits((logits / T).softmax(1)), bits, low=1.0)
+
+
+def t_grid(logits, bits):
+    grid = [0.5 * (i + 1) for i in range(200)]
+    gaps = [abs(_mean_bits((logits / T).softmax(1)) - bits) for T in grid]
+    return grid[gaps.index(min(gaps))]
+
+
+def t_tensor(logits, bits):
+    return torch.tensor(t_geometric(logits, bits))
+
+
+def t_no_return(logits, bits):
+    t_geometric(logits, bits)
+
+
+def t_entropy(logits, bits):
+    return float(_mean_bits((logits / t_geometric(logits, bits)).softmax(1)))
+
+
+def t_reciprocal(logits, bits):
+    return 1 / t_geometric(logits, bits)
+
+
+def t_negative(logits, bits):
+    return -t_geometric(logits, bits)
+
+
+# --- 09.4 ---------------------------------------------------------------------------
+
+
+def cache_by_hand(teacher, dataset):
+    if dataset.augmented is True:
+        raise ValueError("augmented")
+    mode, rows = teacher.training, []
+    teacher.train(False)
+    with torch.no_grad():
+        for start in range(0, len(dataset), 32):
+            stop = min(start + 32, len(dataset))
+            images = torch.stack([dataset[i][0] for i in range(start, stop)])
+            rows.extend(teacher(images).to(torch.float32))
+    teacher.train(mode)
+    return torch.stack(rows)
+
+
+def cache_into_a_table(teacher, dataset):
+    class Refused(ValueError):
+        pass
+
+    if dataset.augmented:
+        raise Refused("chance")
+    modes = [layer.training for layer in teacher.modules()]
+    teacher.eval()
+    table, at = None, 0
+    with torch.inference_mode():
+        for images, labels in DataLoader(dataset, batch_size=7, shuffle=False):
+            answers = teacher(images)
+            if table is None:
+                table = torch.empty(len(dataset), answers.shape[1])
+            table[at : at + len(labels)] = answers
+            at += len(labels)
+    for layer, training in zip(teacher.modules(), modes, strict=True):
+        layer.training = training
+    return table
+
+
+@torch.no_grad()
+def cache_one_by_one(teacher, dataset):
+    if dataset.augmented:
+        raise ValueError
+    twin = copy.deepcopy(teacher).eval()
+    return torch.cat([twin(image[None]).float() for image, _ in dataset])
+
+
+def _cached(teacher, dataset, *, refuse=True, mode="eval", keep=lambda x: x, **options):
+    """The answers, with one thing changed."""
+    if refuse and dataset.augmented:
+        raise ValueError("augmented")
+    training = teacher.training
+    if mode == "eval":
+        teacher.eval()
+    loader = DataLoader(dataset, **{"batch_size": 64, **options})
+    with torch.no_grad():
+        answers = torch.cat([keep(teacher(images).float()) for images, _ in loader])
+    teacher.train(training)
+    return answers
+
+
+def cache_shuffled(teacher, dataset):
+    return _cached(teacher, dataset, shuffle=True)
+
+
+def cache_dropped(teacher, dataset):
+    return _cached(teacher, dataset, drop_last=True)
+
+
+def cache_whole_batches(teacher, dataset):
+    return _cached(teacher, dataset, batch_size=50, drop_last=True)
+
+
+def cache_at_once(teacher, dataset):
+    return _cached(teacher, dataset, batch_size=len(dataset))
+
+
+def cache_train_mode(teacher, dataset):
+    return _cached(teacher, dataset, mode="train")
+
+
+def cache_not_refused(teacher, dataset):
+    return _cached(teacher, dataset, refuse=False)
+
+
+def cache_probabilities(teacher, dataset):
+    return _cached(teacher, dataset, keep=lambda logits: logits.softmax(1))
+
+
+def cache_log_probabilities(teacher, dataset):
+    return _cached(teacher, dataset, keep=lambda logits: logits.log_softmax(1))
+
+
+def cache_softened(teacher, dataset):
+    return _cached(teacher, dataset, keep=lambda logits: logits / 4)
+
+
+def cache_classes(teacher, dataset):
+    return _cached(teacher, dataset, keep=lambda logits: logits.argmax(1))
+
+
+def cache_reversed(teacher, dataset):
+    return _cached(teacher, dataset).flip(0)
+
+
+def cache_sorted_by_label(teacher, dataset):
+    labels = torch.tensor([label for _, label in dataset])
+    return _cached(teacher, dataset)[labels.argsort()]
+
+
+def cache_double(teacher, dataset):
+    return _cached(teacher, dataset).double()
+
+
+def cache_as_it_comes(teacher, dataset):
+    if dataset.augmented:
+        raise ValueError("augmented")
+    mode = teacher.training
+    teacher.eval()
+    with torch.no_grad():
+        found = [teacher(images) for images, _ in DataLoader(dataset, batch_size=64)]
+    teacher.train(mode)
+    return torch.cat(found)
+
+
+def cache_with_graph(teacher, dataset):
+    if dataset.augmented:
+        raise ValueError("augmented")
+    mode = teacher.training
+    teacher.eval()
+    found = [teacher(images) for images, _ in DataLoader(dataset, batch_size=64)]
+    teacher.train(mode)
+    return torch.cat(found).float()
+
+
+def cache_detached(teacher, dataset):
+    return cache_with_graph(teacher, dataset).detach()
+
+
+def cache_left_in_eval(teacher, dataset):
+    found = _cached(teacher, dataset)
+    teacher.eval()
+    return found
+
+
+def cache_refused_in_eval(teacher, dataset):
+    mode = teacher.training
+    teacher.eval()
+    if dataset.augmented:
+        raise ValueError("augmented")
+    found = _cached(teacher, dataset)
+    teacher.train(mode)
+    return found
+
+
+def cache_last_batch(teacher, dataset):
+    if dataset.augmented:
+        raise ValueError("augmented")
+    for images, _ in DataLoader(dataset, batch_size=64):
+        found = _cached(teacher, [(image, 0) for image in images], refuse=False)
+    return found
+
+
+def cache_list(teacher, dataset):
+    return list(_cached(teacher, dataset))
+
+
+def cache_stacked(teacher, dataset):
+    if dataset.augmented:
+        raise ValueError("augmented")
+    return torch.stack([_cached(teacher, [pair], refuse=False) for pair in dataset])
+
+
+def cache_asserts(teacher, dataset):
+    assert not dataset.augmented, "augmented"
+    return _cached(teacher, dataset)
+
+
+def cache_gives_none(teacher, dataset):
+    return None if dataset.augmented else _cached(teacher, dataset)
+
+
+def cache_refuses_all(teacher, dataset):
+    raise ValueError("the transform may be random")
+
+
+def cache_refuses_by_attribute(teacher, dataset):
+    if hasattr(dataset, "augmented"):
+        raise ValueError("augmented")
+    return _cached(teacher, dataset)
+
+
+def cache_frozen(teacher, dataset):
+    teacher.requires_grad_(False)
+    return _cached(teacher, dataset)
+
+
+def cache_in_half(teacher, dataset):
+    return _cached(teacher, dataset).half().float()
+
+
+def cache_pairs(teacher, dataset):
+    return _cached(teacher, dataset), torch.tensor([label for _, label in dataset])
+
+
+RIGHT = {
+    "09.1": [kd_probabilities, kd_by_formula, kd_two_cross_entropies, kd_in_double],
+    "09.2": [teach_try_finally, teach_by_a_copy, teach_by_layers],
+    "09.3": [t_geometric, t_by_distribution, t_while, t_clamped],
+    "09.4": [cache_by_hand, cache_into_a_table, cache_one_by_one],
+    "09.5": [0.127, 0.13, 7 / 55],
+    "09.6": [
+        {"A": "b", "B": "d"},
+        {"B": "D", "A": "B"},
+        {"A": " b", "B": "d\n"},
+    ],
+}
+WRONG = {
+    "09.1": [
+        (kd_no_t2, "no-T2"),
+        (kd_t_once, "T-once"),
+        (kd_t2_on_all, "T2-on-all"),
+        (kd_mean, "mean"),
+        (kd_mean_without_t2, "mean"),
+        (kd_sum, "sum"),
+        (kd_none, "shape"),
+        (kd_over_the_batch, "dim"),
+        (kd_wrong_way, "direction"),
+        (kd_student_softmax, "student-softmax"),
+        (kd_log_target_missing, "nan"),
+        (kd_log_target_of_probabilities, "log-target"),
+        (kd_multiplied, "multiplied"),
+        (kd_only_teacher_softened, "one-temperature"),
+        (kd_only_student_softened, "one-temperature"),
+        (kd_no_temperature, "no-temperature"),
+        (kd_probabilities_divided, "no-temperature"),
+        (kd_soft_cross_entropy, "entropy"),
+        (kd_sign, "sign"),
+        (kd_squares, "value"),
+        (kd_hard_at_t, "hard-T"),
+        (kd_hard_softmax, "softmax-twice"),
+        (kd_hard_of_teacher, "hard-teacher"),
+        (kd_hard_answers, "hard-soft"),
+        (kd_hard_sum, "hard-sum"),
+        (kd_hard_whole, "hard-whole"),
+        (kd_swapped, "swapped"),
+        (kd_unweighted, "no-alpha"),
+        (kd_soft_only, "no-hard"),
+        (kd_hard_only, "no-soft"),
+        (kd_into_the_teacher, "teacher-gradient"),
+        (kd_detached_student, "no-gradient"),
+        (kd_soft_detached, "gradient"),
+        (kd_no_graph, "no-gradient"),
+        (kd_item, "number"),
+        (kd_log_of_softmax, "log-of-zero"),
+        (kd_log_of_both, "log-of-zero"),
+        (kd_epsilon, "log-of-zero"),
+        (kd_in_place, "mutated"),
+        (kd_no_return, "none"),
+        (kd_parts, "type"),
+    ],
+    "09.2": [
+        (teach_as_found, "teacher-train"),
+        (teach_no_grad_only, "teacher-train"),
+        (teach_statistics_put_back, "teacher-train"),
+        (teach_eval_only, "graph"),
+        (teach_detach, "detached"),
+        (teach_mode_lost, "changed-mode"),
+        (teach_always_back_to_train, "changed-mode"),
+        (teach_batchnorm_only, "half-eval"),
+        (teach_frozen_for_good, "changed-requires_grad"),
+        (teach_thawed, "changed-requires_grad"),
+        (teach_warmed_up, "changed-statistics"),
+        (teach_teacher_learns, "changed-weights"),
+        (teach_all_silent, "student-no-graph"),
+        (teach_both_eval, "student-eval"),
+        (teach_student_as_it_came, "student-eval"),
+        (teach_stale, "stale-gradients"),
+        (teach_zeroed_too_late, "no-step"),
+        (teach_without_step, "no-step"),
+        (teach_swapped, "swapped"),
+        (teach_probabilities, "answers"),
+        (teach_own_loss, "no-loss"),
+        (teach_twice, "twice"),
+        (teach_loss_afterwards, "value"),
+        (teach_tensor, "tensor"),
+        (teach_nothing_back, "none"),
+        (teach_sum_of_losses, "value"),
+    ],
+    "09.3": [
+        (t_nats, "nats"),
+        (t_decimal, "decimal"),
+        (t_multiplied, "multiplied"),
+        (t_reciprocal, "multiplied"),
+        (t_over_the_batch, "dim"),
+        (t_sum, "sum"),
+        (t_mean_of_all, "classes"),
+        (t_average_first, "average-first"),
+        (t_first_picture, "first-picture"),
+        (t_wrong_way, "bound"),
+        (t_sign, "bound"),
+        (t_nan, "bound"),
+        (t_coarse, "coarse"),
+        (t_whole, "value"),
+        (t_grid, "coarse"),
+        (t_not_below_one, "below-one"),
+        (t_entropy, "value"),
+        (t_negative, "not-positive"),
+        (t_tensor, "type"),
+        (t_no_return, "none"),
+    ],
+    "09.4": [
+        (cache_shuffled, "order"),
+        (cache_reversed, "order"),
+        (cache_sorted_by_label, "order"),
+        (cache_dropped, "last-batch"),
+        (cache_whole_batches, "last-batch"),
+        (cache_last_batch, "one-kept"),
+        (cache_at_once, "one-batch"),
+        (cache_train_mode, "train-mode"),
+        (cache_not_refused, "not-refused"),
+        (cache_gives_none, "not-refused"),
+        (cache_asserts, "other-error"),
+        (cache_refuses_all, "refuses-all"),
+        (cache_refuses_by_attribute, "refuses-all"),
+        (cache_probabilities, "probabilities"),
+        (cache_log_probabilities, "log-probabilities"),
+        (cache_softened, "value"),
+        (cache_classes, "classes"),
+        (cache_double, "dtype"),
+        (cache_as_it_comes, "dtype"),
+        (cache_with_graph, "gradients"),
+        (cache_detached, "gradients"),
+        (cache_left_in_eval, "changed-mode"),
+        (cache_refused_in_eval, "changed-mode"),
+        (cache_frozen, "changed-requires_grad"),
+        (cache_in_half, "rounded"),
+        (cache_list, "type"),
+        (cache_pairs, "type"),
+        (cache_stacked, "shape"),
+    ],
+    "09.5": [
+        (0.7, "unchanged"),
+        (0.7 / 16, "not-normalised"),
+        (0.044, "not-normalised"),
+        (0.175, "T-once"),
+        (0.37, "T-once"),
+        (0.974, "other-way"),
+        (0.873, "labels"),
+        (12.7, "percent"),
+        (0.5, "value"),
+        (0, "value"),
+        (11.2, "range"),
+        (float("nan"), "range"),
+        ("7/55", "type"),
+        (True, "type"),
+    ],
+    "09.6": [
+        ({"A": "a", "B": "d"}, "A-a"),
+        ({"A": "c", "B": "d"}, "A-c"),
+        ({"A": "d", "B": "d"}, "A-d"),
+        ({"A": "b", "B": "a"}, "B-a"),
+        ({"A": "b", "B": "b"}, "B-b"),
+        ({"A": "b", "B": "c"}, "B-c"),
+        ({"A": "b", "B": "e"}, "unknown"),
+        ({"A": "b"}, "cases"),
+        ({"A": "b", "B": 4}, "type"),
+        ("bd", "type"),
+    ],
+}
