@@ -15,7 +15,8 @@ from tests.mutants import mutants
 NUMBERS = sorted({task[:2] for task in task_ids()})
 BANKS = {n: importlib.import_module(f"tests.answers.t{n}") for n in NUMBERS}
 _SOLUTION = re.compile(
-    r"^(def (\w+)\(.*?)^ *### BEGIN SOLUTION\n(.*?)^ *### END SOLUTION", re.S | re.M
+    r"^(def (\w+)\((?:(?!^# %%).)*?)^ *### BEGIN SOLUTION\n(.*?)^ *### END SOLUTION",
+    re.S | re.M,
 )
 UNSEEN = blind_00_01_04, blind_02_03  # written from the tasks' text alone
 BLIND_RIGHT = {task: found for part in UNSEEN for task, found in part.RIGHT.items()}
@@ -42,6 +43,18 @@ EQUIVALENT = {
         "ax.plot(history['epoch'], accuracy, label=name)",
         "ax.axvline(epoch, color='grey')",
         "ax.axvline(epoch, linestyle=':')",
+    ),
+    "09.3": (
+        # Where the halving begins and how often it goes on is free.
+        "low, high = (0.01, 101.0)",
+        "low, high = (0.01, 99.0)",
+        "for _ in range(61):",
+        "for _ in range(59):",
+    ),
+    # A batch may be of any size up to 64.
+    "09.4": (
+        "batches = DataLoader(dataset, batch_size=63)",
+        "batches = DataLoader(dataset)",
     ),
 }
 
