@@ -1,0 +1,438 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 10 · Multi-task heads
+#
+# **35 minutes of reading, about a minute of compute.** Needs: lesson 06.
+#
+# After this lesson you can
+#
+# 1. put several heads on one backbone, and train them together;
+# 2. weigh their losses, by hand and by learnt uncertainty;
+# 3. compare one shared model with separate ones: accuracy, parameters, time;
+# 4. measure whether two tasks pull the shared weights the same way;
+# 5. train on pictures that are labelled for some tasks only.
+
+# %%
+import time
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import torch
+from torch import nn
+
+from course_utils.datasets import load_dataset
+from course_utils.plots import show_images
+from course_utils.runtime import seed_everything
+from course_utils.training import evaluate, fit, make_loader
+from course_utils.weights import default_backbone, load_backbone
+
+seed_everything(0)
+name = default_backbone()
+info = load_backbone(name).weights_info
+data = load_dataset("flowers", transform=info.transform)
+few = data.train.sample_per_class(20)
+few.attributes.head(3)
+
+# %% [markdown]
+# ## The problem
+#
+# A picture of a flower answers several questions: which species, which colour, how many
+# petals. Three nets would look at it three times. Yet their early stages find the same edges
+# and colours: why not look once?
+
+# %%
+titles = [
+    f"{data.classes[label]}, {row.colour}, {row.petals}"
+    for label, row in zip(
+        few.labels[:6], few.attributes[:6].itertuples(), strict=True
+    )
+]
+show_images(few.images[:6], titles=titles, columns=6)
+plt.show()
+
+# %% [markdown]
+# This lesson needs pictures with several labels, so it always takes the bundled flowers;
+# the backbone follows `COURSE_BACKBONE`.
+#
+# ## By hand: one body, two heads
+#
+# Take the old head off, and put two linear layers side by side on the features:
+
+# %% tags=["nbval-check-output"]
+body = load_backbone("test_resnet", weights="bundled")
+width = body.fc.in_features
+body.fc = nn.Identity()
+heads = nn.ModuleDict(
+    {"species": nn.Linear(width, 5), "colour": nn.Linear(width, 6)}
+)
+pictures = torch.stack([few[i][0] for i in range(4)])
+features = body(pictures)  # once
+logits = {task: head(features) for task, head in heads.items()}
+print({task: tuple(values.shape) for task, values in logits.items()})
+
+# %% [markdown]
+# The loss is the sum of both tasks' losses. **Predict:** after `backward`, which weights have
+# a gradient from the species, which from the colour?
+
+# %% tags=["nbval-check-output"]
+targets = {"species": torch.tensor([0, 1, 2, 3]),
+           "colour": torch.tensor([0, 0, 1, 1])}  # fmt: skip
+for task in heads:
+    body.zero_grad()
+    heads.zero_grad()
+    loss = nn.functional.cross_entropy(
+        heads[task](body(pictures)), targets[task]
+    )
+    loss.backward()
+    reached = [
+        n for n, m in [*body.named_children(), *heads.items()]
+        if any(p.grad is not None for p in m.parameters())
+    ]  # fmt: skip
+    print(f"{task:8}", *reached)
+
+# %% [markdown]
+# The body hears both, each head only its own. That is all there is to it.
+#
+# ## By the package, for any architecture
+#
+# `with_attributes` makes a dataset whose labels are dictionaries, `MultiTaskModel` finds and
+# replaces the head of any net, and `MultiTaskStep` is a *step* handed to `fit`: the training
+# loop itself knows nothing of tasks.
+
+# %%
+from course_utils.multitask import (
+    MultiTaskModel,
+    MultiTaskStep,
+    with_attributes,
+)
+
+tasks = ["species", "colour", "petals"]
+known = with_attributes(data.train, tasks).classes
+train = with_attributes(few, tasks, classes=known)
+val = with_attributes(data.val, tasks, classes=known)
+print(train)
+print({task: len(classes) for task, classes in known.items()})
+for task, classes in known.items():
+    most = torch.bincount(val.labels[task], minlength=len(classes)).max()
+    print(f"most frequent {task}: {int(most) / len(val):.2f}")
+
+
+# %%
+def joint(weights=None, seed=0, epochs=8, pictures=train, lr=1e-3):
+    """Train one model for all tasks of the pictures."""
+    seed_everything(seed)
+    model = MultiTaskModel(load_backbone(name), pictures.tasks)
+    own = (
+        list(weights.parameters())
+        if isinstance(weights, nn.Module)
+        else []
+    )
+    optimizer = torch.optim.AdamW([*model.parameters(), *own], lr=lr)
+    history = fit(
+        model,
+        make_loader(pictures, batch_size=20, shuffle=True, seed=seed),
+        make_loader(
+            with_attributes(data.val, list(pictures.tasks), classes=known),
+            batch_size=150,
+        ),
+        optimizer=optimizer,
+        epochs=epochs,
+        step=MultiTaskStep(weights=weights),
+        progress=False,
+    )
+    return model, history
+
+
+seed_everything(0)
+untrained = MultiTaskModel(load_backbone(name), train.tasks)
+before = evaluate(
+    untrained, make_loader(val, batch_size=150), step=MultiTaskStep()
+)
+model, history = joint()
+columns = [f"val_accuracy_{task}" for task in tasks]
+rows = {"before": [before[c.removeprefix("val_")] for c in columns],
+        "after": history[columns].iloc[-1].tolist()}  # fmt: skip
+pd.DataFrame(rows, index=tasks).T.round(2)
+
+# %%
+fig, ax = plt.subplots(figsize=(6, 3))
+for task, style in zip(tasks, ("-o", "--s", ":^"), strict=True):
+    ax.plot(
+        history["epoch"],
+        history[f"val_accuracy_{task}"],
+        style,
+        label=task,
+    )
+ax.set(
+    title="Three tasks, one backbone",
+    xlabel="epoch",
+    ylabel="validation accuracy",
+    ylim=(0, 1),
+)
+ax.legend()
+plt.show()
+
+# %% [markdown]
+# Compare each curve with the most frequent class above: a task that stays there has not been
+# learnt, however well the others do. (Counting petals takes more than 100 pictures.)
+#
+# Freezing, parameter groups, the range test, features and checkpoints take the model as it
+# is: its stages are the backbone's, and all heads together are the last one.
+
+# %%
+from course_utils.layer_groups import layer_groups
+
+print(", ".join(group.name for group in layer_groups(model)))
+
+# %% [markdown]
+# ## One model or two?
+#
+# Two heads on one body, against two bodies with a head each. **Predict** the share of
+# parameters, and of time for a training step:
+
+# %%
+pair = ["species", "colour"]
+two_tasks = with_attributes(few, pair, classes=known)
+models = {
+    "one model": [MultiTaskModel(load_backbone(name), two_tasks.tasks)],
+    "two models": [
+        MultiTaskModel(load_backbone(name), {t: two_tasks.tasks[t]})
+        for t in pair
+    ],
+}
+batch = next(iter(make_loader(two_tasks, batch_size=64)))
+cost = {}
+for what, group in models.items():
+    step, seconds = MultiTaskStep(), []
+    for _ in range(7):
+        start = time.perf_counter()
+        for m in group:
+            m.train()
+            step(m, batch)[0].backward()
+        seconds.append(time.perf_counter() - start)
+    cost[what] = {
+        "parameters": sum(
+            p.numel() for m in group for p in m.parameters()
+        ),
+        "ms a step (median of 7)": 1000 * sorted(seconds)[3],
+    }
+table = pd.DataFrame(cost).T
+table.loc["share"] = table.loc["one model"] / table.loc["two models"]
+table.round(2)
+
+# %% [markdown]
+# About half, of course: the heads are small. And the accuracy? Five seeds, two nets, each
+# model with the same search over four rates. **Predict:** does the company of another task
+# help or harm?
+
+# %%
+from course_utils.claims import load_claim
+
+c13 = load_claim("C13")
+print(c13.sentence())
+c13.table
+
+# %%
+from course_utils.plots import plot_intervals
+
+plot_intervals(
+    {
+        key.removesuffix("/gain"): c13.interval(key)
+        for key in c13.rows
+        if key.endswith("/gain")
+    },
+    title="One shared model less separate ones (5 seeds, 95 %)",
+    xlabel="points of accuracy",
+    zero=True,
+)
+plt.show()
+
+# %% [markdown]
+# Left of zero a task pays for sharing, right of it it gains. What you save is certain; what
+# it costs is a question for your tasks, and the next sections say where to look.
+#
+# ## Whose loss counts how much?
+#
+# A sum with weights 1 and 1 is a decision too: a task with many classes has the larger loss
+# and pulls harder. Move the weight; each position is a stored run of three seeds:
+
+# %%
+from course_utils.widgets import LossWeightExplorer
+
+LossWeightExplorer()
+
+# %% [markdown]
+# The dots show the front: no weight is best for both tasks at once, unless one dot is above
+# and right of all others. Instead of searching, the weights can be *learnt*:
+# [Kendall et al., 2018](https://arxiv.org/abs/1705.07115) give each task an uncertainty σ,
+# and minimise exp(−s)·L + s/2 with s = log σ². **Predict:** which task gets the larger
+# weight, the easy or the hard one?
+
+# %%
+from course_utils.multitask import UncertaintyWeights
+
+learnt = UncertaintyWeights(tasks)
+start = learnt.weights
+model, uncertain = joint(weights=learnt)
+table = pd.DataFrame(
+    {"weight at the start": start, "learnt": learnt.weights}
+)
+table["training loss"] = [
+    uncertain[f"train_loss_{t}"].iloc[-1] for t in tasks
+]
+table["accuracy, learnt weights"] = uncertain[columns].iloc[-1].tolist()
+table["accuracy, weights of 1"] = history[columns].iloc[-1].tolist()
+table.round(2)
+
+# %% [markdown]
+# A task with a small loss is taken to be certain, and its weight grows. At the minimum the
+# weight is 1/(2L); in so short a run it is on its way there.
+#
+# ### Pitfall: weights that never learn
+#
+# The uncertainties are parameters of their own module, *not* of the model. **Predict:** an
+# optimiser made from `model.parameters()` alone: what happens to the weights?
+
+# %% tags=["nbval-check-output"]
+forgotten = UncertaintyWeights(["species", "colour"])
+small = MultiTaskModel(
+    load_backbone("test_resnet", weights="bundled"), two_tasks.tasks
+)
+optimizer = torch.optim.AdamW(small.parameters(), lr=1e-3)  # the mistake
+step = MultiTaskStep(weights=forgotten)
+for images, labels in make_loader(two_tasks, batch_size=20):
+    step(small, (images, labels))[0].backward()
+    optimizer.step()
+    optimizer.zero_grad()
+print(forgotten.weights)
+
+# %% [markdown]
+# No error: they simply stay at 1. Look at `weights` after an epoch, always.
+#
+# ## Do the tasks pull together?
+#
+# At each stage, each task has a gradient. Their *cosine* says whether they agree: 1 the same
+# way, 0 nothing to do with each other, below 0 against each other
+# ([Yu et al., 2020](https://arxiv.org/abs/2001.06782)). **Predict:** where in the net will
+# tasks disagree first, near the stem or near the heads?
+
+# %%
+from course_utils.multitask import gradient_cosine
+
+seed_everything(0)
+fresh = MultiTaskModel(load_backbone(name), train.tasks)
+many = next(iter(make_loader(train, batch_size=100, shuffle=True)))
+cosines = {
+    "before training": gradient_cosine(fresh, many),
+    "after 8 epochs": gradient_cosine(joint()[0], many),
+}
+pd.concat(cosines, axis=1).round(2)
+
+# %% [markdown]
+# One batch, so take signs and sizes, not decimals. A negative cosine is no disaster: it says
+# that a step for one task is, at that moment, a step back for the other.
+#
+# ## Labels that are missing
+#
+# Often one task is labelled everywhere, another only here and there. A missing label is -1
+# and is masked: it adds nothing to the loss. **Predict:** with 90 % of the colours hidden, is
+# it better to train on all pictures with a mask, or only on those with both labels?
+
+# %%
+hidden = with_attributes(few, pair, classes=known, hide={"colour": 0.9})
+print(hidden.label_counts())
+both = [i for i in range(len(few)) if hidden.labels["colour"][i] >= 0]
+complete = with_attributes(few.subset(both), pair, classes=known)
+rows = {}
+for what, pictures in (
+    ("all labels", two_tasks),
+    ("90 % of colours hidden, masked", hidden),
+    ("only complete pictures", complete),
+):
+    _, found = joint(pictures=pictures, epochs=8)
+    rows[what] = found[[f"val_accuracy_{t}" for t in pair]].iloc[-1]
+pd.DataFrame(rows).T.round(2)
+
+# %% [markdown]
+# One seed, few pictures; but throwing away labelled species because the colour is missing is
+# never free. And a batch without a single colour? Its colour loss is exactly 0, not NaN, the
+# mean over nothing:
+
+# %% tags=["nbval-check-output"]
+none = {"species": torch.tensor([0, 1]), "colour": torch.tensor([-1, -1])}
+loss, _, parts = MultiTaskStep()(small, (images[:2], none))
+print("finite:", bool(torch.isfinite(loss)))
+print("colour's part:", float(parts["loss_colour"][0]))
+
+# %% [markdown]
+# ## Quick check
+
+# %%
+from course_utils.widgets import Question, Quiz
+
+Quiz(
+    [
+        Question(
+            "Two heads, but twice the parameters. What went wrong?",
+            [
+                "The heads are too wide",
+                "The backbone was built once for each head",
+                "BatchNorm doubles its buffers",
+            ],
+            answer=1,
+            why=[
+                "Linear heads are a few thousand numbers.",
+                "Right: build it once, and hand the same object on.",
+                "There is one set a layer.",
+            ],
+        ),
+        Question(
+            "A batch has no label for a task. What should its loss be?",
+            [
+                "NaN, so that one notices",
+                "Exactly 0, without a gradient",
+                "The mean of the last batches",
+            ],
+            answer=1,
+            why=[
+                "It would destroy every weight at once.",
+                "Right: there is nothing to learn from.",
+                "That would be a gradient from nowhere.",
+            ],
+        ),
+        Question(
+            "The cosine of two tasks' gradients is -0.4. What does it say?",
+            [
+                "One of the tasks is wrong",
+                "The learning rate is too high",
+                "At this point a step for one sets the other back a little",
+            ],
+            answer=2,
+            why=[
+                "Both are what they are.",
+                "Direction, not length.",
+                "Right: interference, measured.",
+            ],
+        ),
+    ]
+)
+
+# %% [markdown]
+# ## Summary
+#
+# 1. Features once, a head for each task, losses added; the loop need not know.
+# 2. Weights decide whose loss counts; uncertainty weights learn it, if the optimiser has them.
+# 3. Half the parameters and about half the time; what it costs in accuracy is in claim C13.
+# 4. Gradient cosine, stage by stage, shows where tasks pull apart.
+# 5. Mask missing labels with -1; use every label there is.
+#
+# **Try next:** hide the species instead of the colour.
+#
+# **Exercise:** [10 · Multi-task heads](../exercises/10_multi_task.ipynb).
