@@ -60,10 +60,11 @@ check("05.1", set_learning)
 # *Difficulty 2 of 5 · 8 minutes · trains: frozen means statistics too*
 #
 # An epoch has just called `model.train()`. `frozen` names the stages that do not learn in
-# it, as in `named_modules()`. Put every BatchNorm layer of these stages (1d, 2d or 3d, at
-# any depth; a stage may itself be one) into eval mode. All else stays in train mode:
-# BatchNorm of the other stages, and dropout and whatever else, in frozen stages too. Leave
-# `requires_grad`, the layers and their settings as they are. Nothing need be returned.
+# it (by `requires_grad`, or because the optimiser does not have them), as in
+# `named_modules()`: `layer4`, or `blocks.2`. Put every BatchNorm layer of these stages (1d,
+# 2d or 3d, at any depth; a stage may itself be one) into eval mode. All else stays in train
+# mode: BatchNorm of the other stages, and dropout and whatever else, in frozen stages too.
+# Leave `requires_grad`, the layers and their settings as they are. Nothing need be returned.
 
 
 # %% nbgrader={"grade": false, "grade_id": "hold_batchnorm", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -90,11 +91,12 @@ check("05.2", hold_batchnorm)
 # stage wakes: `parameters` is what `model.layer4.parameters()` gives, which can be gone
 # through only once. Let all of them learn (`requires_grad`), and add those that the
 # optimiser does not have yet as *one* new group with the rate `lr` and, for the rest, the
-# optimiser's own options.
+# options that the optimiser was made with (a group may have others).
 #
-# Some or all of the parameters may be in the optimiser already. These keep their group and
-# their rate; where none is missing, no group is added. What the optimiser holds stays as it
-# is: its groups, their rates, its momentum. Nothing need be returned.
+# Some or all of the parameters may be in the optimiser already, and any of them may be
+# frozen or not. Those that are in keep their group and their rate; where none is missing, no
+# group is added. What the optimiser holds stays as it is: its groups, their rates, its
+# momentum, its defaults. Nothing need be returned.
 
 
 # %% nbgrader={"grade": false, "grade_id": "wake", "locked": false, "schema_version": 3, "solution": true, "task": false}

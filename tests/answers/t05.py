@@ -134,6 +134,10 @@ def learning_eaten(model, schedule, epoch):
             model.get_submodule(name).requires_grad_(True)
 
 
+def learning_into_train_mode(model, schedule, epoch):
+    learning_by_names(model.train(), schedule, epoch)
+
+
 def learning_by_course(model, schedule, epoch):
     learning_by_names(model, schedule, epoch)
     model.train()
@@ -170,7 +174,7 @@ def hold_and_train(model, frozen):
     model.train()
     for stage in frozen:
         for layer in model.get_submodule(stage).modules():
-            if hasattr(layer, "running_mean") and hasattr(layer, "track_running_stats"):
+            if type(layer).__name__.startswith("BatchNorm"):
                 layer.training = False
 
 
@@ -266,6 +270,32 @@ def hold_and_freeze(model, frozen):
     for layer in model.modules():
         if isinstance(layer, _BatchNorm):
             layer.requires_grad_(False)
+
+
+def hold_and_freeze_batchnorm(model, frozen):
+    hold_by_base_class(model, frozen)
+    for layer in model.modules():
+        if isinstance(layer, _BatchNorm) and not layer.training:
+            layer.requires_grad_(False)
+
+
+def hold_by_beginning(model, frozen):
+    for name, layer in model.named_modules():
+        if isinstance(layer, _BatchNorm) and name.startswith(tuple(frozen)):
+            layer.eval()
+
+
+def hold_by_top_name(model, frozen):
+    for name, _ in model.named_children():
+        if name in frozen:
+            hold_by_base_class(model, [name])
+
+
+def hold_what_has_statistics(model, frozen):
+    for stage in frozen:
+        for layer in model.get_submodule(stage).modules():
+            if hasattr(layer, "running_mean"):
+                layer.eval()
 
 
 def hold_by_removal(model, frozen):
@@ -455,6 +485,37 @@ def wake_other_options(optimizer, parameters, lr):
         optimizer.add_param_group(group)
 
 
+def wake_like_the_head(optimizer, parameters, lr):
+    parameters = [p.requires_grad_() for p in parameters]
+    missing = [p for p in parameters if id(p) not in _known(optimizer)]
+    if missing:
+        group = {**optimizer.param_groups[0], "params": missing, "lr": lr}
+        optimizer.add_param_group(group)
+
+
+def wake_by_default(optimizer, parameters, lr):
+    parameters = [p.requires_grad_() for p in parameters]
+    missing = [p for p in parameters if id(p) not in _known(optimizer)]
+    optimizer.defaults["lr"] = lr
+    if missing:
+        optimizer.add_param_group({"params": missing})
+
+
+def wake_what_is_frozen(optimizer, parameters, lr):
+    frozen = [p for p in parameters if not p.requires_grad]
+    if missing := [p for p in frozen if id(p) not in _known(optimizer)]:
+        optimizer.add_param_group({"params": missing, "lr": lr})
+    for parameter in frozen:
+        parameter.requires_grad = True
+
+
+def wake_missing_only(optimizer, parameters, lr):
+    missing = [p for p in parameters if id(p) not in _known(optimizer)]
+    if missing:
+        missing = [p.requires_grad_() for p in missing]
+        optimizer.add_param_group({"params": missing, "lr": lr})
+
+
 def wake_with_a_step(optimizer, parameters, lr):
     wake_with_list(optimizer, parameters, lr)
     optimizer.step()
@@ -624,6 +685,15 @@ def gradually_without_momentum(model, train, val, schedule, epochs, lr):
     return history, _picture(history, schedule)
 
 
+def gradually_with_slight_decay(model, train, val, schedule, epochs, lr):
+    optimizer = SGD(model.parameters(), lr, momentum=0.9, weight_decay=1e-4)
+    plan = UnfreezeSchedule(schedule)
+    history = fit(
+        model, train, val, optimizer=optimizer, epochs=epochs, callbacks=[plan]
+    )  # fmt: skip
+    return history, _picture(history, schedule)
+
+
 def gradually_one_epoch_more(model, train, val, schedule, epochs, lr):
     return gradually_all_well(model, train, val, schedule, epochs + 1, lr)
 
@@ -692,6 +762,12 @@ def gradually_swapped_labels(model, train, val, schedule, epochs, lr):
     ax.get_lines()[0].set_label("val")
     ax.get_lines()[1].set_label("train")
     ax.legend()
+    return history, ax
+
+
+def gradually_swapped_legend(model, train, val, schedule, epochs, lr):
+    history, ax = gradually_all_well(model, train, val, schedule, epochs, lr)
+    ax.legend(ax.get_lines()[:2], ["val", "train"])
     return history, ax
 
 
@@ -932,6 +1008,16 @@ def lp_ft_tuned_with_adam(model, loader, probe_epochs, tune_epochs, probe_lr, tu
     _epochs(model, loader, everything, tune_epochs)
 
 
+def lp_ft_tuned_with_slight_decay(
+    model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr
+):
+    freeze(model)
+    _epochs(model, loader, _sgd(model.fc.parameters(), probe_lr), probe_epochs)
+    unfreeze(model)
+    everything = SGD(model.parameters(), tune_lr, momentum=0.9, weight_decay=1e-4)
+    _epochs(model, loader, everything, tune_epochs)
+
+
 def lp_ft_on_a_copy(model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr):
     twin = copy.deepcopy(model)
     lp_ft_fit(twin, loader, probe_epochs, tune_epochs, probe_lr, tune_lr)
@@ -972,6 +1058,7 @@ WRONG = {
         (learning_getattr, "error"),
         (learning_eaten, "mutated"),
         (learning_by_course, "changed-mode"),
+        (learning_into_train_mode, "changed-mode"),
         (learning_misspelt, "all"),
     ],
     "05.2": [
@@ -989,6 +1076,10 @@ WRONG = {
         (hold_norms_of_all_kinds, "others"),
         (hold_and_dropout, "others"),
         (hold_and_freeze, "changed-requires_grad"),
+        (hold_and_freeze_batchnorm, "changed-requires_grad"),
+        (hold_by_beginning, "prefix"),
+        (hold_by_top_name, "dotted"),
+        (hold_what_has_statistics, "others"),
         (hold_by_removal, "removed"),
         (hold_then_train, "train"),
     ],
@@ -1011,6 +1102,10 @@ WRONG = {
         (wake_only_grad, "nothing-added"),
         (wake_weights_only, "part"),
         (wake_other_options, "options"),
+        (wake_like_the_head, "options"),
+        (wake_by_default, "defaults"),
+        (wake_what_is_frozen, "part"),
+        (wake_missing_only, "asleep"),
         (wake_with_a_step, "state-lost"),
         (wake_drops_groups, "lost"),
         (wake_sum_of_groups, "asleep"),
@@ -1025,6 +1120,7 @@ WRONG = {
         (gradually_restarted, "restarted"),
         (gradually_adam, "other-training"),
         (gradually_without_momentum, "other-training"),
+        (gradually_with_slight_decay, "other-training"),
         (gradually_one_epoch_more, "epochs"),
         (gradually_without_val, "columns"),
         (gradually_val_is_train, "history"),
@@ -1037,6 +1133,7 @@ WRONG = {
         (gradually_losses, "curves"),
         (gradually_from_zero, "x-from-zero"),
         (gradually_swapped_labels, "labels-swapped"),
+        (gradually_swapped_legend, "labels-swapped"),
         (gradually_no_legend, "legend"),
         (gradually_no_marks, "no-marks"),
         (gradually_mark_at_start, "marks-start"),
@@ -1067,6 +1164,7 @@ WRONG = {
         (lp_ft_drifting, "batchnorm"),
         (lp_ft_adam, "probe"),
         (lp_ft_tuned_with_adam, "tuning"),
+        (lp_ft_tuned_with_slight_decay, "tuning"),
         (lp_ft_on_a_copy, "head-asleep"),
     ],
     "05.6": [

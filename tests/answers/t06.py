@@ -399,9 +399,9 @@ def _rates(start, end, count):
     return np.geomspace(start, end, count).tolist()
 
 
-def _run(model, batches, rates, *, momentum=0.0, record="before", zero=True, put=None):
-    """Rates and losses of a run, which changes the model."""
-    optimizer = torch.optim.SGD(model.parameters(), lr=rates[0], momentum=momentum)
+def _run(model, batches, rates, *, record="before", zero=True, put=None, **options):
+    """Rates and losses of a run, which changes the model; `options` are SGD's."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=rates[0], **options)
     lrs, losses = [], []
     for rate, (images, labels) in zip(rates, itertools.cycle(batches), strict=False):
         if put is None:
@@ -510,6 +510,7 @@ range_tenfold = _range(lambda a, b, n: [a * 10**i for i in range(n)])
 range_after = _range(record="after")
 range_gradients_add_up = _range(zero=False)
 range_momentum = _range(momentum=0.9)
+range_slight_decay = _range(weight_decay=1e-4)
 range_wrong_attribute = _range(
     put=lambda optimizer, rate: setattr(optimizer, "lr", rate)
 )
@@ -518,6 +519,14 @@ range_aliased_dict = _range(keep=dict)
 range_aliased_detached = _range(
     keep=lambda state: {k: v.detach() for k, v in state.items()}
 )
+
+
+def range_until_it_diverges(model, batches, start_lr=1e-7, end_lr=1.0, num_iter=40):
+    lrs, losses = range_scheduler(model, batches, start_lr, end_lr, num_iter)
+    for step, loss in enumerate(losses):
+        if loss > 4 * min(losses[: step + 1]):
+            return lrs[:step], losses[:step]
+    return lrs, losses
 
 
 def range_not_undone(model, batches, start_lr=1e-7, end_lr=1.0, num_iter=40):
@@ -814,6 +823,8 @@ WRONG = {
         (range_after, "after"),
         (range_gradients_add_up, "no-zero-grad"),
         (range_momentum, "momentum"),
+        (range_slight_decay, "losses"),
+        (range_until_it_diverges, "steps"),
         (range_wrong_attribute, "constant-lr"),
         (range_set_late, "shifted"),
         (range_aliased, "left-weights"),

@@ -79,8 +79,8 @@ def set_learning(answer, c):
     for epoch in (1, 3, 4):
         resnet.requires_grad_(True)
         _check_epoch(answer, c, resnet, _USUAL, epoch, "all of it trainable")
-    resnet.requires_grad_(False)
-    _check_epoch(answer, c, resnet, _USUAL, 8, "all of it frozen, as after loading")
+    resnet.requires_grad_(False).eval()
+    _check_epoch(answer, c, resnet, _USUAL, 8, "all of it frozen, in eval mode")
     _check_epoch(answer, c, resnet, _USUAL, 5, "as epoch 8 left it", back=True)
     for epoch in (4, 2, 7):
         other.requires_grad_(True)
@@ -167,16 +167,21 @@ def _other_epochs(model, schedule, epoch) -> Iterator[tuple[str, set[str]]]:
 
 
 def _mixed() -> nn.Module:
-    """A net with BatchNorm of every kind: deep, as a whole stage, without weights."""
+    """A net with BatchNorm of every kind: deep, as a whole stage, without weights.
+
+    Names of stages begin alike, and a part of a stage can be named as one.
+    """
     deep = nn.Sequential(nn.Conv2d(4, 4, 3), nn.Sequential(nn.BatchNorm2d(4)))
     bare = nn.BatchNorm1d(6, affine=False)
     stages = {
         "volume": nn.Sequential(nn.Conv3d(1, 2, 3), nn.BatchNorm3d(2)),
         "norm": nn.BatchNorm2d(4),
-        "maps": nn.Sequential(deep, nn.Dropout2d(), nn.GroupNorm(2, 4)),
+        "norm2": nn.Sequential(nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4)),
+        "maps": nn.Sequential(deep, nn.Dropout2d(), nn.GroupNorm(2, 4),
+                              nn.InstanceNorm2d(4), nn.BatchNorm2d(4)),
         "rows": nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.LayerNorm(6)),
         "fc": nn.Sequential(nn.Linear(6, 6), bare, nn.Dropout(), nn.Linear(6, 3)),
-    }
+    }  # fmt: skip
     return nn.Sequential(OrderedDict(stages))
 
 
@@ -194,17 +199,22 @@ def _mixed() -> nn.Module:
     ),
 )
 def hold_batchnorm(answer, c):
-    for name, make, frozen in (
-        ("test_resnet", _resnet, ["conv1", "bn1", "layer1", "layer2"]),
-        ("a net with BatchNorm1d, 2d and 3d", _mixed, ["volume", "norm", "maps"]),
-        ("a net with BatchNorm1d, 2d and 3d", _mixed, ["rows", "maps"]),
-        ("a net with BatchNorm1d, 2d and 3d", _mixed, []),
+    mixed = "a net with BatchNorm1d, 2d and 3d"
+    for name, make, frozen, by_optimizer in (
+        ("test_resnet", _resnet, ["conv1", "bn1", "layer1", "layer2"], False),
+        (mixed, _mixed, ["volume", "norm", "maps"], False),
+        (mixed, _mixed, ["rows", "maps"], False),
+        (mixed, _mixed, ["maps.0", "fc.1"], False),
+        (mixed, _mixed, ["norm", "rows"], True),
+        (mixed, _mixed, [], False),
     ):
         model = make()
-        for stage in frozen:
+        for stage in [] if by_optimizer else frozen:
             model.get_submodule(stage).requires_grad_(False)
         model.train()
         given = f"{name} in train mode, frozen = {frozen}"
+        if by_optimizer:
+            given += " (not in the optimiser, but requires_grad is True)"
         settings = _batchnorm_settings(model)
         keeps = ("layers", "weights", "statistics", "requires_grad")
         c.call(answer, model, frozen, given=given, keeps=keeps)
@@ -234,6 +244,12 @@ def _check_modes(c, model, frozen, given):
     moving = [n for n in inside if layers[n].training]
     shown = {"given": given, "expected": f"in eval mode: {', '.join(inside) or 'none'}"}
     shown["got"] = f"in train mode: {', '.join(moving)}"
+    dotted = [
+        n for s in frozen if "." in s for n in moving if f"{n}.".startswith(f"{s}.")
+    ]
+    c.that(not dotted, "BatchNorm of the frozen stages", key="dotted", hint="A stage's "
+           "name may have dots, as in named_modules(), and so be a part of a larger one. "
+           "model.get_submodule(name) finds it.", **shown)  # fmt: skip
     c.that(not moving or moving != inside, "BatchNorm of the frozen stages", key="train",
            hint="They are all in train mode, and their statistics go on moving: "
            "requires_grad has no say in that, eval() has.", **shown)  # fmt: skip
@@ -248,6 +264,12 @@ def _check_modes(c, model, frozen, given):
            "missed. They stand at any depth: modules() reaches all, children() only the "
            "first level.", **shown)  # fmt: skip
     still = [n for n in norms if n not in inside and not layers[n].training]
+    alike = [n for n in still if n.startswith(tuple(frozen))]
+    c.that(not still or alike != still, "BatchNorm of the stages that learn",
+           key="prefix", given=given, got=f"in eval mode: {', '.join(still)}",
+           expected="in train mode", hint="A name may begin like another: norm2 begins "
+           "with norm and is another stage. Look for the name with a dot behind it, or "
+           "ask model.get_submodule(name).")  # fmt: skip
     c.that(not still, "BatchNorm of the stages that learn", key="learning-eval",
            given=given, expected="in train mode", got=f"in eval mode: {', '.join(still)}",
            hint="Only the stages named in `frozen` hold still. A layer without weights "
@@ -302,7 +324,8 @@ def _sgd(parameters) -> torch.optim.Optimizer:
 
 
 def _adam(parameters) -> torch.optim.Optimizer:
-    return torch.optim.Adam(parameters, lr=0.05, weight_decay=0.01)
+    head = {"params": parameters, "weight_decay": 0.0}  # an option of its own
+    return torch.optim.Adam([head], lr=0.05, weight_decay=0.01)
 
 
 _OPTIMISERS = (("SGD with momentum", _sgd), ("Adam", _adam))
@@ -333,10 +356,14 @@ def wake(answer, c):
         twin.late.requires_grad_(True)
         twin.optimizer.add_param_group({"params": twin.late.parameters(), "lr": 0.02})
         _check_steps(c, run, twin, given)
-        given = f"{name}; the same parameters once more, now with lr = 0.3"
+        given = f"{name}; the same parameters, frozen again, now with lr = 0.3"
+        run.late.requires_grad_(False)
         _wake(answer, c, run, late, 0.3, [], given)
         given = f"{name} over head and late; all parameters of the net, lr = 0.004"
         early = list(run.early.parameters())
+        for one in (run, twin):  # a new parameter may equal one that is there
+            one.early.bias.data.copy_(one.late.bias)
+        early[0].requires_grad_(True)
         _wake(answer, c, run, run.net.parameters(), 0.004, early, given)
         twin.early.requires_grad_(True)
         twin.optimizer.add_param_group({"params": twin.early.parameters(), "lr": 0.004})
@@ -348,6 +375,7 @@ def _check_wake_errors(answer, c, make, name):
     run = _Running(make)
     for parameters in (run.late.parameters(), list(run.late.parameters()),
                        run.net.parameters()):  # fmt: skip
+        run.late.requires_grad_(False)
         error = c.attempt(answer, run.optimizer, parameters, 0.02).error
         text = f"{type(error).__name__}: {error}"
         c.that("more than one parameter group" not in text, "no parameter twice",
@@ -363,6 +391,7 @@ def _check_wake_errors(answer, c, make, name):
 def _wake(answer, c, run, parameters, lr, missing, given):
     groups, state, weights = run.groups(), run.state(), run.weights()
     asked = list(run.optimizer.param_groups)
+    defaults = dict(run.optimizer.defaults)
     got = c.call(answer, run.optimizer, parameters, lr, given=given)
     new = isinstance(got, torch.optim.Optimizer) and got is not run.optimizer
     c.that(not new, "the optimiser", key="new-optimizer", given=given, hint="This is a "
@@ -373,6 +402,10 @@ def _wake(answer, c, run, parameters, lr, missing, given):
     _check_new_group(c, groups, now, missing, lr, given)
     if missing:
         _check_defaults(c, run.optimizer, asked, given)
+    c.that(run.optimizer.defaults == defaults, "the optimiser's own options",
+           key="defaults", given=given, hint="optimizer.defaults changed, which groups "
+           "added later will take. Give the rate to the new group "
+           "alone.")  # fmt: skip
     c.that(torch.equal(run.weights(), weights), "the weights", key="weights", given=given,
            hint="Waking changes no weight: do not take a step in it.")  # fmt: skip
     learns = all(p.requires_grad for p in (missing or run.late.parameters()))
@@ -424,8 +457,9 @@ def _check_new_group(c, before, now, missing, lr, given):
            key="twice", hint="A parameter that the optimiser has already was added "
            "again.", **shown)  # fmt: skip
     c.that(set(added) == set(wanted), "the groups", key="part", hint="Some of the "
-           "stage's parameters are missing: weights and biases, of every shape, belong "
-           "to it.", **shown)  # fmt: skip
+           "stage's parameters are missing: weights and biases belong to it, whether "
+           "they learn already or not, and also those whose numbers equal another's. Go "
+           "by id(p).", **shown)  # fmt: skip
     c.that(len(fresh) == bool(wanted), "the groups", key="many-groups", hint="One group "
            "for all of the stage's parameters.", **shown)  # fmt: skip
     rates = [rate for _, rate in now]
@@ -440,8 +474,9 @@ def _check_defaults(c, optimizer, before, given):
     fresh = optimizer.param_groups[len(before)]
     other = [k for k, v in optimizer.defaults.items() if k != "lr" and fresh[k] != v]
     c.that(not other, "the new group", key="options", given=given, got=other,
-           hint="momentum, weight_decay and the rest stay as the optimiser was made "
-           "with: add_param_group fills them in.")  # fmt: skip
+           hint="momentum, weight_decay and the rest are what the optimiser was made "
+           "with, not what one of its groups has: add_param_group fills them "
+           "in.")  # fmt: skip
 
 
 def _check_steps(c, run, twin, given):
@@ -522,6 +557,9 @@ def _moved(before: dict, after: dict, *, statistics: bool = False) -> list[str]:
     names = [n for n in before if _is_statistic(n) is statistics]
     found = {n.split(".")[0] for n in names if not torch.equal(before[n], after[n])}
     return [stage for stage in _Small.stages if stage in found]
+
+
+_SAME = 1e-5  # rounding moves these weights by 1e-7; weight decay of 1e-4 by more
 
 
 def _distance(one: dict[str, Tensor], other: dict[str, Tensor]) -> float:
@@ -666,9 +704,9 @@ def _check_movements(c, states, schedule, given):
 def _check_end(c, found, wanted, number, given):
     """The weights at the end are those of the run as it was asked for."""
     away = _distance(found, wanted)
-    if away < 1e-3:
+    if away < _SAME:
         return
-    c.that(_distance(found, _restarted_run(number)) > 1e-3, "the optimiser",
+    c.that(_distance(found, _restarted_run(number)) > _SAME, "the optimiser",
            key="restarted", given=given, hint="A new optimiser at each step of the "
            "schedule forgets the head's momentum. Make one for the whole "
            "run.")  # fmt: skip
@@ -702,6 +740,7 @@ def _numbers(values: Any) -> list[float]:
 def _check_curves(c, ax, history, given):
     epochs = _numbers(history["epoch"])
     lines = [(line, _numbers(line.get_ydata())) for line in ax.get_lines()]
+    shown = {}
     for name in _ACCURACIES:
         wanted = history[name].tolist()
         drawn = [line for line, y in lines if _same_curve(y, wanted)]
@@ -718,6 +757,7 @@ def _check_curves(c, ax, history, given):
         c.that(across == epochs, "the curves", key="x", given=given, expected=epochs,
                got=across, hint="The epochs belong on the x axis.")  # fmt: skip
         other = "val" if own == "train" else "train"
+        shown[own] = line
         named = any(own in label or other not in label for label in labels)
         c.that(named, "the labels", key="labels-swapped", given=given, got=labels,
                hint=f"The line of this label shows {name}.")  # fmt: skip
@@ -726,6 +766,22 @@ def _check_curves(c, ax, history, given):
     told = all(any(n in word.lower() for word in words) for n in ("train", "val"))
     c.that(told, "the legend", key="legend", given=given, got=words, hint="Say which "
            'line is which: label="train" and label="val", then ax.legend().')  # fmt: skip
+    looks = {name: _look(line) for name, line in shown.items()}
+    swapped = looks["train"] != looks["val"] and any(
+        _look(handle) == looks[other]
+        and own in word.lower()
+        and other not in word.lower()
+        for handle, word in zip(legend.legend_handles, words, strict=False)
+        for own, other in (("train", "val"), ("val", "train"))
+    )
+    c.that(not swapped, "the legend", key="labels-swapped", given=given, got=words,
+           hint="The legend gives a line the name of the other one.")  # fmt: skip
+
+
+def _look(artist: Any) -> tuple:
+    """How a line is drawn, by which a legend tells it from others."""
+    kinds = "color", "linestyle", "marker"
+    return tuple(str(getattr(artist, f"get_{kind}", str)()) for kind in kinds)
 
 
 def _same_curve(found: list[float], wanted: list[float]) -> bool:
@@ -866,10 +922,10 @@ def _check_probe(c, states, right, numbers, given):
            given=given, hint="The head did not move in the probe. The model may come "
            "with all of it frozen, the head too, or the head was reset "
            "afterwards.")  # fmt: skip
-    if _distance(ended, right[probe]) < 1e-4:
+    if _distance(ended, right[probe]) < _SAME:
         return
     swapped = _probed_and_tuned(probe, 0, tune_lr, probe_lr)[probe]
-    c.that(_distance(ended, swapped) > 1e-4, "the rates",
+    c.that(_distance(ended, swapped) > _SAME, "the rates",
            key="rates", given=given, hint="The probe runs at probe_lr, and what comes "
            "after it at tune_lr.")  # fmt: skip
     c.fail("the head after the probe", key="probe", given=given, got=f"up to "
@@ -892,14 +948,14 @@ def _check_tuning(c, states, right, numbers, given):
     c.that(bool(norms), "BatchNorm in the second part", key="batchnorm-asleep",
            given=given, hint="BatchNorm stayed in eval mode, though everything learns: "
            "unfreeze(model), or train() again.")  # fmt: skip
-    if _distance(ended, right[-1]) < 1e-3:
+    if _distance(ended, right[-1]) < _SAME:
         return
     same = _probed_and_tuned(*numbers, carried=True)[-1]
-    c.that(_distance(ended, same) > 1e-3, "the optimiser", key="same-optimiser",
+    c.that(_distance(ended, same) > _SAME, "the optimiser", key="same-optimiser",
            given=given, hint="The probe's optimiser went on, and the head took its "
            "momentum along. Make a new one for the second part.")  # fmt: skip
     loud = _tuned_from(states[0], numbers, probe_lr)
-    c.that(_distance(ended, loud) > 1e-3, "the rates", key="rates", given=given,
+    c.that(_distance(ended, loud) > _SAME, "the rates", key="rates", given=given,
            hint="Everything was tuned at the probe's rate: the second part runs at "
            "tune_lr.")  # fmt: skip
     c.fail("the weights in the end", key="tuning", given=given, got=f"up to "
