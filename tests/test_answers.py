@@ -9,7 +9,7 @@ import pytest
 
 from course_utils.grading import examine, find_task, sandbox, task_ids
 from course_utils.storage import project_root
-from tests.answers import blind_00_01_04, blind_02_03, blind_05_06
+from tests.answers import blind_00_01_04, blind_02_03, blind_05_06, blind_09_10
 from tests.mutants import mutants
 
 NUMBERS = sorted({task[:2] for task in task_ids()})
@@ -19,7 +19,7 @@ _SOLUTION = re.compile(
     re.S | re.M,
 )
 # Written from the tasks' text alone.
-UNSEEN = blind_00_01_04, blind_02_03, blind_05_06
+UNSEEN = blind_00_01_04, blind_02_03, blind_05_06, blind_09_10
 BLIND_RIGHT = {task: found for part in UNSEEN for task, found in part.RIGHT.items()}
 BLIND_WRONG = {task: found for part in UNSEEN for task, found in part.WRONG.items()}
 # Lines of mutants that mean the same as the solution's, with the reason.

@@ -1451,6 +1451,16 @@ def t09_4_wrong_frozen_for_good(teacher, dataset):
     return found
 
 
+def t09_4_wrong_frozen_and_thawed(teacher, dataset):
+    """What came frozen leaves thawed."""
+    if dataset.augmented:
+        raise ValueError("augmented")
+    mode = teacher.training
+    found = _t09_4_asked(teacher.eval().requires_grad_(False), dataset)
+    teacher.requires_grad_(True).train(mode)
+    return found
+
+
 def t09_4_wrong_normalised_once_more(teacher, dataset):
     if dataset.augmented:
         raise ValueError("augmented")

@@ -629,6 +629,7 @@ def cache_answers(answer, c):
     ):
         torch.manual_seed(count)
         teacher = _teacher(training=training, drops=training)
+        teacher[0].requires_grad_(False)  # in part frozen, which is to stay so
         teacher = _Half(*teacher).train(training) if half else teacher
         given = (
             f"{count} pictures, teacher in {'train' if training else 'eval'} mode"
