@@ -82,7 +82,7 @@ def test_runs_of_a_task_alone_are_known_and_leave_the_others_room(explorer):
     assert explorer.alone == {"left": "1", "right": "0"}
     assert 0.7 < explorer.window["left"][0] < 0.78
     assert 0.9 < explorer.window["left"][1] < 1
-    assert 0.6 < explorer.window["right"][0] < 0.7
+    assert 0.5 < explorer.window["right"][0] < 0.7
 
 
 def test_without_runs_of_a_task_alone_all_runs_are_in_the_window(record):
@@ -96,6 +96,14 @@ def test_the_table_is_the_modules(explorer, record):
     assert explorer.table.equals(loss_weights.table(record))
     assert explorer.table.loc["0.75", "on the front"] == ""
     assert explorer.table.loc["0.5", "left"] == "0.810 (0.800 to 0.820)"
+
+
+def test_runs_without_an_error_have_a_window_too(record):
+    perfect = {"left": 1.0, "right": 1.0}
+    record["runs"]["0.5"] = [{**run, "test": perfect} for run in record["runs"]["0.5"]]
+    explorer = LossWeightExplorer(record)
+    assert 0.98 < explorer.window["left"][1] < 1
+    assert "w = 0.5: 100.0 and 100.0 %" in explorer.static_html()
 
 
 # -- choosing --------------------------------------------------------------------------

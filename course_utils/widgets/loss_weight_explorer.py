@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -60,20 +61,21 @@ class LossWeightExplorer(CourseWidget):
         self._record = record
         tasks = list(record["tasks"])
         scores = loss_weights.scores(record)
+        tested = record["pictures"]["test"]
         alone = _alone(record, tasks)
         super().__init__(
             about={
                 "net": record["net"],
                 "data": record["data"],
                 "pictures": record["pictures"]["train"],
-                "tested": record["pictures"]["test"],
+                "tested": tested,
                 "epochs": record["epochs"],
                 "seeds": len(record["seeds"]),
             },
             tasks=tasks,
             runs=described_runs(record, scores),
             front=_front(scores, tasks),
-            window={task: _window(scores, task, alone) for task in tasks},
+            window={task: _window(scores, task, alone, tested) for task in tasks},
             alone=alone,
         )
         self.alt = described(self._shown())
@@ -187,14 +189,20 @@ def _front(scores: pd.DataFrame, tasks: list[str]) -> list[list[float]]:
     return sorted(means)
 
 
-def _window(scores: pd.DataFrame, task: str, alone: Mapping[str, str]) -> list[float]:
-    """What to show of a task's accuracy: all runs that learn it, with a margin."""
+def _window(
+    scores: pd.DataFrame, task: str, alone: Mapping[str, str], tested: int
+) -> list[float]:
+    """What to show of a task's accuracy: all runs that learn it, with a margin.
+
+    The margin is reckoned on the log of what is wrong, as the axes are drawn.
+    """
     untaught = [name for other, name in alone.items() if other != task]
     rows = scores.drop(index=untaught)
     rows = scores if rows.empty else rows
-    low, high = rows[task, "min"].min(), rows[task, "max"].max()
-    margin = MARGIN * max(high - low, 0.02)
-    return [float(max(0.0, low - margin)), float(min(1.0 + margin / 2, high + margin))]
+    ends = [rows[task, "min"].min(), rows[task, "max"].max()]
+    most, least = (math.log10(max(1 - float(x), 0.5 / tested)) for x in ends)
+    margin = max(MARGIN * (most - least), 0.05)
+    return [max(0.0, 1 - 10 ** (most + margin)), 1 - 10 ** (least - margin)]
 
 
 def _weight(name: str) -> float | None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.scale import FuncScale
+from matplotlib.ticker import FixedLocator, StrMethodFormatter
 
 from course_utils.plots import BLUE, GREEN, ORANGE
 
 from .base import data_url, escape
 from .pictures import figure_png
 
+TICKS = (0, 20, 40, 60, 80, 90, 95, 98, 99, 99.5, 99.8, 99.9)  # per cent
 GREY = "#767676"  # reads on a white and on a black ground
 
 
@@ -84,8 +89,9 @@ def _cells(shown: dict[str, Any]) -> list[list[str]]:
 
 
 def front_figure(shown: dict[str, Any]) -> Figure:
-    """Draw the runs in the plane of both accuracies, with the front and its extremes.
+    """Draw the runs in the plane of both accuracies, with the front.
 
+    Both axes have a log scale of what is wrong, since good runs stand close together.
     The ground is transparent and the text grey, to be read on light and on dark. Runs
     that learnt one task only are lines; the window is what the others need.
     """
@@ -93,8 +99,8 @@ def front_figure(shown: dict[str, Any]) -> Figure:
     axes = figure.subplots()
     first, second = shown["tasks"]
     window = shown["window"]
-    axes.set_xlim(*(100 * x for x in window[first]))
-    axes.set_ylim(*(100 * y for y in window[second]))
+    for axis, task in ((axes.xaxis, first), (axes.yaxis, second)):
+        _scale(axis, [100 * x for x in window[task]], 50 / shown["tested"])
     _draw_front(axes, shown)
     for run in shown["runs"]:
         if run["name"] not in shown["alone"].values():
@@ -107,6 +113,17 @@ def front_figure(shown: dict[str, Any]) -> Figure:
     axes.spines[:].set_color(GREY)
     axes.spines[["top", "right"]].set_visible(False)
     return figure
+
+
+def _scale(axis: Axis, window: list[float], least: float) -> None:
+    """Make equal steps equal ratios of what is wrong, down to `least` per cent."""
+    pair = (lambda x: -np.log10(np.maximum(100 - x, least)), lambda y: 100 - 10.0**-y)
+    axis.axes.set(**{f"{axis.axis_name}scale": FuncScale(axis, pair)})
+    axis.axes.set(**{f"{axis.axis_name}lim": window})
+    axis.set_major_locator(
+        FixedLocator([x for x in TICKS if window[0] <= x <= window[1]])
+    )
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
 
 
 def _draw_front(axes: Axes, shown: dict[str, Any]) -> None:
@@ -126,8 +143,10 @@ def _draw_run(axes: Axes, run: dict[str, Any], first: str, second: str) -> None:
         fmt="D" if learnt else "o", markersize=6, elinewidth=0.9,
         color=GREEN if learnt else BLUE, markerfacecolor=None if run["front"] else "w",
     )  # fmt: skip
-    axes.annotate(run["label"], (x["mean"], y["mean"]), xytext=(-6, -10), color=GREY,
-                  textcoords="offset points", ha="right", fontsize=8)  # fmt: skip
+    place = {"xytext": (8, 4), "ha": "left"} if learnt else {"xytext": (-6, -10),
+                                                            "ha": "right"}  # fmt: skip
+    axes.annotate(run["label"], (x["mean"], y["mean"]), color=GREY, fontsize=8,
+                  textcoords="offset points", **place)  # fmt: skip
 
 
 def _draw_alone(axes: Axes, shown: dict[str, Any]) -> None:

@@ -66,7 +66,7 @@ def test_what_is_chosen_is_told_in_words_and_numbers(notebook):
     widget = explorer(notebook)
     scores = loss_weights.scores(loss_weights.recorded())
     for name in ("0.1", "0.9"):
-        widget.locator(f'.lw-dot[data-run="{name}"] .lw-hit').click()
+        widget.locator(f'.lw-dot[data-run="{name}"] .lw-mark').click()
         chosen(widget, name)
         for task, kind in zip(
             loss_weights.TASKS, ("is-first", "is-second"), strict=True

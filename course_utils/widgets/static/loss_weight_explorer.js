@@ -1,8 +1,8 @@
 const SVG = "http://www.w3.org/2000/svg";
 const LEARNT = "uncertainty";
 const EDGE = { left: 46, right: 14, top: 24, bottom: 38 }; // of the plane of accuracies
-const PANEL = { left: 40, right: 82, top: 26, bottom: 24, height: [158, 216] }; // of a task's curves
-const LABELS = [[-9, 15, "end"], [9, 15, "start"], [-9, -8, "end"], [9, -8, "start"], [-13, 4, "end"], [13, 4, "start"], [0, 22, "middle"], [0, -13, "middle"]];
+const PANEL = { left: 40, right: 88, top: 26, bottom: 24, height: [158, 216] }; // of a task's curves
+const LABELS = [[-9, 15, "end"], [9, 15, "start"], [-9, -8, "end"], [9, -8, "start"], [-13, 4, "end"], [13, 4, "start"], [0, 22, "middle"], [0, -13, "middle"], [10, 30, "start"], [-10, 30, "end"], [10, -24, "start"]];
 
 function svg(tag, attributes = {}, ...children) {
   const node = document.createElementNS(SVG, tag);
@@ -28,6 +28,18 @@ function ticks(low, high, count) {
 }
 const scale = ([low, high], [from, to]) => (x) => from + ((x - low) / (high - low)) * (to - from);
 
+// Near 100 % what counts is how much is wrong: equal steps are equal ratios of it.
+const TICKS = [0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999];
+function logScale(limits, [from, to], tested) {
+  const wrong = (x) => -Math.log10(Math.max(1 - x, 0.5 / tested)), line = scale(limits.map(wrong), [from, to]);
+  return (x) => line(wrong(x));
+}
+function spacedTicks([low, high], place, room) {
+  const found = [];
+  for (const t of TICKS) if (t >= low && t <= high && (!found.length || Math.abs(place(t) - place(found[found.length - 1])) >= room)) found.push(t);
+  return found;
+}
+
 // -- the plane of both accuracies ----------------------------------------------------
 
 // Blue for the first task, orange for the second, mixed as the weights are.
@@ -41,20 +53,22 @@ class Plane {
   paint(chosen) {
     const width = this.node.clientWidth || 480, wide = this.node.closest(".cw").clientWidth > 620, height = clamp(width * (wide ? 0.86 : 0.62), 300, 452), [a, b] = this.tasks;
     const right = width - EDGE.right, bottom = height - EDGE.bottom;
-    this.x = scale(this.window[a], [EDGE.left, right]);
-    this.y = scale(this.window[b], [bottom, EDGE.top]);
+    const { tested } = this.model.get("about");
+    this.x = logScale(this.window[a], [EDGE.left, right], tested);
+    this.y = logScale(this.window[b], [bottom, EDGE.top], tested);
     Object.assign(this, { right, bottom, taken: [] });
     const dots = this.runs.map((run) => this.placed(run));
     for (const { x, y } of dots) this.taken.push([x - 8, y - 8, x + 8, y + 8]);
     const drawing = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, "aria-hidden": "true" }, ...this.axes(a, b), ...this.frontLine(), ...this.alone());
-    const last = dots.filter((dot) => dot.run === chosen);
-    for (const dot of [...dots.filter((d) => d.run !== chosen), ...last]) drawing.append(this.dot(dot, dot.run === chosen));
+    const far = (dot) => dot.below || dot.before;
+    for (const dot of [...dots].sort((p, q) => far(q) - far(p))) dot.label = this.label(dot);
+    for (const dot of [...dots].sort((p, q) => (p.run === chosen) - (q.run === chosen))) drawing.append(this.dot(dot, dot.run === chosen));
     this.node.replaceChildren(drawing);
   }
   axes(a, b) {
     const parts = [];
-    for (const t of ticks(...this.window[a], 5)) if (t <= 1) parts.push(svg("path", { class: "lw-grid", d: `M${this.x(t)} ${EDGE.top}V${this.bottom}` }), this.text(this.x(t), this.bottom + 15, percentTick(t), "middle", "lw-tick"));
-    for (const t of ticks(...this.window[b], 5)) if (t <= 1) parts.push(svg("path", { class: "lw-grid", d: `M${EDGE.left} ${this.y(t)}H${this.right}` }), this.text(EDGE.left - 7, this.y(t) + 4, percentTick(t), "end", "lw-tick"));
+    for (const t of spacedTicks(this.window[a], this.x, 34)) parts.push(svg("path", { class: "lw-grid", d: `M${this.x(t)} ${EDGE.top}V${this.bottom}` }), this.text(this.x(t), this.bottom + 15, percentTick(t), "middle", "lw-tick"));
+    for (const t of spacedTicks(this.window[b], this.y, 24)) parts.push(svg("path", { class: "lw-grid", d: `M${EDGE.left} ${this.y(t)}H${this.right}` }), this.text(EDGE.left - 7, this.y(t) + 4, percentTick(t), "end", "lw-tick"));
     return [...parts, svg("path", { class: "lw-axis", d: `M${EDGE.left} ${EDGE.top}V${this.bottom}H${this.right}` }),
       this.text(this.right, this.bottom + 32, `${a}, % right →`, "end", "lw-axis-title is-first"), this.text(2, 13, `↑ ${b}, % right`, "start", "lw-axis-title is-second")];
   }
@@ -81,7 +95,7 @@ class Plane {
     const below = y > this.bottom, before = x < EDGE.left;
     return { run, below, before, x: before ? EDGE.left + 11 : x, y: below ? this.bottom - 11 : y };
   }
-  dot({ run, x, y, below, before }, isChosen) {
+  dot({ run, x, y, below, before, label }, isChosen) {
     const [a, b] = this.tasks.map((task) => run.scores[task]), away = below || before;
     const group = svg("g", { class: `lw-dot${isChosen ? " is-chosen" : ""}${run.front ? " is-front" : ""}`, style: `--tint: ${tint(run)}`, "data-run": run.name });
     group.addEventListener("click", () => this.choose(run));
@@ -95,12 +109,13 @@ class Plane {
     if (away) group.append(svg("path", { class: "lw-mark", d: below ? `M${x - 7} ${y - 5}h14l-7 11z` : `M${x + 5} ${y - 7}v14l-11 -7z` }));
     else if (run.weight === null) group.append(svg("path", { class: "lw-mark", d: `M${x} ${y - size - 2}l${size + 2} ${size + 2}l${-size - 2} ${size + 2}l${-size - 2} ${-size - 2}z` }));
     else group.append(svg("circle", { class: "lw-mark", cx: x, cy: y, r: size }));
-    group.append(this.label(run, x, y, below ? `${run.label}: ${this.tasks[1]} ${percent(b.mean, 0)}` : before ? `${run.label}: ${this.tasks[0]} ${percent(a.mean, 0)}` : run.weight === null ? "learnt" : rounded(run.weight)));
+    group.append(label);
     return group;
   }
-  // The place that hides the fewest dots and other labels.
-  label(run, x, y, words) {
-    const wide = 7 * words.length + 2, boxOf = ([dx, dy, anchor]) => { const left = x + dx - (anchor === "end" ? wide : anchor === "middle" ? wide / 2 : 0); return [left, y + dy - 11, left + wide, y + dy + 3]; };
+  // The place that hides the fewest dots and other labels. A run outside tells how far.
+  label({ run, x, y, below, before }) {
+    const task = below ? this.tasks[1] : this.tasks[0], words = below || before ? `${run.label} (${percent(run.scores[task].mean, 0)})` : run.weight === null ? run.label : rounded(run.weight);
+    const wide = 6.6 * words.length, boxOf = ([dx, dy, anchor]) => { const left = x + dx - (anchor === "end" ? wide : anchor === "middle" ? wide / 2 : 0); return [left, y + dy - 11, left + wide, y + dy + 3]; };
     const meets = (p, q) => p[0] < q[2] && q[0] < p[2] && p[1] < q[3] && q[1] < p[3];
     const outside = (box) => box[0] < EDGE.left || box[2] > this.right + EDGE.right || box[3] > this.bottom - 1;
     const costs = (box) => (outside(box) ? 100 : 0) + this.taken.filter((t) => meets(box, t) && !(t[0] === x - 8 && t[1] === y - 8)).length;
@@ -154,7 +169,7 @@ class Curves {
     if (!alone) return parts;
     const wanted = clamp(y(alone[epochs - 1]), PANEL.top, bottom), above = at - 16, below = at + 16; // clear of the other end, and of the axis' name
     const away = (wanted <= at && above > PANEL.top - 8) || below > bottom - 8 ? Math.min(wanted, above) : Math.max(wanted, below);
-    return [...parts, svg("text", { x: x(epochs) + 10, y: away + 5, class: "lw-end is-alone" }, short ? "alone" : `${measure === "accuracy" ? percent(alone[epochs - 1], 0) : text(alone[epochs - 1])} alone`)];
+    return [...parts, svg("text", { x: x(epochs) + 10, y: away + 5, class: "lw-end is-alone" }, short ? "alone" : `${text(alone[epochs - 1])} alone`)];
   }
   words(measure, chosen, shown, alone) {
     const n = shown.mean.length - 1, text = (value) => (measure === "accuracy" ? percent(value) : value.toFixed(3));
@@ -229,7 +244,7 @@ function render({ model, el }) {
   const measures = makeSwitch("Curves", [{ value: "accuracy", label: "accuracy" }, { value: "loss", label: "loss" }], model.get("measure"), (measure) => change({ measure }));
   const said = make("p", { class: "lw-said cw-quiet", role: "status" });
   box.append(make("header", { class: "lw-top" }, make("h3", { class: "lw-title" }, "Loss weights"), legend(), formula(model)), control.node,
-    make("div", { class: "lw-board" }, make("section", { class: "lw-left" }, make("h4", {}, "Test accuracy of both tasks"), plane.node),
+    make("div", { class: "lw-board" }, make("section", { class: "lw-left" }, make("h4", {}, "Test accuracy of both tasks", make("small", {}, "log scale of what is wrong")), plane.node),
       make("section", { class: "lw-right" }, make("div", { class: "lw-right-head" }, make("h4", {}, "While training"), measures.node), ...panels.map((panel) => panel.node))), scores.node, said);
   function paint() {
     const weight = model.get("weight"), chosen = runs.find((run) => keyOf(run) === weight) ?? runs[0];
