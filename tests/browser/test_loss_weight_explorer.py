@@ -89,7 +89,10 @@ def test_learnt_weights_are_a_run_like_the_others(browser, notebook):
     chosen(widget, "uncertainty")
     expect(widget.locator(".lw-value")).to_have_text(re.compile(r"w → 0\.\d\d"))
     assert state(notebook)["weight"] == "uncertainty"
-    widget.get_by_role("slider").press("ArrowLeft")
+    slider = widget.get_by_role("slider")  # stands where the learnt weights ended
+    expect(slider).to_have_attribute("aria-valuetext", "learnt weights")
+    assert 0 < int(slider.input_value()) < len(loss_weights.WEIGHTS) - 1
+    slider.press("ArrowLeft")
     expect(button).to_have_attribute("aria-pressed", "false")
 
 

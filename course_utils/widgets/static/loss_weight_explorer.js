@@ -182,18 +182,17 @@ class Curves {
 function makeWeight(model, choose) {
   const runs = model.get("runs"), fixed = runs.filter((run) => run.weight !== null), learnt = runs.find((run) => run.weight === null), [a, b] = model.get("tasks");
   const id = uid("w"), last = fixed.length - 1;
-  const slider = make("input", { id, type: "range", min: 0, max: Math.max(last, 1), step: 1, class: "lw-slider", oninput: () => choose(fixed[Math.min(Number(slider.value), last)]) });
+  const slider = make("input", { id, type: "range", min: 0, max: Math.max(last, 1), step: 1, class: "lw-slider", oninput: () => choose(at()),
+    onclick: () => { if (model.get("weight") === LEARNT) choose(at()); } });
+  const at = () => fixed[Math.min(Number(slider.value), last)], nearest = (share) => fixed.reduce((best, run) => (Math.abs(run.weight - share) < Math.abs(best.weight - share) ? run : best), fixed[0]);
   const marks = make("div", { class: "lw-scale", "aria-hidden": "true" }, ...fixed.map((run, i) => make("span", { style: `--at: ${last ? i / last : 0}` }, rounded(run.weight))));
   const sides = make("div", { class: "lw-sides", "aria-hidden": "true" }, make("span", {}, `← ${b}`), make("span", {}, `${a} →`));
   const button = learnt && make("button", { type: "button", class: "cw-button lw-learnt", title: "Weights that were learnt beside the net, by how uncertain each task is (Kendall et al., 2018)", onclick: () => choose(learnt) }, make("i", { "aria-hidden": "true" }), "learnt weights");
   const value = make("b", { class: "lw-value", "aria-hidden": "true" });
   const node = make("div", { class: "lw-control" }, make("label", { for: id }, "Weight w of ", make("b", { class: "is-first" }, a)), make("div", { class: "lw-track" }, slider, marks, sides), value, ...(button ? [button] : []));
   node.hidden = fixed.length < 2 && !learnt;
-  let before = 0;
   return { node, paint: (chosen) => {
-    const at = fixed.indexOf(chosen);
-    if (at >= 0) before = at;
-    slider.value = before;
+    slider.value = fixed.indexOf(chosen.weight === null ? nearest(chosen.share) : chosen);
     slider.setAttribute("aria-valuetext", chosen.weight === null ? "learnt weights" : chosen.label);
     node.classList.toggle("is-learnt", chosen.weight === null);
     button?.setAttribute("aria-pressed", String(chosen.weight === null));
