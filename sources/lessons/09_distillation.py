@@ -220,9 +220,11 @@ plot_intervals(
 plt.show()
 
 # %% [markdown]
-# A teacher can only give what the student lacks: read its own accuracy in the first column.
-# Where a pretrained student is as good as its teacher, nothing is left to teach; where it
-# starts from scratch, soft targets tell more about each picture than a label does.
+# A teacher can only give what the student lacks: compare its accuracy with the student's own.
+# Where a pretrained student is as good as its teacher, there is nothing to teach. From scratch
+# both means lie above zero, and both intervals still touch it: likely a gain, not a proven
+# one. The papers' gains come with far more pictures, and far longer training
+# ([Beyer et al., 2022](https://arxiv.org/abs/2106.05237) call it "patience").
 #
 # ## Alpha and T, swept
 #

@@ -129,12 +129,11 @@ def joint(weights=None, seed=0, epochs=8, pictures=train, lr=1e-3):
     """Train one model for all tasks of the pictures."""
     seed_everything(seed)
     model = MultiTaskModel(load_backbone(name), pictures.tasks)
-    own = (
-        list(weights.parameters())
-        if isinstance(weights, nn.Module)
-        else []
-    )
-    optimizer = torch.optim.AdamW([*model.parameters(), *own], lr=lr)
+    groups = [{"params": list(model.parameters())}]
+    if isinstance(weights, nn.Module):  # learnt: they need a group, too
+        own = list(weights.parameters())
+        groups.insert(0, {"params": own, "lr": 0.05, "weight_decay": 0.0})
+    optimizer = torch.optim.AdamW(groups, lr=lr)
     history = fit(
         model,
         make_loader(pictures, batch_size=20, shuffle=True, seed=seed),
@@ -292,8 +291,9 @@ table["accuracy, weights of 1"] = history[columns].iloc[-1].tolist()
 table.round(2)
 
 # %% [markdown]
-# A task with a small loss is taken to be certain, and its weight grows. At the minimum the
-# weight is 1/(2L); in so short a run it is on its way there.
+# The smaller its loss, the more certain a task is taken to be, and the larger its weight: the
+# hardest ends with the least. At the minimum a weight is 1/(2L); in so short a run, and with a rate of their own, they
+# are on the way there.
 #
 # ### Pitfall: weights that never learn
 #
