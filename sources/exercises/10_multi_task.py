@@ -90,7 +90,7 @@ check("10.1", SharedNet)
 # backbone, which `make_backbone()` builds (it is slow: call it once), and each a linear head
 # of its own. Return the nets, as a dict (or `nn.ModuleDict`) by task, and one plain SGD with
 # the rate `lr` and no other option, which holds every parameter of all nets exactly once.
-# `nets[task](images)` gives the logits of a task.
+# `nets[task]`, called with pictures, gives the logits of a task.
 
 
 # %% nbgrader={"grade": false, "grade_id": "share", "locked": false, "schema_version": 3, "solution": true, "task": false}

@@ -281,7 +281,7 @@ print(moved, "of its tensors have moved, without any optimiser")
 # them. And it gets *its* preprocessing: where student and teacher were pretrained with other
 # means or sizes, `student_transform=` undoes the one and applies the other.
 
-# %%
+# %% tags=["nbval-check-output"]
 held = deepcopy(teacher).train()  # somebody calls train()
 step = DistillationStep(Teacher(held, student_transform=info))
 student = load_backbone(name, num_classes=num_classes).train()

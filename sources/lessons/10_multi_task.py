@@ -408,11 +408,11 @@ Quiz(
             ],
         ),
         Question(
-            "The cosine of two tasks' gradients is -0.4. What does it say?",
+            "The cosine of two tasks' gradients is -0.4. What is that?",
             [
                 "One of the tasks is wrong",
                 "The learning rate is too high",
-                "At this point a step for one sets the other back a little",
+                "Here a step for one sets the other back a little",
             ],
             answer=2,
             why=[
