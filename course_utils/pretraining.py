@@ -11,10 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import queue
-import threading
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -23,6 +20,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
 
 from course_utils.storage import atomic_path, data_dir, sha256_file
 from course_utils.synthetic.source_world import (
@@ -83,28 +81,34 @@ class AttributeHeads(nn.Module):
         self.colours = nn.Linear(num_features, 2 * COLOUR_BINS)
         self.edges = nn.Linear(num_features, 2 * 3 * 4)
 
-    def loss(
-        self, features: Tensor, labels: dict[str, Tensor], images: Tensor
-    ) -> Tensor:
+    def loss(self, features: Tensor, targets: dict[str, Tensor]) -> Tensor:
         """Sum of the attributes' losses (shape and glyph twice) and the descriptors'.
 
-        `images` are uint8 (B, 3, H, W).
+        `targets` hold the attributes' labels and what `descriptors` finds.
         """
         losses = {
-            name: F.cross_entropy(head(features), labels[name])
+            name: F.cross_entropy(head(features), targets[name])
             for name, head in self.heads.items()
         }
-        small = F.adaptive_avg_pool2d(images / 64.0 - 2, 4).flatten(1)
-        thumbnail = F.smooth_l1_loss(self.thumbnail(features), small)
+        thumbnail = F.smooth_l1_loss(self.thumbnail(features), targets["thumbnail"])
         guess = self.colours(features).unflatten(1, (2, COLOUR_BINS))
-        colours = F.cross_entropy(guess.transpose(1, 2), colour_histograms(images))
-        edges = F.smooth_l1_loss(self.edges(features), edge_strengths(images))
+        colours = F.cross_entropy(guess.transpose(1, 2), targets["colours"])
+        edges = F.smooth_l1_loss(self.edges(features), targets["edges"])
         described = 4 * thumbnail + 2 * colours + 4 * edges
         forms = losses["shape"] + losses.get("glyph", 0.0)
         return sum(losses.values()) + forms + described
 
 
 COLOUR_BINS = 64
+
+
+def descriptors(images: Tensor) -> dict[str, Tensor]:
+    """Thumbnail (B, 48), colours (B, 64, 2) and edges (B, 24) of uint8 (B, 3, H, W)."""
+    return {
+        "thumbnail": F.adaptive_avg_pool2d(images / 64.0 - 2, 4).flatten(1),
+        "colours": colour_histograms(images),
+        "edges": edge_strengths(images),
+    }
 
 
 def colour_histograms(images: Tensor) -> Tensor:
@@ -148,18 +152,25 @@ def normalise(images: Tensor) -> Tensor:
     return (images.float() / 255 - mean) / std
 
 
-def _batches(recipe: Recipe) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
-    """Draw the batches of all steps, one ahead, in a thread."""
-    ready: queue.Queue = queue.Queue(maxsize=2)
+class _SourceBatches(Dataset):
+    """Each step's pictures and targets, drawn from its seed when they are asked for."""
 
-    def draw() -> None:
-        for step in range(recipe.steps):
-            seed = recipe.seed * 10**7 + step
-            ready.put(draw_batch(recipe.batch_size, seed=seed, glyphs=recipe.glyphs))
+    def __init__(self, recipe: Recipe):
+        self.recipe = recipe
 
-    threading.Thread(target=draw, daemon=True).start()
-    for _ in range(recipe.steps):
-        yield ready.get()
+    def __len__(self) -> int:
+        return self.recipe.steps
+
+    def __getitem__(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        recipe = self.recipe
+        seed = recipe.seed * 10**7 + step
+        images, labels = draw_batch(recipe.batch_size, seed=seed, glyphs=recipe.glyphs)
+        return images, {**labels, **descriptors(images)}
+
+
+def _batches(recipe: Recipe) -> DataLoader:
+    """Load pictures and targets of all steps, drawn ahead by one worker process."""
+    return DataLoader(_SourceBatches(recipe), batch_size=None, num_workers=1)
 
 
 def train(
@@ -179,20 +190,22 @@ def train(
     width = getattr(model, "head_hidden_size", model.num_features)
     heads = AttributeHeads(width, glyphs=recipe.glyphs > 0).to(device)
     parameters = [*model.parameters(), *heads.parameters()]
-    optimizer = torch.optim.AdamW(parameters, weight_decay=recipe.weight_decay)
+    optimizer = torch.optim.AdamW(
+        parameters, weight_decay=recipe.weight_decay, fused=True
+    )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, recipe.lr, total_steps=recipe.steps,
         pct_start=max(recipe.warmup, 2) / recipe.steps,  # it divides by warmup - 1
     )  # fmt: skip
     recent: list[tuple[float, float]] = []
     start = time.perf_counter()
-    for step, (images, labels) in enumerate(_batches(recipe), start=1):
+    for step, (images, targets) in enumerate(_batches(recipe), start=1):
         images = images.to(device).contiguous(memory_format=torch.channels_last)
-        labels = {name: label.to(device) for name, label in labels.items()}
+        targets = {name: target.to(device) for name, target in targets.items()}
         with torch.autocast(device, dtype=torch.bfloat16, enabled=recipe.bfloat16):
             features = model(normalise(images))
         features = features.float()
-        loss = heads.loss(features, labels, images)
+        loss = heads.loss(features, targets)
         if not torch.isfinite(loss):
             raise ValueError(f"{recipe.model}: loss {loss.item()} at step {step}; "
                              f"lower lr (now {recipe.lr})")  # fmt: skip
@@ -202,8 +215,8 @@ def train(
         optimizer.step()
         schedule.step()
         guess = heads.heads["shape"](features).argmax(1)
-        known = labels["shape"] >= 0
-        right = (guess == labels["shape"])[known].float().mean().item()
+        known = targets["shape"] >= 0
+        right = (guess == targets["shape"])[known].float().mean().item()
         recent = [*recent[-49:], (loss.item(), right)]
         if progress and step % 100 == 0:
             rate = step * recipe.batch_size / (time.perf_counter() - start)
@@ -287,11 +300,13 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--steps", type=int, help="instead of the recipe's")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--threads", type=int, help="processor threads to use")
+    parser.add_argument(
+        "--threads", type=int, help="threads that train; one more process draws"
+    )
     parser.add_argument("--folder", type=Path, help="instead of data/weights")
     options = parser.parse_args(argv)
-    if options.threads:
-        torch.set_num_threads(options.threads)
+    # one core draws; a second thread of training would only wait for it
+    torch.set_num_threads(options.threads or max(1, torch.get_num_threads() - 1))
     for name in options.models:
         recipe = RECIPES[name]
         if options.steps:

@@ -91,7 +91,7 @@ def test_every_attribute_has_a_head_and_moves_the_features():
     assert heads.heads["glyph"].out_features == len(GLYPHS)
     images, labels = draw_batch(16, seed=0, glyphs=0.5)
     features = torch.randn(16, 16, requires_grad=True)
-    heads.loss(features, labels, images).backward()
+    heads.loss(features, labels | pretraining.descriptors(images)).backward()
     assert features.grad.abs().min(1).values.gt(0).all()
     assert all(head.weight.grad.abs().sum() > 0 for head in heads.heads.values())
 
@@ -119,8 +119,18 @@ def test_normalise_gives_the_expected_floats():
     assert white[0, :, 0, 0].tolist() == pytest.approx(expected)
 
 
-def test_command_line_trains_with_other_steps(tmp_path, capsys):
+@pytest.fixture
+def threads():
+    """The number of threads is the process's: put it back."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_command_line_trains_with_other_steps(tmp_path, capsys, threads):
     pretraining.main(["test_resnet", "--steps", "3", "--folder", str(tmp_path)])
+    assert torch.get_num_threads() == 1  # the other core draws
     assert capsys.readouterr().out.strip().endswith("test_resnet.safetensors")
     assert read_card(tmp_path / "test_resnet.safetensors")["steps"] == 3
 
@@ -131,7 +141,7 @@ def test_command_line_refuses_a_net_without_a_recipe(capsys):
     assert "resnet50" in capsys.readouterr().err
 
 
-def test_too_few_steps_are_an_error():
+def test_too_few_steps_are_an_error(threads):
     with pytest.raises(ValueError, match="2 steps are too few"):
         pretraining.main(["test_resnet", "--steps", "2"])
 
