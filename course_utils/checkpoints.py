@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ def save_checkpoint(
     optimizer: Optimizer | None = None,
     scheduler: LRScheduler | None = None,
     loader: DataLoader | None = None,
+    modules: Mapping[str, nn.Module] | None = None,
     epoch: int,
     history: pd.DataFrame | None = None,
     rng: bool = True,
@@ -33,8 +35,9 @@ def save_checkpoint(
     """Write all that a run needs to go on, whole or not at all; return the path.
 
     BatchNorm statistics are part of the model's state. `loader` adds the state of the
-    generator that shuffles it, `rng` those of Python, NumPy and torch. The checkpoint
-    that was there before is kept as `<name>.previous`.
+    generator that shuffles it, `rng` those of Python, NumPy and torch. `modules` are
+    what learns beside the model, each by a name: uncertainty weights, a projector. The
+    checkpoint that was there before is kept as `<name>.previous`.
     """
     path = Path(path)
     content = {
@@ -47,6 +50,8 @@ def save_checkpoint(
             content[name] = part.state_dict()
     if loader is not None:
         content["loader"] = _generator(loader).get_state()
+    if modules:
+        content["modules"] = {name: m.state_dict() for name, m in modules.items()}
     if rng:
         content["rng"] = _rng_state()
     with atomic_path(path) as temporary:
@@ -63,6 +68,7 @@ def load_checkpoint(
     optimizer: Optimizer | None = None,
     scheduler: LRScheduler | None = None,
     loader: DataLoader | None = None,
+    modules: Mapping[str, nn.Module] | None = None,
     rng: bool = True,
 ) -> dict:
     """Put a saved run back into these objects, in place; return epoch and history.
@@ -74,15 +80,17 @@ def load_checkpoint(
     the model is another one, and what the file does not hold.
     """
     content = _read_or_previous(Path(path))
-    parts = {"optimizer": optimizer, "scheduler": scheduler, "loader": loader}
+    parts = {"optimizer": optimizer, "scheduler": scheduler, "loader": loader,
+             "modules": modules}  # fmt: skip
     wanted = ["model", "epoch", *(name for name, part in parts.items() if part)]
     if absent := [name for name in wanted + ["rng"] * rng if name not in content]:
         raise CheckpointError(
             f"{path} holds no {', '.join(absent)}: it was saved without. Leave that "
             "argument out (rng=False) to go on without it"
         )
-    if problem := compare_state(model, content["model"]):
-        raise CheckpointError(f"{path} does not fit {type(model).__name__}: {problem}")
+    _check_fits(model, content["model"], path)
+    for name, module in (modules or {}).items():
+        _check_fits(module, _module_state(content, name, path), path)
     if optimizer is not None:
         _load_optimizer(optimizer, content["optimizer"], path)
     if scheduler is not None:
@@ -90,6 +98,8 @@ def load_checkpoint(
     if loader is not None:
         _generator(loader).set_state(content["loader"])
     model.load_state_dict(content["model"])
+    for name, module in (modules or {}).items():
+        module.load_state_dict(content["modules"][name])
     if rng:
         _set_rng_state(content["rng"])
     return {"epoch": content["epoch"], "history": pd.DataFrame(content["history"])}
@@ -123,6 +133,18 @@ def _read(path: Path) -> dict:
             "weights.load_backbone(name, weights=path)"
         )
     return content
+
+
+def _check_fits(module: nn.Module, state: dict, path: str | Path) -> None:
+    if problem := compare_state(module, state):
+        raise CheckpointError(f"{path} does not fit {type(module).__name__}: {problem}")
+
+
+def _module_state(content: dict, name: str, path: str | Path) -> dict:
+    if name not in content["modules"]:
+        known = ", ".join(content["modules"])
+        raise CheckpointError(f"{path} holds no module {name!r}; it holds {known}")
+    return content["modules"][name]
 
 
 def _load_optimizer(optimizer: Optimizer, state: dict, path: str | Path) -> None:

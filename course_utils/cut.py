@@ -6,19 +6,19 @@ be kept. What lies behind them is then a smaller network with a larger "picture"
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, StackDataset, TensorDataset
 
 from course_utils.datasets import is_random
 from course_utils.errors import CannotCut
 from course_utils.layer_groups import layer_groups
 from course_utils.meta import default_input_size
 from course_utils.modes import inference
-from course_utils.tracing import Trace, trace
+from course_utils.tracing import Trace, tensors_in, trace
 
 
 class CutModel(nn.Module):
@@ -44,7 +44,7 @@ class CutModel(nn.Module):
         self._input_size = size
         self._prove(size)
 
-    def forward(self, activations: Tensor) -> Tensor:
+    def forward(self, activations: Tensor) -> Tensor | dict[str, Tensor]:
         blank = activations.new_zeros(()).expand(len(activations), *self._input_size)
         with self._passed_over(activations):
             return self.model(blank)  # only its shape is looked at
@@ -97,7 +97,8 @@ class CutModel(nn.Module):
                 f"{str(error).splitlines()[0][:160]}. Freeze another stage, or train with "
                 "the usual loop"
             ) from error
-        if not torch.allclose(whole, cut, atol=1e-4, rtol=1e-4):
+        pairs = zip(tensors_in(whole), tensors_in(cut), strict=True)
+        if not all(torch.allclose(a, b, atol=1e-4, rtol=1e-4) for a, b in pairs):
             raise CannotCut(
                 f"{type(self.model).__name__} answers differently when it starts at "
                 f"{self.stage}: its later stages read more than the activation that "
@@ -107,9 +108,10 @@ class CutModel(nn.Module):
 
 def cached_activations(
     cut: CutModel, dataset: Dataset, *, views: int = 1, batch_size: int = 64
-) -> TensorDataset:
+) -> TensorDataset | StackDataset:
     """Run the frozen stages over a dataset once; return activations and labels (CPU).
 
+    Labels by task, as `multitask.with_attributes` gives them, stay so.
     With `views` above 1, the dataset is gone through that often: where its transform is
     random, each picture is kept in so many versions, which are then the augmentation.
     Memory grows with `views`. A random transform with one view would repeat one crop
@@ -130,6 +132,9 @@ def cached_activations(
             # A copy: tensors of inference mode cannot enter a graph later.
             found.append(cut.activations(images.to(device)).cpu().clone())
             labels.append(target)
+    if isinstance(labels[0], Mapping):
+        by_task = {task: torch.cat([t[task] for t in labels]) for task in labels[0]}
+        return StackDataset(torch.cat(found), StackDataset(**by_task))
     return TensorDataset(torch.cat(found), torch.cat(labels))
 
 

@@ -309,8 +309,9 @@ class FeatureDistillation(nn.Module):
     cross-entropy, or a distillation step. The history has it as `train_features`.
 
     The projector learns, so hand its parameters to the optimiser; it is no part of the
-    student, and goes after training. Only hooks watch the layers, during each pass; the
-    teacher is in eval mode, and no BatchNorm of it moves::
+    student, and goes after training (a checkpoint takes the step as one of `modules`).
+    Only hooks watch the layers, during each pass; the teacher is in eval mode, and no
+    BatchNorm of it moves::
 
         step = FeatureDistillation(student, teacher, layers=("layer4", "layer4"))
         optimizer = torch.optim.AdamW([*student.parameters(), *step.parameters()])

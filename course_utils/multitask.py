@@ -48,10 +48,8 @@ class MultiTaskModel(nn.Module):
         model = MultiTaskModel(load_backbone("test_resnet"), {"species": 5, "colour": 6})
     """
 
-    course_body, course_head = (
-        "backbone",
-        ("heads",),
-    )  # where stages and heads are found
+    # where stages and heads are found
+    course_body, course_head = "backbone", ("heads",)
 
     def __init__(
         self,
@@ -131,8 +129,8 @@ class UncertaintyWeights(nn.Module):
         own = {"params": list(weights.parameters()), "weight_decay": 0.0}
         optimizer = torch.optim.AdamW([own, *param_groups(model, 1e-3)], lr=1e-3)
 
-    Its group comes first, for the history's `lr` is that of the last. Checkpoints hold
-    the model alone: save `weights.state_dict()` beside them.
+    Its group comes first, for the history's `lr` is that of the last. A checkpoint takes
+    it as `modules={"weights": weights}`.
     """
 
     def __init__(self, tasks: Iterable[str]):

@@ -82,10 +82,10 @@ def train_one_epoch(
     With several tasks, "accuracy" is the mean over them and "accuracy_<task>" that of
     each, over the pictures whose label is known; NaN where none is. The model is put
     into train mode; BatchNorm that `layer_groups.freeze` froze stays in eval mode.
-    `batch_scheduler` steps after each batch. `clip_norm` is the largest
-    norm of all gradients together (Pascanu et al., 2013). Raises `ValueError` for a
-    loss that is not finite, for labels outside the head's classes and where nothing is
-    trainable.
+    `batch_scheduler` steps after each batch. `clip_norm` is the largest norm of the
+    gradients of all that the optimiser holds (Pascanu et al., 2013). Raises `ValueError`
+    for a loss that is not finite, for labels outside the head's classes and where nothing
+    is trainable.
     """
     if clip_norm is not None and clip_norm <= 0:
         raise ValueError(f"clip_norm must be above 0, got {clip_norm}")
@@ -104,17 +104,19 @@ def train_one_epoch(
         for number, batch in enumerate(loader, start=1):
             batch = to_device(batch, device)
             loss, logits, *parts = step(model, batch)
-            _check_finite(loss.item(), optimizer, f"epoch {epoch}, batch {number}")
+            value = loss.item()
+            _check_finite(value, optimizer, f"epoch {epoch}, batch {number}")
             optimizer.zero_grad()
             loss.backward()
             if clip_norm is not None:
-                nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
+                nn.utils.clip_grad_norm_(_parameters(optimizer), clip_norm)
             optimizer.step()
             if batch_scheduler is not None:
                 batch_scheduler.step()
-            totals.add(loss.item(), logits, batch[1], *parts)
+            totals.add(value, logits, batch[1], *parts)
             bar.update()
-            bar.set_postfix(totals.shown(), refresh=False)
+            if not bar.disable:
+                bar.set_postfix(totals.shown(), refresh=False)
     return totals.result()
 
 
@@ -242,6 +244,10 @@ class BestWeights:
             raise ValueError("no epoch has ended yet: hand this to fit(callbacks=[…])")
         model.load_state_dict(self._state)
         return model
+
+
+def _parameters(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:
+    return [p for group in optimizer.param_groups for p in group["params"]]
 
 
 def _accuracies(row: dict[str, float]) -> dict[str, str]:

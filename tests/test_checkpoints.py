@@ -90,6 +90,26 @@ def test_rng_false_leaves_the_generators_alone(tmp_path):
     assert torch.equal(torch.get_rng_state(), expected)
 
 
+def test_what_learns_beside_the_model_is_kept_by_name(tmp_path):
+    beside = nn.Linear(2, 2)
+    path = save_checkpoint(tmp_path / "a.pt", model=_net(), epoch=1,
+                           modules={"projector": beside})  # fmt: skip
+    fresh, model = nn.Linear(2, 2), _net()
+    load_checkpoint(path, model=model, modules={"projector": fresh})
+    assert torch.equal(fresh.weight, beside.weight)
+    before = model.conv.weight.clone()
+    for modules, words in [
+        ({"weights": fresh}, "no module 'weights'; it holds projector"),
+        ({"projector": nn.Linear(3, 2)}, "does not fit Linear: .*weight"),
+    ]:
+        with pytest.raises(CheckpointError, match=words):
+            load_checkpoint(path, model=_net(), modules=modules)
+    assert torch.equal(model.conv.weight, before)
+    bare = save_checkpoint(tmp_path / "b.pt", model=_net(), epoch=1)
+    with pytest.raises(CheckpointError, match="holds no modules"):
+        load_checkpoint(bare, model=_net(), modules={"projector": fresh})
+
+
 def test_a_history_is_optional(tmp_path):
     path = save_checkpoint(tmp_path / "a.pt", model=_net(), epoch=0)
     assert load_checkpoint(path, model=_net())["history"].empty

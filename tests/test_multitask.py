@@ -9,6 +9,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from course_utils.checkpoints import load_checkpoint, save_checkpoint
+from course_utils.cut import CutModel, cached_activations
 from course_utils.datasets import load_dataset
 from course_utils.errors import DatasetError
 from course_utils.features import extract_features
@@ -248,29 +249,52 @@ def test_features_take_one_label_a_picture(model, flowers):
 
 
 def test_a_run_is_taken_up_again_from_a_checkpoint(model, flowers, tmp_path):
-    def trained(net, epochs, **options):
-        optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9)
-        loader = _loader(flowers)
-        history = None
-        if options:
-            parts = {"model": net, "optimizer": optimizer, "loader": loader}
-            history = load_checkpoint(tmp_path / "a.pt", **parts)["history"]
-        history = fit(net, loader, None, optimizer=optimizer, epochs=epochs,
-                      step=MultiTaskStep(), history=history, progress=False)  # fmt: skip
-        return optimizer, loader, history
+    def parts_of(net):
+        weights = UncertaintyWeights(net.tasks)
+        learns = [*weights.parameters(), *net.parameters()]
+        optimizer = torch.optim.SGD(learns, lr=0.01, momentum=0.9)
+        return {"model": net, "optimizer": optimizer, "loader": _loader(flowers),
+                "modules": {"weights": weights}}  # fmt: skip
+
+    def trained(parts, epochs, history=None):
+        step = MultiTaskStep(weights=parts["modules"]["weights"])
+        return fit(parts["model"], parts["loader"], None, step=step, history=history,
+                   optimizer=parts["optimizer"], epochs=epochs, progress=False)  # fmt: skip
 
     whole, other = copy.deepcopy(model), copy.deepcopy(model)
-    expected = trained(whole, 2)[2]
-    optimizer, loader, history = trained(model, 1)
-    save_checkpoint(tmp_path / "a.pt", model=model, optimizer=optimizer, loader=loader,
-                    epoch=1, history=history)  # fmt: skip
-    found = trained(other, 2, resume=True)[2]
+    never_stopped, first, resumed = map(parts_of, (whole, model, other))
+    expected = trained(never_stopped, 2)
+    save_checkpoint(tmp_path / "a.pt", epoch=1, history=trained(first, 1), **first)
+    found = load_checkpoint(tmp_path / "a.pt", **resumed)["history"]
+    found = trained(resumed, 2, history=found)
     times = ["seconds", "images_per_second"]
     pd.testing.assert_frame_equal(
         found.drop(columns=times), expected.drop(columns=times)
     )
     state = whole.state_dict()
     assert all(torch.equal(v, state[k]) for k, v in other.state_dict().items())
+    weights = [
+        parts["modules"]["weights"].weights for parts in (never_stopped, resumed)
+    ]
+    assert weights[0] == weights[1] != {"species": 1.0, "colour": 1.0}
+
+
+def test_what_is_frozen_runs_once_where_it_is_cut(model, flowers):
+    data = flowers.val.subset(range(6))
+    tasks = with_attributes(data, ["species", "colour"], hide={"colour": 0.5})
+    cut = CutModel(freeze(model, until="heads"))
+    cached = cached_activations(cut, tasks, batch_size=4)
+    images, labels = next(iter(make_loader(tasks, batch_size=6)))
+    activations, kept = next(iter(make_loader(cached, batch_size=6)))
+    with torch.no_grad():
+        answers = cut(activations)
+        assert all(torch.allclose(answers[t], a, atol=1e-5)
+                   for t, a in model(images).items())  # fmt: skip
+    assert all(torch.equal(kept[task], labels[task]) for task in tasks.tasks)
+    optimizer = torch.optim.SGD(model.heads.parameters(), lr=0.1)
+    history = fit(cut, make_loader(cached), None, optimizer=optimizer, epochs=2,
+                  step=MultiTaskStep(), progress=False)  # fmt: skip
+    assert history["train_loss"].is_monotonic_decreasing
 
 
 def test_it_can_be_inspected(model):

@@ -306,6 +306,17 @@ def test_gradients_are_clipped_to_the_norm():
     optimizer.step = spy
     train_one_epoch(model, _loader(), optimizer, clip_norm=1e-3, progress=False)
     assert norms == pytest.approx([1e-3] * 3, rel=1e-3)
+    norms.clear()
+    beside = nn.Linear(1, 1)  # learns beside the model, as a projector does
+
+    def step_beside(net, batch):
+        loss, logits = training.classification_step(net, batch)
+        return loss + 100 * beside(torch.ones(1, 1)).square().sum(), logits
+
+    optimizer.add_param_group({"params": list(beside.parameters())})
+    train_one_epoch(model, _loader(), optimizer, step=step_beside, clip_norm=1e-3,
+                    progress=False)  # fmt: skip
+    assert beside.weight.grad.norm() < 1e-3 and max(norms) < 1e-3
     with pytest.raises(ValueError, match="clip_norm must be above 0"):
         train_one_epoch(model, _loader(), optimizer, clip_norm=0)
 
