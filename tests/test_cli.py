@@ -65,6 +65,13 @@ def test_importing_the_package_loads_no_torch():
     assert found.stdout == "False\n"
 
 
+def test_a_widget_loads_no_more_than_it_shows():
+    heavy = "{'sklearn', 'timm', 'course_utils.claims'} & {*sys.modules}"
+    code = f"import sys; from course_utils.widgets import Quiz; print({heavy})"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert found.stdout == "set()\n"
+
+
 def test_the_doctor_reports_the_machine(capsys):
     assert cli.main(["doctor"]) == 0
     shown = capsys.readouterr().out

@@ -12,6 +12,7 @@ from torch import nn
 from torchvision.transforms import v2
 from traitlets import TraitError
 
+from course_utils import widgets
 from course_utils.widgets import (
     FeatureMapViewer,
     FetchButton,
@@ -26,6 +27,14 @@ from course_utils.widgets.feature_maps import scale_maps
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 STAGES = [("stem", 100), ("layer1", 1_000), ("fc", 20)]
+
+
+def test_every_widget_is_found_by_its_name():
+    for name in widgets.__all__:
+        assert getattr(widgets, name).__name__ == name
+    assert {*widgets.__all__} <= {*dir(widgets)}
+    with pytest.raises(AttributeError, match="no attribute 'Quizz'"):
+        _ = widgets.Quizz
 
 
 def questions():

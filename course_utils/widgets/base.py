@@ -20,14 +20,14 @@ def asset(name: str) -> str:
     return (STATIC / name).read_text(encoding="utf-8")
 
 
-def script(name: str) -> str:
-    """Return a widget's script with the shared helpers in front of it."""
-    return asset("base.js") + "\n" + asset(f"{name}.js")
+def script(*names: str) -> str:
+    """Return a widget's script, the shared helpers and the parts it names in front."""
+    return "\n".join(asset(f"{name}.js") for name in ("base", *names))
 
 
-def style(name: str) -> str:
-    """Return the shared styles, followed by a widget's own."""
-    return asset("base.css") + "\n" + asset(f"{name}.css")
+def style(*names: str) -> str:
+    """Return the shared styles, followed by those of the parts named and its own."""
+    return "\n".join(asset(f"{name}.css") for name in ("base", *names))
 
 
 class StaticForm:

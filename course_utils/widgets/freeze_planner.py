@@ -14,7 +14,7 @@ from course_utils.layer_groups import UnfreezeSchedule, layer_groups
 from course_utils.meta import build_on_meta
 from course_utils.param_groups import param_groups
 
-from .base import CourseWidget, asset, style
+from .base import CourseWidget, script, style
 from .freeze_planner_code import code_for_plan
 from .freeze_planner_static import static_lines, static_table
 
@@ -46,8 +46,8 @@ class FreezePlanner(CourseWidget):
     Example: `FreezePlanner("resnet50", epochs=8, lr=1e-3, ratio=0.3)`
     """
 
-    _esm = "\n".join(asset(f"{n}.js") for n in ("base", "code_panel", "freeze_planner"))
-    _css = style("freeze_planner")
+    _esm = script("code_panel", "freeze_planner")
+    _css = style("code_panel", "freeze_planner")
 
     model_name = traitlets.Unicode().tag(sync=True)
     stages = traitlets.List(traitlets.Dict()).tag(sync=True)

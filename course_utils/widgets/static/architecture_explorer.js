@@ -415,45 +415,6 @@ function compareTable(a, b, full) {
   return make("table", { class: "arch-compare" }, make("caption", { class: "cw-sr" }, `${a.name} and ${b.name}`), make("thead", {}, head), make("tbody", {}, ...rows));
 }
 
-// -- code ----------------------------------------------------------------------------
-
-const WORDS = /(#.*$)|("[^"]*")|\b(from|import|for|in|not|if|True|False|None)\b/gm;
-
-function coloured(code) {
-  const out = [];
-  let at = 0;
-  for (const found of code.matchAll(WORDS)) {
-    out.push(code.slice(at, found.index), make("span", { class: found[1] ? "c-note" : found[2] ? "c-text" : "c-word" }, found[0]));
-    at = found.index + found[0].length;
-  }
-  return [...out, code.slice(at)];
-}
-
-async function copy(text, node) {
-  if (navigator.clipboard?.writeText) {
-    try { await navigator.clipboard.writeText(text); return true; } catch { /* no permission: the older way below */ }
-  }
-  const range = document.createRange(), chosen = getSelection();
-  range.selectNodeContents(node);
-  chosen.removeAllRanges();
-  chosen.addRange(range);
-  return document.execCommand("copy");
-}
-
-function makeCode(model) {
-  const id = uid("code"), text = make("code", {}), said = make("span", { class: "cw-quiet", role: "status" });
-  const pre = make("pre", { class: "arch-code", tabindex: 0, "aria-label": "Code for what is shown" }, text);
-  const panel = make("div", { id, hidden: true, class: "arch-code-panel" }, pre, make("div", { class: "arch-tools" },
-    make("button", { class: "cw-button", type: "button", onclick: async () => { said.textContent = (await copy(model.get("code"), text)) ? "Copied." : "Select the text and copy it."; } }, "Copy"), said));
-  const button = make("button", { class: "cw-button", type: "button", "aria-expanded": "false", "aria-controls": id, onclick: () => {
-    panel.hidden = !panel.hidden;
-    button.setAttribute("aria-expanded", String(!panel.hidden));
-    button.textContent = panel.hidden ? "Show the code" : "Hide the code";
-  } }, "Show the code");
-  const paint = () => { text.replaceChildren(...coloured(model.get("code"))); said.textContent = ""; };
-  return { button, panel, paint };
-}
-
 // -- the widget ----------------------------------------------------------------------
 
 function makeHeader(models) {
@@ -493,7 +454,7 @@ function render({ model, el }) {
   const box = frame(el, `Architecture of ${models.map((m) => m.name).join(" and ")}`);
   box.classList.add("cw-arch");
   const get = (name) => model.get(name), first = models[0], atFirst = get("training").at_first;
-  const header = makeHeader(models), code = makeCode(model);
+  const header = makeHeader(models), code = makeCodePanel(model);
   let saving = 0, drawn = 0, legendKinds = new Set();
 
   // stages
