@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .base import escape
+from .base import escape, html_table
 
 COLUMNS = ("stage", "kind", "layers", "output", "parameters", "MACs", "trainable")
 LAYER_COLUMNS = ("layer", "type", "kind", "output", "parameters", "MACs")
@@ -16,7 +16,9 @@ def static_tables(model: dict[str, Any], frozen: Iterable[str]) -> str:
     """Return a described model as a table of stages and folded tables of layers."""
     return (
         f"<p><strong>{escape(model['name'])}</strong> {escape(summary(model))}</p>"
-        + _table(COLUMNS, [_stage_cells(stage, frozen) for stage in model["stages"]])
+        + html_table(
+            COLUMNS, [_stage_cells(stage, frozen) for stage in model["stages"]]
+        )
         + _folded("Layers", "".join(_layers(model, s) for s in model["stages"]))
     )
 
@@ -93,19 +95,10 @@ def _layers(model: dict[str, Any], stage: dict[str, Any]) -> str:
     if not rows:  # the stage is one layer
         return ""
     title = f"{stage['name']} ({stage['layers']} layers)"
-    return _folded(title, _table(LAYER_COLUMNS, rows))
+    return _folded(title, html_table(LAYER_COLUMNS, rows))
 
 
 def _folded(title: str, inside: str) -> str:
     if not inside:
         return ""
     return f"<details><summary>{escape(title)}</summary>{inside}</details>"
-
-
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    head = "".join(f"<th>{column}</th>" for column in columns)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
-        for row in rows
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

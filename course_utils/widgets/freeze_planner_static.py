@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .architecture_static import compact
-from .base import escape
+from .base import escape, html_table
 
 WAKES, LEARNS, FROZEN = "🔥", "●", "❄"
 LEGEND = f"{WAKES} wakes, {LEARNS} learns, {FROZEN} frozen"
@@ -14,17 +14,9 @@ LEGEND = f"{WAKES} wakes, {LEARNS} learns, {FROZEN} frozen"
 def static_table(plan: dict[str, Any]) -> str:
     """Return a plan as a table of stages (head on top) by epochs."""
     head, *rows = _cells(plan)
-    body = "".join(
-        "<tr>"
-        + f"<th>{escape(row[0])}</th>"
-        + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
-        + "</tr>"
-        for row in rows
-    )
-    titles = "".join(f"<th>{escape(cell)}</th>" for cell in head)
     return (
         f"<p><strong>{escape(plan['model_name'])}</strong> {escape(_about(plan))}</p>"
-        f"<table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
+        f"{html_table(head, rows, row_titles=True)}"
     )
 
 

@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, StrMethodFormatter
 
 from course_utils.plots import BLUE, GREEN, ORANGE
 
-from .base import data_url, escape
+from .base import data_url, escape, html_table
 from .pictures import figure_png
 
 TICKS = (0, 20, 40, 60, 80, 90, 95, 98, 99, 99.5, 99.8, 99.9)  # per cent
@@ -29,16 +29,10 @@ def share_text(found: dict[str, float]) -> str:
 def static_table(shown: dict[str, Any]) -> str:
     """Return the picture of accuracies, and a table of all runs."""
     head, *rows = _cells(shown)
-    titles = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
-        for row in rows
-    )
     picture = data_url(figure_png(front_figure(shown)))
     return (
         f'<p><img src="{picture}" alt="{escape(described(shown))}"></p>'
-        f"<table><caption>{escape(_about(shown))}</caption>"
-        f"<thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
+        f"{html_table(head, rows, caption=_about(shown))}"
     )
 
 

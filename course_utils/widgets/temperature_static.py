@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .base import escape
+from .base import escape, html_table
 
 
 def share_text(share: float) -> str:
@@ -25,18 +25,10 @@ def odds_text(odds: float) -> str:
 def static_table(picture: dict[str, Any], chosen: Sequence[int], temperatures) -> str:
     """Return one picture, and its soft targets at some temperatures as a table."""
     head, *rows = _cells(picture, chosen, temperatures)
-    body = "".join(
-        "<tr>"
-        + f"<th>{escape(row[0])}</th>"
-        + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
-        + "</tr>"
-        for row in rows
-    )
-    titles = "".join(f"<th>{escape(cell)}</th>" for cell in head)
+    table = html_table(head, rows, caption=_about(picture), row_titles=True)
     return (
         f'<p><img src="{picture["src"]}" alt="{escape(picture["name"])}" height="96"></p>'
-        f"<table><caption>{escape(_about(picture))}</caption>"
-        f"<thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
+        f"{table}"
     )
 
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from course_utils.plots import BLUE, ORANGE, PURPLE
 
-from .base import escape
+from .base import html_table
 
 STYLES = {"train": (ORANGE, "--", "s"), "val": (BLUE, "-", "o")}
 GREY = "#767676"  # reads on a white and on a black ground
@@ -48,17 +48,11 @@ def shown_value(name: str, value: float | None) -> str:
 def epochs_table(rows: Sequence[dict], *, best: int | None, caption: str) -> str:
     """Return rows of the history as an HTML table; a star marks the best epoch."""
     names = known(rows[-1])
-    head = "".join(f"<th>{COLUMNS[name]}</th>" for name in names)
-    body = ""
-    for row in rows:
-        cells = [shown_value(name, row.get(name)) for name in names]
+    shown = [[shown_value(name, row.get(name)) for name in names] for row in rows]
+    for row, cells in zip(rows, shown, strict=True):
         if row["epoch"] == best:
-            cells = [f"★ {cells[0]}", *cells[1:]]
-        body += "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
-    return (
-        f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>"
-        f"<tbody>{body}</tbody></table>"
-    )
+            cells[0] = f"★ {cells[0]}"
+    return html_table([COLUMNS[name] for name in names], shown, caption=caption)
 
 
 # -- the picture -----------------------------------------------------------------------

@@ -13,7 +13,7 @@ from course_utils.zoo.figure import plot_zoo
 from course_utils.zoo.table import COSTS, GAINS
 
 from .architecture_explorer import ArchitectureExplorer
-from .base import CourseWidget, data_url, escape, script, style
+from .base import CourseWidget, data_url, escape, html_table, script, style
 from .pictures import figure_png
 
 NEEDED = ("architecture", "weights", "family")
@@ -177,16 +177,11 @@ class ZooExplorer(CourseWidget):
         """Return the chart as a picture, and the Pareto front as a table."""
         figure = plot_zoo(self._table, cost=self.cost, gain=self.gain)
         url, front = data_url(figure_png(figure)), self._front()
-        head = "".join(f"<th>{escape(title)}</th>" for title in front.columns)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
-            for row in front.itertuples(index=False)
+        caption = "The Pareto front: no other weights are as accurate for less"
+        table = html_table(
+            front.columns, front.itertuples(index=False), caption=caption
         )
-        return (
-            f'<p><img src="{url}" alt="{escape(figure.alt)}"></p>'
-            "<table><caption>The Pareto front: no other weights are as accurate for "
-            f"less</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        )
+        return f'<p><img src="{url}" alt="{escape(figure.alt)}"></p>{table}'
 
     def static_text(self) -> str:
         """Return the Pareto front, one line for each set of weights."""

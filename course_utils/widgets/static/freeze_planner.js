@@ -4,7 +4,7 @@ const SIGNS = {
   wakes: "M8.4.8C9 4 13 6 13 10.2A5 5 0 0 1 8 15.2A5 5 0 0 1 3 10.2C3 8 4.4 6.8 4.6 4.8C5.8 5.6 6.3 6.6 6.4 7.6C7.8 6 8.6 3.6 8.4.8Z",
 };
 const SLEEPS = 0, STEP = 0.1, FINE = 0.01; // decades
-const NAMES = [92, 138], BESIDE = 224, NARROWEST = 20, UPRIGHT = 29; // pixels: names; rates; a cell; a count that stands upright
+const NAMES = [92, 138], BESIDE = 224, NARROWEST = 20, UPRIGHT = 29, ONE_LINE = 35; // pixels: names; rates; a cell; a count upright; with its unit beside it
 const KEYS = "Keys: arrows move, Enter wakes a stage or lets it sleep.";
 const AXIS = [-6, 0]; // powers of ten, wider where a rate asks for it
 
@@ -61,7 +61,7 @@ function countCell(n, total) {
   const [value, unit] = compactParts(n), share = total ? (100 * n) / total : 0;
   return make("div", { class: `plan-count${n ? "" : " is-nothing"}`, title: `${n.toLocaleString("en")} parameters learn, ${share.toFixed(share < 10 ? 1 : 0)} % of all` },
     make("span", { class: "plan-column", style: `--share: ${share}%` }),
-    make("b", {}, n ? value : "⚠ 0"), make("small", {}, unit));
+    make("span", { class: "plan-figure" }, make("b", {}, n ? value : "⚠ 0"), make("small", {}, unit)));
 }
 
 // Cells in the order of reading; the focus roves, and Enter or Space does what a click does.
@@ -139,7 +139,13 @@ function makeGrid(model, stages, act) {
     counts.classList.toggle("is-stale", stale);
     if (!stale) paintCounts();
   }
-  const place = (names) => { node.style.setProperty("--names", `${names}px`); if (heads[0].offsetWidth) node.classList.toggle("is-tight", heads[0].offsetWidth < UPRIGHT); };
+  function place(names) {
+    node.style.setProperty("--names", `${names}px`);
+    const room = heads[0].offsetWidth;
+    if (!room) return; // out of view
+    node.classList.toggle("is-tight", room < UPRIGHT);
+    node.classList.toggle("is-stacked", room >= UPRIGHT && room < ONE_LINE);
+  }
   return { node, paint, place };
 }
 
