@@ -71,6 +71,8 @@ def cases(table):
 
 def name_of(value):
     item = value[0] if isinstance(value, tuple) and len(value) == 2 else value
+    if isinstance(item, set):  # each process has an order of its own for them
+        return f"set of {sorted(item)}"
     return getattr(item, "__name__", str(item))
 
 
