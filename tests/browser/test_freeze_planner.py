@@ -79,6 +79,15 @@ def test_a_clicked_cell_wakes_a_stage_and_lets_it_sleep_again(notebook):
     assert state(notebook)["schedule"] == {"1": ["fc"], "4": ["layer4"]}
 
 
+def test_a_count_stands_on_one_line_in_its_column(notebook):
+    for count in planner(notebook).locator(".plan-count").all():
+        column = count.bounding_box()
+        value, unit = (count.locator(part).bounding_box() for part in ("b", "small"))
+        assert column["x"] <= value["x"] and value["y"] <= unit["y"]
+        assert unit["y"] + unit["height"] <= value["y"] + value["height"] + 1
+        assert unit["x"] + unit["width"] <= column["x"] + column["width"]
+
+
 def test_the_grid_is_worked_by_keyboard(browser, notebook):
     press, widget = browser.page.keyboard.press, planner(notebook)
     cells = len(notebook.outputs())
