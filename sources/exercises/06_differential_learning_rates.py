@@ -239,7 +239,7 @@ print(f"half of them are smaller than {sizes.median():.2f}")
 # - **a** little: each weight changes by a tenth of its size
 # - **b** little: hardly any gradient gets past the new head, so only the head moves
 # - **c** little that shows: what moves most are BatchNorm's statistics
-# - **d** a lot: nearly every weight moves by about 0.1, as far as it is large, and what it
+# - **d** a lot: nearly every weight moves by about 0.1, about its own size, and what it
 #   had learned is overwritten
 # - **e** a lot, and that is good: with larger strides the net is better after 20 steps
 
