@@ -239,6 +239,31 @@ class Checker:
         if letter != right:
             self.fail("the choice", key=letter, got=answer, hint=why[letter])
 
+    def choices(
+        self,
+        answer: Any,
+        right: dict[str, str],
+        why: dict[str, dict[str, str]],
+        *,
+        what: str = "case",
+    ) -> None:
+        """Check a dict with a letter for each case; each wrong one has its own reason."""
+        self.type(answer, dict, "the answer")
+        letters = {plain(name): plain(letter) for name, letter in answer.items()}
+        example = ", ".join(f'"{name}": "…"' for name in right)
+        self.that(letters.keys() == right.keys(), f"the {what}s", key=f"{what}s",
+                  got=list(letters), expected=list(right),
+                  hint=f"Give a letter for each {what}: {{{example}}}.")  # fmt: skip
+        for name, wanted in right.items():
+            self.type(letters[name], str, f"the answer for {what} {name}")
+            letter, known = letters[name].strip().lower(), sorted({wanted, *why[name]})
+            self.that(letter in known, "the choice", key="unknown", got=letter,
+                      expected=f"one of the letters {known[0]} to {known[-1]}",
+                      hint=f"Answer with one letter for each {what}.")  # fmt: skip
+            self.that(letter == wanted, f"the answer for {what} {name}",
+                      key=f"{name}-{letter}", got=letter,
+                      hint=why[name].get(letter, ""))  # fmt: skip
+
     def cases(self, shown: Iterable, *, hidden: Iterable = ()) -> Iterator:
         """Go through inputs; a card names no hidden one, nor what was expected."""
         yield from shown

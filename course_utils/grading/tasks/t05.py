@@ -1023,20 +1023,7 @@ _NOT_THE_CAUSE = {
     ),
 )
 def why_it_falls(answer, c):
-    c.type(answer, dict, "the answer")
-    letters = {plain(run): plain(letter) for run, letter in answer.items()}
-    c.that(letters.keys() == _CAUSES.keys(), "the runs", key="runs", got=list(letters),
-           expected=list(_CAUSES), hint='Give a letter for each run, as in {"A": "e", '
-           '"B": "e", "C": "e"}.')  # fmt: skip
-    for run, right in _CAUSES.items():
-        letter = letters[run]
-        c.type(letter, str, f"the answer for run {run}")
-        letter = letter.strip().lower()
-        c.that(letter in (right, *_NOT_THE_CAUSE[run]), "the choice", key="unknown",
-               got=letter, expected="one of the letters a to e",
-               hint="Answer with one letter for each run.")  # fmt: skip
-        c.that(letter == right, f"the cause in run {run}", key=f"{run}-{letter}",
-               got=letter, hint=_NOT_THE_CAUSE[run].get(letter, ""))  # fmt: skip
+    c.choices(answer, _CAUSES, _NOT_THE_CAUSE, what="run")
 
 
 # --- 05.7 ---------------------------------------------------------------------------

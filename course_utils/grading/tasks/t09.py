@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 
 from course_utils.distillation import distillation_loss
 from course_utils.grading.registry import task
-from course_utils.grading.values import ModelRecord, plain
+from course_utils.grading.values import ModelRecord
 
 # --- 09.1 ---------------------------------------------------------------------------
 
@@ -814,21 +814,11 @@ def what_holds(answer, c, measured=None):
             f" Measured: {measured['own']:.0%} right when normalised, "
             f"{measured['raw']:.0%} when not."
         )
-    c.type(answer, dict, "the answer")
-    letters = {plain(case): plain(letter) for case, letter in answer.items()}
-    c.that(letters.keys() == _HOLDS.keys(), "the cases", key="cases", got=list(letters),
-           expected=list(_HOLDS), hint='Give a letter for each case, as in {"A": "a", '
-           '"B": "a"}.')  # fmt: skip
-    for case, right in _HOLDS.items():
-        letter = letters[case]
-        c.type(letter, str, f"the answer for case {case}")
-        letter = letter.strip().lower()
-        c.that(letter in (right, *_DOES_NOT_HOLD[case]), "the choice", key="unknown",
-               got=letter, expected="one of the letters a to d",
-               hint="Answer with one letter for each case.")  # fmt: skip
-        why = _DOES_NOT_HOLD[case].get(letter, "")
-        c.that(letter == right, f"case {case}", key=f"{case}-{letter}", got=letter,
-               hint=why.format(**said))  # fmt: skip
+    why = {
+        case: {letter: text.format(**said) for letter, text in wrong.items()}
+        for case, wrong in _DOES_NOT_HOLD.items()
+    }
+    c.choices(answer, _HOLDS, why)
 
 
 def _check_facts(c, measured):

@@ -1001,27 +1001,19 @@ def what_the_cosine_means(answer, c, measured=None):
     """`measured`: the share of the fall in A to C, as the exercise measured it."""
     if measured is not None:
         _check_measured(c, measured)
-    c.type(answer, dict, "the answer")
-    letters = {plain(name): plain(letter) for name, letter in answer.items()}
-    c.that(letters.keys() == _MEANS.keys(), "the questions", key="questions",
-           got=list(letters), expected=list(_MEANS), hint='Give a letter for each '
-           'question, as in {"A": "a", "B": "a", "C": "a", "D": "e"}.')  # fmt: skip
-    for name, right in _MEANS.items():
-        c.type(letters[name], str, f"the answer to {name}")
-        letter = letters[name].strip().lower()
-        known = "e to h" if name == "D" else "a to d"
-        c.that(letter in (right, *_NOT_MEANT[name]), "the choice", key="unknown",
-               got=letter, expected=f"one of the letters {known}",
-               hint=f"Answer {name} with one letter.")  # fmt: skip
-        c.that(letter == right, f"the answer to {name}", key=f"{name}-{letter}",
-               got=letter, hint=_why(name, letter, measured))  # fmt: skip
+    why = {
+        name: {
+            letter: text + _measured(name, measured) for letter, text in wrong.items()
+        }
+        for name, wrong in _NOT_MEANT.items()
+    }
+    c.choices(answer, _MEANS, why, what="question")
 
 
-def _why(name: str, letter: str, measured: Any) -> str:
-    why = _NOT_MEANT[name].get(letter, "")
+def _measured(name: str, measured: Any) -> str:
     if measured is None or name not in measured:
-        return why
-    return f"{why} Measured: {measured[name]:.0%} of the fall alone."
+        return ""
+    return f" Measured: {measured[name]:.0%} of the fall alone."
 
 
 def _check_measured(c, measured):
