@@ -95,9 +95,9 @@ claim.table
 # How much work is in a file of ImageNet weights? Count it: a training step costs about
 # three forward passes (one forward, two backward), and a multiply-add is two operations.
 #
-# Time comes from a published run: 256 GPUs for one hour
-# ([Goyal et al., 2017](https://arxiv.org/abs/1706.02677)). Put in the price and the size of
-# your own problem.
+# The time is that of a published run, 256 GPUs for one hour
+# ([Goyal et al., 2017](https://arxiv.org/abs/1706.02677)). Put in your own price, and the
+# size of your own problem.
 
 # %%
 meta = models.ResNet50_Weights.IMAGENET1K_V1.meta
@@ -124,9 +124,11 @@ costs = pd.DataFrame(
         ],
     },
     index=["labelled pictures", "pictures seen", "GPU hours"],
+    dtype=float,
 )
+costs.loc["days on one GPU"] = costs.loc["GPU hours"] / 24
 costs.loc["US dollars"] = costs.loc["GPU hours"] * price_per_gpu_hour
-costs.map("{:,.2f}".format)
+costs.map(lambda v: f"{v:,.0f}" if v >= 100 else f"{v:.3f}")
 
 # %% [markdown]
 # The table is arithmetic, not a benchmark: it holds the time per picture fixed. The
@@ -134,70 +136,69 @@ costs.map("{:,.2f}".format)
 #
 # ## Why do the weights help? Look where training starts
 #
-# A picture that people often draw: the pretrained start lies nearer to a good solution.
-# We can measure it. Train the same net from both starts and record how far the weights
-# travel, relative to where they began.
+# People often say that the pretrained start lies *nearer* to a good solution. We can measure
+# that. Train the same net from both starts, three times each; after each epoch, note how far
+# the weights have travelled and what the loss on the 100 pictures is.
+#
+# **Predict.** Which start has the lower loss *before* training? And which one has the longer
+# way to go until the loss is below 1?
 
 # %%
-from course_utils.training import fit, make_loader
+from torch.nn.utils import parameters_to_vector
+
+from course_utils.metrics import mean_interval
+from course_utils.training import evaluate, fit, make_loader
 
 
-def distance(a, b):
-    """Length of the way from weights a to weights b."""
-    return sum((a[k] - b[k]).square().sum() for k in a).sqrt().item()
-
-
-def weights_of(model):
-    return {k: p.detach().clone() for k, p in model.named_parameters()}
-
-
-train_loader = make_loader(few, batch_size=20, shuffle=True)
-test_loader = make_loader(flowers.test, batch_size=128)
-journeys, curves = {}, {}
-for source in ("random", "bundled"):
-    seed_everything(0)
+def journey(source, seed, epochs=10):
+    """Fine-tune; return (distance from the start, loss) by epoch."""
+    seed_everything(seed)
     model = load_backbone("test_resnet", weights=source, num_classes=5)
-    start = weights_of(model)
-    history = fit(
-        model,
-        train_loader,
-        test_loader,
-        epochs=10,
-        progress=False,
-        optimizer=torch.optim.AdamW(model.parameters(), lr=1e-3),
-    )
-    journeys[source] = distance(start, weights_of(model))
-    curves[source] = history
+    start = parameters_to_vector(model.parameters()).detach()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    loader = make_loader(few, batch_size=20, shuffle=True, seed=seed)
+    same = make_loader(few, batch_size=100)
+    way = [(0.0, evaluate(model, same)["loss"])]
+    for _ in range(epochs):
+        fit(
+            model,
+            loader,
+            None,
+            epochs=1,
+            optimizer=optimizer,
+            progress=False,
+        )
+        now = parameters_to_vector(model.parameters()).detach()
+        length = (now - start).norm().item()
+        way.append((length, evaluate(model, same)["loss"]))
+    return way
 
-# %%
-fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3))
+
+fig, ax = plt.subplots(figsize=(7, 3.2))
 for source, style in (("random", "o--"), ("bundled", "s-")):
-    left.plot(
-        curves[source]["epoch"],
-        curves[source]["train_loss"],
-        style,
-        label=source,
-    )
-left.set(
-    title="Loss while training",
-    xlabel="epoch",
+    ways = [journey(source, seed) for seed in range(3)]
+    colour = "#D55E00" if source == "random" else "#0072B2"
+    for way in ways:
+        (line,) = ax.plot(*zip(*way, strict=True), style, color=colour)
+    line.set_label(source)
+    needed = [next(d for d, loss in way if loss < 1) for way in ways]
+    print(f"{source:8} way until the loss is below 1:", end=" ")
+    print(mean_interval(needed), "(3 seeds, 95 % interval)")
+ax.axhline(1, color="grey", linewidth=1)
+ax.set(
+    title="Loss on the way (a marker an epoch, three runs each)",
+    xlabel="distance of all weights from their start (L2)",
     ylabel="training loss (nats)",
 )
-left.legend(title="start")
-right.barh(
-    list(journeys), list(journeys.values()), color=["#b5651d", "#1f77b4"]
-)
-right.set(
-    title="Distance from start to end",
-    xlabel="length of the change of all weights (L2)",
-)
-fig.tight_layout()
+ax.legend(title="start")
+plt.show()
 
 # %% [markdown]
-# Read both panels before you believe the story. The left one shows where each run starts
-# and how fast it falls. The right one shows whether the shorter way belongs to the
-# pretrained start *in this run*; each start ends at its own solution, so it measures
-# distance travelled, not distance to one common optimum.
+# At distance 0 neither start knows the species: the head is new, and both do no better than
+# a guess (with five classes, a loss of ln 5 ≈ 1.6). In ten epochs both travel about equally
+# far as well. What differs is what a step is worth: the pretrained start reaches the same loss
+# after a much shorter way. Each run ends at a solution of its own, so this is distance
+# *travelled*, not distance to one common optimum.
 #
 # ## ImageNet, the usual source
 #
@@ -205,7 +206,7 @@ fig.tight_layout()
 # |---|---|
 # | pictures in all | 14 million, in 21,841 categories (WordNet synsets) |
 # | the competition's part (ILSVRC, "ImageNet-1K") | 1.28 million training pictures, 1,000 classes |
-# | people | about 5 % top-5 error |
+# | a person who was tested on it | about 5 % top-5 error |
 #
 # Four reasons are usually given why its weights transfer: **diversity** (animals, objects,
 # scenes, textures), **scale**, **hierarchy** (120 breeds of dog ask for fine detail, dog
@@ -226,18 +227,19 @@ winners = pd.DataFrame(
     ],
     columns=["year", "winner", "error"],
 )
-fig, ax = plt.subplots(figsize=(8, 3))
-ax.bar(winners["year"], winners["error"], color="#1f77b4")
+fig, ax = plt.subplots(figsize=(8.5, 3))
+ax.bar(winners["year"], winners["error"], color="#56B4E9")
 for row in winners.itertuples():
-    ax.annotate(
-        row.winner, (row.year, row.error + 0.7), ha="center", fontsize=8
-    )
-ax.axhline(5, color="#b5651d", linestyle="--")
-ax.annotate("a person, about 5 %", (2009.6, 5.6), color="#b5651d")
+    height = max(row.error, 5) + 0.7
+    ax.annotate(row.winner, (row.year, height), ha="center", fontsize=8)
+ax.axhline(5, color="#D55E00", linestyle="--")
+ax.annotate("a person,\nabout 5 %", (2017.6, 5.6), color="#D55E00")
 ax.set(
     title="Winners of the ImageNet challenge (ILSVRC, classification)",
     xlabel="year",
     ylabel="top-5 error (%)",
+    xlim=(2009.4, 2018.9),
+    xticks=winners["year"],
     ylim=(0, 32),
 )
 plt.show()
@@ -251,8 +253,8 @@ plt.show()
 #
 # ## Definition and weights are two things
 #
-# A definition says which layers there are. Weights are the numbers in them. Without
-# weights, a definition is a guesser. It can be edited like any Python object: to be
+# A definition says which layers there are. Weights are the numbers in them; a new
+# definition holds random ones, so it guesses. It can be edited like any Python object: to be
 # shallower, or to take grey pictures (one channel).
 
 # %%
@@ -295,7 +297,8 @@ except RuntimeError as error:
 
 # %% [markdown]
 # Only the first layer disagrees. Nothing need be lost: a grey picture is the same value in
-# all three channels, so *adding* the three filters gives exactly the same answer.
+# all three channels (if they are normalised alike), so *adding* the three filters gives the
+# same answer, up to rounding.
 
 # %%
 first = next(k for k, v in state.items() if v.ndim == 4)
@@ -315,8 +318,8 @@ print("largest difference:", f"{difference.abs().max():.0e}")
 # ## Way 1: torchvision
 #
 # Weights are named members of an enum. They carry their own facts (`meta`) and their own
-# preprocessing (`transforms()`). With `weights=weights` instead of `None`, the fourth line
-# would download 98 MB once, into `torch.hub.get_dir()`. Lessons never download unasked.
+# preprocessing (`transforms()`). With `weights=weights` instead of `weights=None`, the fourth
+# line would download 98 MB, once, into `torch.hub.get_dir()`. Lessons never download unasked.
 
 # %%
 weights = models.ResNet50_Weights.IMAGENET1K_V2  # names a recipe
@@ -356,9 +359,9 @@ import warnings
 
 with warnings.catch_warnings(record=True) as said:
     warnings.simplefilter("always")
-    models.squeezenet1_0(pretrained=False)
+    models.squeezenet1_0(pretrained=False)  # True would download
 for warning in said:
-    print(str(warning.message).split(". ")[0] + ".\n")
+    print(str(warning.message).split(". ")[0].rstrip(".") + ".")
 
 # %% [markdown]
 # ## Way 2: `torch.hub`
@@ -506,6 +509,8 @@ print(info.transform)
 # is raised. What happens to accuracy?
 
 # %%
+from IPython.display import display
+
 from course_utils.widgets import PictureSwitcher
 
 shown = {
@@ -528,13 +533,11 @@ for name, tensor in shown.items():
     fig.tight_layout()
     plt.close(fig)
     pictures[name] = fig
-PictureSwitcher(pictures, label="Normalisation")
-
-# %%
+display(PictureSwitcher(pictures, label="Normalisation"))
 load_claim("C4").table
 
 # %% [markdown]
-# That is the claim C4, measured over five seeds for each bundled net: how many points of
+# The table is the claim C4, measured over five seeds for each bundled net: how many points of
 # accuracy each mistake costs. Some nets forgive more than others; none of them complains.
 #
 # ## Inference: `eval()`, `inference_mode`, softmax, top 5
@@ -579,7 +582,8 @@ with torch.no_grad():
 # BatchNorm uses the batch's own mean in train mode, so a picture's answer depends on its
 # neighbours. Dropout and stochastic depth throw dice. A plain ViT has neither. `eval()`
 # changes *modes*; it does not stop gradients. That is what `inference_mode` is for. Now the
-# whole way from photo to words, by hand:
+# whole way from photo to words, first by hand. `top_k` then does the same in one line; beside
+# it stands what a net with ImageNet weights said of this photo, as recorded.
 
 # %%
 output = three_channel(picture)
@@ -591,19 +595,16 @@ values, indices = probabilities.topk(5)
 for value, index in zip(values.tolist(), indices.tolist(), strict=True):
     print(f"{value:6.1%}  {model.weights_info.classes[index]}")
 
-# %% [markdown]
-# The bundled net knows only the shapes of the course's own drawings, so it answers in
-# shapes. A softmax always sums to one, also over the wrong list. `top_k` does the same in
-# one line; beside it, what a net with ImageNet weights said, as recorded:
-
-# %%
 recorded = recorded_top_k("hopper")
-print(recorded.attrs["source"])
+print("\nrecorded:", recorded.attrs["source"])
 pd.concat(
     {"here": top_k(model, photo), "ImageNet, recorded": recorded}, axis=1
-)
+).round(3)
 
 # %% [markdown]
+# The bundled nets know only the shapes that the course draws, so on a portrait they can but
+# answer in shapes. A softmax always sums to one, also over the wrong list.
+#
 # ## Quick check
 
 # %%

@@ -100,15 +100,15 @@ print(f"conv1: {first.weight.numel():,} parameters, {macs:,} MACs")
 # touched.
 
 # %%
+from IPython.display import display
+
 from course_utils.inspection import inspect_model
 
 report = inspect_model("resnet18")
 print(f"{report.num_params:,} parameters, {report.macs:,} MACs")
-report.stages.set_index("stage")
-
-# %%
-share = report.stages.set_index("stage")[["params", "macs"]]
-share = 100 * share / share.sum()
+stages = report.stages.set_index("stage")
+display(stages)
+share = 100 * stages[["params", "macs"]] / stages[["params", "macs"]].sum()
 share.columns = ["parameters", "MACs"]
 ax = share.plot.bar(figsize=(7, 3), rot=0, color=["#0072B2", "#E69F00"])
 ax.set(
@@ -119,9 +119,9 @@ ax.set(
 plt.show()
 
 # %% [markdown]
-# Each stage halves the side of the maps and doubles the channels. So the work stays level
-# while the parameters grow fourfold a stage: most of them are in `layer4`. Frozen
-# early stages save *work and memory*, not parameters.
+# From `layer2` on, each stage halves the side of the maps and doubles the channels. So the
+# work stays level while the parameters grow fourfold a stage: most of them are in `layer4`.
+# Freezing early stages saves work and memory, but leaves most parameters to learn.
 #
 # All layers, in the order in which they run:
 
@@ -130,8 +130,8 @@ shown = ["path", "type", "kind", "output_shape", "params", "macs"]
 report.layers[shown].head(12)
 
 # %% [markdown]
-# Is it right? torchvision publishes the cost of its models, counted by its authors. Eight
-# very different ones:
+# Is it right? torchvision publishes the cost of its models, counted by its authors. Compare
+# eight very different ones:
 
 # %%
 checked = {}
@@ -152,9 +152,7 @@ for name in (
     checked[name] = {
         "ours (GMACs)": round(found.macs / 1e9, 3),
         "torchvision": published,
-        "off by (%)": round(
-            100 * (found.macs / 1e9 / published - 1), 2
-        ),
+        "off by (%)": f"{100 * (found.macs / 1e9 / published - 1):z.2f}",
         "parameters agree": found.num_params
         == weights.meta["num_params"],
     }
@@ -163,7 +161,7 @@ pd.DataFrame(checked).T
 # %% [markdown]
 # ## The explorer
 #
-# Everything above, to walk through; give it the name of any torchvision or timm model, or a
+# Everything above, to walk through. Give it the name of any torchvision or timm model, or a
 # model of your own. Click a stage, open the tree, search for a layer, freeze stages and watch
 # what training would need. **Show the code** gives you what you have clicked together.
 
@@ -173,13 +171,11 @@ from course_utils.widgets import ArchitectureExplorer
 ArchitectureExplorer("resnet18")
 
 # %% [markdown]
-# Two at a time. **Predict:** EfficientNet-B0 has half of ResNet-18's parameters and a quarter
-# of its MACs. Does it need less memory to *train*?
+# Two at a time. **Predict:** EfficientNet-B0 has less than half of ResNet-18's parameters and
+# about a fifth of its MACs. Does it need less memory to *train*?
 
 # %%
-ArchitectureExplorer("resnet18", compare="efficientnet_b0")
-
-# %%
+display(ArchitectureExplorer("resnet18", compare="efficientnet_b0"))
 pair = {
     name: inspect_model(name, input_size=(3, 224, 224)).memory(
         32, mode="full", optimizer="adam"
@@ -188,7 +184,7 @@ pair = {
 }
 pd.Series(
     {name: round(m.total / 1e6) for name, m in pair.items()},
-    name="MB to train, batch 32",
+    name="MB to train with Adam, batch 32",
 ).to_frame()
 
 # %% [markdown]
@@ -212,8 +208,8 @@ flowers = load_dataset("flowers", transform=net.weights_info.transform)
 FeatureMapViewer(net, flowers.test.images[1])
 
 # %% [markdown]
-# The receptive field can be measured: change one pixel, and see which positions of a map
-# notice. Or, the other way round, ask which pixels one position's gradient reaches.
+# The receptive field can be measured: take one position in the middle of a map, and ask which
+# pixels its gradient reaches.
 
 
 # %%
@@ -263,8 +259,8 @@ for name in (
     print(f"{name:16}", {k: type(m).__name__ for k, m in heads.items()})
 
 # %% [markdown]
-# SqueezeNet's is a convolution; GoogLeNet has two auxiliary classifiers, LeViT two heads.
-# By hand you look up name and width, and write a line that fits one family only:
+# SqueezeNet's is a convolution; GoogLeNet has two auxiliary classifiers besides, LeViT two
+# heads. By hand you look up name and width, and write a line that fits one family only:
 
 # %% tags=["nbval-check-output"]
 resnet.fc = nn.Linear(resnet.fc.in_features, 5)
@@ -280,9 +276,8 @@ with torch.inference_mode():
         print(tuple(model.eval()(torch.rand(2, 3, 64, 64)).shape))
 
 # %% [markdown]
-# `replace_head` does it for all 80 of torchvision and all of timm, keeps device, type and
-# mode, and adds dropout or a hidden layer on request. `check_head` proves it by a pass on
-# meta tensors:
+# `replace_head` does it for any of them, keeps device, type and mode, and adds dropout or a
+# hidden layer on request. `check_head` proves it by a pass on meta tensors:
 
 # %% tags=["nbval-check-output"]
 from course_utils.heads import check_head, replace_head
@@ -293,7 +288,8 @@ for name in ("squeezenet1_1", "maxvit_t", "timm/levit_128s"):
     print(f"{name:16}", "new heads:", *find_heads(model))
 
 # %% [markdown]
-# The same was tried on every architecture that the two libraries list:
+# The same was tried on every classifier that torchvision and timm list. The table of what was
+# found comes with the course:
 
 # %%
 from course_utils.survey import table_path
@@ -326,8 +322,7 @@ print(layers.loc[layers["kind"].isin(["fc", "head"]), ["path", "params"]])
 # The same shape comes out, so no error tells you. The slip learns from 1,000 scores for
 # *other* classes instead of 512 features, and drags the old head's parameters along. The
 # layer table shows it: two linear layers at the end where there should be one.
-
-# %% [markdown]
+#
 # ## Inside, by name: `create_feature_extractor`
 #
 # Hooks are general. For torchvision models there is a second way: torchvision traces the
@@ -377,7 +372,7 @@ print("a hook:", tuple(kept["tokens"].shape))
 # **activations** that the backward pass will need. The first three you can do in your head:
 
 # %% tags=["nbval-check-output"]
-weights_mb = 11_689_512 * 4 / 1e6  # ResNet-18 in float32
+weights_mb = report.num_params * 4 / 1e6  # ResNet-18 in float32
 print(f"weights          {weights_mb:6.1f} MB")
 print(f"+ gradients      {weights_mb:6.1f} MB")
 print(f"+ Adam's state   {2 * weights_mb:6.1f} MB")
@@ -419,10 +414,12 @@ plt.show()
 #
 # ### Measured
 #
-# On a processor we can watch every tensor come and go. A training step of each kind, against
-# the prediction:
+# On a processor we can watch every tensor come and go. Here is a training step of each kind
+# against its prediction, and then the claim: four nets, at five batch sizes, with two
+# optimisers.
 
 # %%
+from course_utils.claims import load_claim
 from course_utils.claims.memory import training_bytes
 from course_utils.layer_groups import freeze
 
@@ -437,17 +434,14 @@ for mode in ("frozen", "full"):
         f"measured {measured / 1e6:6.1f} MB",
     )
 
-# %% [markdown]
-# The claim, over four families, five batch sizes and two optimisers:
-
-# %%
-from course_utils.claims import load_claim
-
 claim = load_claim("C15")
 print(claim.sentence())
 claim.table
 
 # %% [markdown]
+# The ± of the first two columns is no noise: it is the spread over batch sizes. The last column
+# is what counts.
+#
 # Not in the prediction: what a GPU's allocator keeps in reserve, workspaces inside an
 # operator, and the CUDA context itself (some hundred MB). Leave room.
 #
@@ -500,8 +494,8 @@ Quiz(
 #
 # 1. A net is a row of stages from stem to head. In ResNet-18 the work is level, the
 #    parameters are at the end.
-# 2. `inspect_model` gives the layer table of any architecture, on meta tensors; its MACs are
-#    torchvision's own within 2 %.
+# 2. `inspect_model` gives the layer table of any architecture, on meta tensors; its MACs agree
+#    with those that torchvision publishes.
 # 3. `find_heads`, `replace_head`, `check_head`: name, surgery, proof. Never stack a head on
 #    logits.
 # 4. Hooks see every layer, if you remove them; `create_feature_extractor` is neat where
