@@ -5,7 +5,15 @@ const uid = (prefix) => `cw-${prefix}-${++serial}-${Math.random().toString(36).s
 
 // An element with attributes, listeners (onclick: f) and children (nodes or text).
 function make(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
+  return fill(document.createElement(tag), attributes, children);
+}
+
+// The same inside an <svg>.
+function svg(tag, attributes = {}, ...children) {
+  return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+}
+
+function fill(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === undefined || value === null || value === false) continue;
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);

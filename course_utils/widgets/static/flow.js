@@ -1,11 +1,3 @@
-const SVG = "http://www.w3.org/2000/svg";
-function svg(tag, attributes = {}, ...children) {
-  const node = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
-
 const TOP = 40, HEIGHT = 92, BACK = TOP + HEIGHT + 26, KEPT = BACK + 36;
 
 function compact(n) {

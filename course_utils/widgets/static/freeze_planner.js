@@ -1,4 +1,3 @@
-const SVG_SPACE = "http://www.w3.org/2000/svg";
 const SIGNS = {
   frozen: "M8 .8V15.2M1.8 4.4L14.2 11.6M14.2 4.4L1.8 11.6M6 2.2L8 4L10 2.2M6 13.8L8 12L10 13.8M2 7L4.4 5.9L4.1 3.2M14 9L11.6 10.1L11.9 12.8M14 7L11.6 5.9L11.9 3.2M2 9L4.4 10.1L4.1 12.8",
   wakes: "M8.4.8C9 4 13 6 13 10.2A5 5 0 0 1 8 15.2A5 5 0 0 1 3 10.2C3 8 4.4 6.8 4.6 4.8C5.8 5.6 6.3 6.6 6.4 7.6C7.8 6 8.6 3.6 8.4.8Z",
@@ -40,11 +39,7 @@ function stageLabel(name, kind) {
 }
 
 function sign(name) {
-  const node = document.createElementNS(SVG_SPACE, "svg"), path = document.createElementNS(SVG_SPACE, "path");
-  for (const [key, value] of Object.entries({ class: `plan-sign is-${name}`, viewBox: "0 0 16 16", "aria-hidden": "true" })) node.setAttribute(key, value);
-  path.setAttribute("d", SIGNS[name]);
-  node.append(path);
-  return node;
+  return svg("svg", { class: `plan-sign is-${name}`, viewBox: "0 0 16 16", "aria-hidden": "true" }, svg("path", { d: SIGNS[name] }));
 }
 
 const stateAt = (wakes, epoch) => (wakes === SLEEPS || epoch < wakes ? "frozen" : epoch === wakes ? "wakes" : "learns");

@@ -1,15 +1,7 @@
-const SVG = "http://www.w3.org/2000/svg";
 const LEARNT = "uncertainty";
 const EDGE = { left: 46, right: 14, top: 24, bottom: 38 }; // of the plane of accuracies
 const PANEL = { left: 40, right: 88, top: 26, bottom: 24, height: [158, 216] }; // of a task's curves
 const LABELS = [[-9, 15, "end"], [9, 15, "start"], [-9, -8, "end"], [9, -8, "start"], [-13, 4, "end"], [13, 4, "start"], [0, 22, "middle"], [0, -13, "middle"], [10, 30, "start"], [-10, 30, "end"], [10, -24, "start"]];
-
-function svg(tag, attributes = {}, ...children) {
-  const node = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) if (value !== undefined && value !== false) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
 
 // -- words and numbers ---------------------------------------------------------------
 

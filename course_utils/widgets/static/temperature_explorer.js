@@ -1,13 +1,5 @@
-const SVG = "http://www.w3.org/2000/svg";
 const MARKS = [1, 2, 4, 8, 20]; // temperatures named below the slider
 const CHART = { height: 62, left: 2, right: 2, top: 6, bottom: 5 };
-
-function svg(tag, attributes = {}, ...children) {
-  const node = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) if (value !== undefined) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
 
 // -- words and numbers ---------------------------------------------------------------
 

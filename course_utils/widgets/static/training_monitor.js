@@ -1,11 +1,3 @@
-const SVG = "http://www.w3.org/2000/svg";
-function svg(tag, attributes = {}, ...children) {
-  const node = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) if (value !== undefined) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
-
 // -- figures ------------------------------------------------------------------------
 
 const gap = (value) => value === null || value === undefined;
