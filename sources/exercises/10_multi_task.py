@@ -323,7 +323,8 @@ check("10.7", what_the_cosine_means, measured=measured)
 # ## To try, without a grade
 #
 # Your modules at work: species and colour of 100 flowers, from one backbone. Half of the
-# colours are hidden. Do the two tasks pull together, before training and after?
+# colours are hidden. Do the two tasks pull together, before training and after? (On
+# validation pictures, in eval mode; the lesson asks on training pictures, in train mode.)
 
 # %%
 flowers = load_dataset("flowers", per_class=20)

@@ -20,8 +20,6 @@
 # 5. judge, by measurement, whether a teacher helps, and what the small net saves.
 
 # %%
-import time
-
 import matplotlib.pyplot as plt
 import pandas as pd
 import torch
@@ -47,11 +45,12 @@ print(len(few), "pictures to learn from,", len(data.val), "to validate")
 # %% [markdown]
 # ## The problem
 #
-# The large net is accurate and too slow, the small one is fast and not good enough.
-# Training the small one on the same labels is all that labels can do. But the large one knows
-# more than it is asked for: *how* sure it is, and what else the picture looks like.
+# The large net is accurate but slow, the small one fast but not good enough. A label tells
+# the small one a single word about a picture. The large net could tell more: *how* sure it
+# is, and what else the picture looks like. **Distillation** trains the small net on that.
 #
-# First a teacher: the bundled `resnet10t`, a much larger net, fine-tuned on our pictures.
+# First a teacher: the bundled `resnet10t`, much larger than `test_resnet` (the last table
+# counts), fine-tuned on our pictures.
 
 # %%
 teacher = load_backbone(
@@ -74,20 +73,24 @@ print(f"{size:,} parameters")
 # %% [markdown]
 # ## Soft targets, by hand
 #
-# Divide the logits by a temperature T before the softmax. **Predict:** what does T = 4 do to
-# the largest probability, and to the smallest?
+# Divide the logits by a temperature T before the softmax. **Predict:** what does T = 4 do
+# to the largest probability, and to the smallest?
 
 # %%
 images, labels = next(iter(val_loader))
 with torch.inference_mode():
     logits = teacher(images[:1])
 soft = {f"T = {T}": (logits / T).softmax(1)[0] for T in (1, 2, 4, 8)}
+first, second, *_ = logits[0].argsort(descending=True)
 print("label:", data.classes[labels[0]])
+print(f"teacher: {data.classes[first]}, then {data.classes[second]}")
 pd.DataFrame(soft, index=data.classes).round(3)
 
 # %% [markdown]
-# The order stays; the small probabilities come out of hiding. "Not a sunflower, but rather a
-# daisy than a lotus" is what a label cannot say. Move the temperature, and change the picture:
+# The largest falls, the smallest rises, and the order stays. The second place is what a
+# label cannot say: which other class the picture resembles. What does a higher temperature
+# do where the teacher is in doubt? Move it, and change the picture (the gradients below the
+# bars belong to the next section):
 
 # %%
 from course_utils.widgets import TemperatureExplorer
@@ -98,7 +101,7 @@ TemperatureExplorer(teacher, data.val)
 # ## The loss, and why it has T²
 #
 # The student shall match the teacher's soft targets (Kullback-Leibler divergence) *and* the
-# labels (cross-entropy). By hand, in three lines:
+# labels (cross-entropy). By hand:
 
 
 # %%
@@ -115,33 +118,41 @@ def kd_loss(student_logits, teacher_logits, labels, T=4.0, alpha=0.7):
 
 
 # %% [markdown]
-# Three decisions hide there. `batchmean` divides by the pictures; `mean` would divide by the
-# classes too, and so weaken the teacher by their number. `log_target` keeps probabilities of
-# 10⁻⁴⁰ finite. And T²: the gradient of the soft part is (p_student − p_teacher) / T, and the
-# difference itself shrinks by about 1/T. **Predict:** without T², how much of the gradient is
-# left at T = 8?
+# Three decisions hide there. `batchmean` divides by the pictures; `mean` would divide by
+# the classes too, and so weaken the teacher by their number. `log_target` takes logarithms,
+# which stay exact where a probability would be rounded to 0. T² is the third; first, does
+# the package's loss agree?
 
 # %%
 from course_utils.distillation import distillation_loss
 
 torch.manual_seed(0)
-a, b = 0.2 * torch.randn(2, 200, 10, dtype=torch.float64)
+a, b = torch.randn(2, 200, 10, dtype=torch.float64)
 target = torch.zeros(200, dtype=torch.long)
+print(f"by hand:        {kd_loss(a, b, target):.6f}")
+print(f"by the package: {distillation_loss(a, b, target):.6f}")
+
+# %% [markdown]
+# A picture's gradient of the soft part is (p_student − p_teacher) / T, and the difference
+# itself shrinks by about 1/T. **Predict:** without T², how much of the gradient is left at
+# T = 8?
+
+# %%
+a, b = 0.2 * a, 0.2 * b  # small logits, as the derivation wants them
 rows = {}
 for T in (1, 2, 4, 8):
     student_logits = a.clone().requires_grad_()
     loss = distillation_loss(student_logits, b, target, T=T, alpha=1.0)
     (gradient,) = torch.autograd.grad(loss, student_logits)
-    rows[T] = {
-        "with T²": gradient.norm().item(),
-        "without": gradient.norm().item() / T**2,
-    }
-pd.DataFrame(rows).T.rename_axis("T").round(4)
+    length = gradient.norm().item()
+    rows[T] = {"with T²": length, "without T²": length / T**2}
+table = pd.DataFrame(rows).T.rename_axis("T")
+(table / table.loc[1]).round(3)  # as a share of that at T = 1
 
 # %% [markdown]
-# Without it, raising T silently turns the teacher down; with it, T and alpha can be chosen
-# apart. Over five draws, for the small logits of the derivation and for logits as large as
-# trained nets give (the ratio of gradient · T² to that at T = 1; 1 is exact):
+# About 1/T², a 64th. Without the factor, raising T silently turns the teacher down; with
+# it, T and alpha can be chosen apart. The column "with T²" again, over five draws: for such
+# small logits, and for ones as large as trained nets give:
 
 # %%
 from course_utils.claims import load_claim
@@ -151,13 +162,14 @@ print(c12.sentence())
 c12.table
 
 # %% [markdown]
-# For large logits 1/T² is an approximation that gets better as T grows: between 4 and 8
-# hardly anything changes. Still the right factor to have.
+# For large logits the gradient at first falls more slowly than 1/T²; between 4 and 8 the
+# law nearly holds. T² is the right factor there, too.
 #
 # ## Teach a student
 #
 # The teacher does not change, so ask it once about each picture and keep the answers. (As
 # with cached features: no random augmentation, unless the augmented views are kept too.)
+# The student starts from random weights, where it has most to learn.
 
 # %%
 from course_utils.distillation import (
@@ -166,38 +178,51 @@ from course_utils.distillation import (
     Teacher,
     cached_logits,
 )
+from course_utils.training import classification_step
 
-master = Teacher(teacher, student_transform=info)
-taught = cached_logits(master, few)
+taught = cached_logits(teacher, few)
 
 
-def student_after(pictures, step=None, seed=0, epochs=8, weights="random"):
-    """Train a student; return its validation accuracy."""
+def trained(pictures, step=classification_step, seed=0, epochs=8):
+    """Train a student from random weights; return it and its history."""
     seed_everything(seed)
-    net = load_backbone(name, weights=weights, num_classes=num_classes)
-    loader = make_loader(pictures, batch_size=20, shuffle=True, seed=seed)
-    options = {"step": step} if step else {}
-    fit(
+    net = load_backbone(name, weights="random", num_classes=num_classes)
+    history = fit(
         net,
-        loader,
+        make_loader(pictures, batch_size=20, shuffle=True, seed=seed),
         None,
         optimizer=torch.optim.AdamW(net.parameters(), lr=3e-3),
         epochs=epochs,
+        step=step,
         progress=False,
-        **options,
     )
+    return net, history
+
+
+def student_after(*args, **options):
+    """Train a student; return its validation accuracy."""
+    net, _ = trained(*args, **options)
     return evaluate(net, val_loader)["accuracy"]
 
 
-print(f"most frequent class {1 / num_classes:.2f} (where balanced)")
-print(f"student alone       {student_after(few):.2f}")
-step = CachedDistillationStep(T=4.0, alpha=0.7)
-print(f"student + teacher   {student_after(taught, step):.2f}")
+# %%
+counts = data.val.class_counts().values()
+print(f"most frequent class: {max(counts) / len(data.val):.2f}")
+scores = {}
+for what, pictures, step in (
+    ("student alone", few, classification_step),
+    ("student + teacher", taught, CachedDistillationStep(T=4, alpha=0.7)),
+):
+    scores[what] = [
+        student_after(pictures, step, seed=seed) for seed in range(3)
+    ]
+    print(f"{what}: {[round(x, 2) for x in scores[what]]}")
 
 # %% [markdown]
-# One seed, from random weights, says little. The claim has five seeds, two data sets and two cases: a
-# pretrained student with few pictures, and one from scratch with more; both arms search the
-# same rates. **Predict:** where does a teacher help more?
+# Three seeds, and so few pictures, settle little. The claim, `test_resnet` taught by
+# `resnet10t`, has five seeds, two data sets and two cases: a pretrained student with few
+# pictures, and one from scratch with more. With and without a teacher, the student searches
+# the same learning rates. **Predict:** in which case does a teacher help more?
 
 # %%
 c11 = load_claim("C11")
@@ -220,16 +245,17 @@ plot_intervals(
 plt.show()
 
 # %% [markdown]
-# A teacher can only give what the student lacks: compare its accuracy with the student's own.
-# Where a pretrained student is as good as its teacher, there is nothing to teach. From scratch
-# both means lie above zero, and both intervals still touch it: likely a gain, not a proven
-# one. The papers' gains come with far more pictures, and far longer training
-# ([Beyer et al., 2022](https://arxiv.org/abs/2106.05237) call it "patience").
+# A teacher can only give what the student lacks: compare its accuracy with the student's
+# own. With few pictures the pretrained student alone is better than its teacher, which has
+# nothing to give. From scratch the teacher is ahead, and both gains are above zero on
+# average; but both intervals still include zero: likely a gain, not a proven one. The
+# papers' gains come with far more pictures, and far longer training ([Beyer et al.,
+# 2022](https://arxiv.org/abs/2106.05237) call it "patience").
 #
 # ## Alpha and T, swept
 #
 # Alpha is the teacher's share, T how loudly it speaks of the unlikely classes. One seed a
-# cell, so look for slopes, not for the best cell:
+# cell. **Predict:** will the cells differ more than the seeds above?
 
 # %%
 sweep = pd.DataFrame(
@@ -243,9 +269,22 @@ sweep = pd.DataFrame(
         for T in (1, 4, 8)
     }
 )
+noise = [x - sum(runs) / 3 for runs in scores.values() for x in runs]
+cells = sweep.to_numpy().ravel()
+print(
+    f"from worst to best cell:              {cells.max() - cells.min():.2f}"
+)
+print(
+    f"of the six runs above, by seed alone: {max(noise) - min(noise):.2f}"
+)
 sweep.round(2)
 
 # %% [markdown]
+# How to read a sweep: first against the seeds. Where they alone move the accuracy as far,
+# the best cell is only the luckiest. Where the sweep goes much further, look for a slope
+# that runs the same way along whole rows or columns, and search on at its upper end, with
+# several seeds a cell.
+#
 # ### Pitfall: a teacher in train mode
 #
 # `model.train()` on the wrong object, and the teacher's dropout and BatchNorm are live: its
@@ -277,13 +316,13 @@ moved = sum(
 print(moved, "of its tensors have moved, without any optimiser")
 
 # %% [markdown]
-# `Teacher` and `DistillationStep` hold it in eval and inference mode whatever happens around
-# them. And it gets *its* preprocessing: where student and teacher were pretrained with other
-# means or sizes, `student_transform=` undoes the one and applies the other.
+# Right less often, and not the same teacher afterwards. `DistillationStep` and
+# `cached_logits` make a `Teacher` of it, which is held in eval and inference mode whatever
+# happens around it:
 
 # %% tags=["nbval-check-output"]
 held = deepcopy(teacher).train()  # somebody calls train()
-step = DistillationStep(Teacher(held, student_transform=info))
+step = DistillationStep(Teacher(held))
 student = load_backbone(name, num_classes=num_classes).train()
 step(student, (images, labels))
 moved = [
@@ -293,22 +332,37 @@ moved = [
 print("moved in the teacher:", moved)
 
 # %% [markdown]
-# What does keeping the answers save? One epoch each way:
+# Ours was fine-tuned on the student's pictures as they are. One that was trained with other
+# means or another size needs `Teacher(teacher, student_transform=…)`, which undoes the
+# student's preprocessing and applies the teacher's.
+#
+# What does keeping the answers save? An epoch each way, in turn, so that a busy machine
+# slows all alike; four rounds, the first to warm up:
 
 # %%
-seconds = {}
 ways = {
-    "no teacher": (few, None),
+    "no teacher": (few, classification_step),
     "cached teacher": (taught, CachedDistillationStep()),
-    "live teacher": (few, DistillationStep(master)),
+    "live teacher": (few, DistillationStep(teacher)),
 }
-for what, (pictures, step) in ways.items():
-    start = time.perf_counter()
-    student_after(pictures, step, epochs=2)
-    seconds[what] = (time.perf_counter() - start) / 2
-pd.Series(seconds, name="seconds an epoch").round(2).to_frame()
+seconds = {what: [] for what in ways}
+for _ in range(4):
+    for what, way in ways.items():
+        _, history = trained(*way, epochs=1)
+        seconds[what] += history["seconds"].tolist()
+rows = {}
+for what, times in seconds.items():
+    low, median, high = sorted(times[1:])
+    rows[what] = {
+        "median": f"{median:.2f}",
+        "range": f"{low:.2f} to {high:.2f}",
+    }
+pd.DataFrame(rows).T.rename_axis("seconds an epoch")
 
 # %% [markdown]
+# A live teacher runs forward on every picture in every epoch; the cached one did so once.
+# The larger the teacher beside the student, the more that saves.
+#
 # ## Features, too
 #
 # Logits are the teacher's last word. **Feature distillation** also compares what both see
@@ -318,40 +372,66 @@ pd.Series(seconds, name="seconds an epoch").round(2).to_frame()
 # %%
 from course_utils.distillation import FeatureDistillation
 
-seed_everything(0)
 student = load_backbone("test_resnet", weights="random", num_classes=5)
-flowers = load_dataset("flowers", transform=student.weights_info.transform)
 guide = load_backbone("resnet10t", weights="bundled", num_classes=5)
 step = FeatureDistillation(student, guide, layers=("layer3", "layer3"))
 print("projector:", step.projector)
-optimizer = torch.optim.AdamW(
-    [*student.parameters(), *step.parameters()], lr=1e-3
-)
-history = fit(
-    student,
-    make_loader(
-        flowers.train.sample_per_class(20), batch_size=20, shuffle=True
-    ),
-    make_loader(flowers.val, batch_size=150),
-    optimizer=optimizer,
-    epochs=6,
-    step=step,
-    progress=False,
-)
-history[["epoch", "train_loss", "train_features", "val_accuracy"]].round(3)
 
 # %% [markdown]
+# These are nets by name, on 100 bundled flowers. **Predict:** after six epochs, is the
+# student with features ahead of one with labels only?
+
+# %%
+flowers = load_dataset("flowers", transform=student.weights_info.transform)
+hundred = flowers.train.sample_per_class(20)
+flowers_val = make_loader(flowers.val, batch_size=150)
+
+
+def follow(seed, features):
+    """Train a student with or without features; return its history."""
+    seed_everything(seed)
+    net = load_backbone("test_resnet", weights="random", num_classes=5)
+    step, parameters = classification_step, [*net.parameters()]
+    if features:
+        layers = ("layer3", "layer3")
+        step = FeatureDistillation(net, guide, layers=layers)
+        parameters += step.parameters()  # the projector's
+    loader = make_loader(hundred, batch_size=20, shuffle=True, seed=seed)
+    optimizer = torch.optim.AdamW(parameters, lr=1e-3)
+    options = {"epochs": 6, "step": step, "progress": False}
+    history = fit(net, loader, None, optimizer=optimizer, **options)
+    history["accuracy"] = evaluate(net, flowers_val)["accuracy"]
+    return history
+
+
+rows = {}
+for seed in range(3):
+    plain, followed = follow(seed, False), follow(seed, True)
+    distance = followed["train_features"]
+    rows[f"seed {seed}"] = {
+        "distance, epoch 1": distance.iloc[0],
+        "distance, epoch 6": distance.iloc[-1],
+        "accuracy, labels only": plain["accuracy"].iloc[-1],
+        "accuracy, with features": followed["accuracy"].iloc[-1],
+    }
+pd.DataFrame(rows).T.round(2)
+
+# %% [markdown]
+# The distance (0 the same direction, 4 the opposite) falls: the student's `layer3` comes to
+# see what the teacher's sees. Call it ahead only where all three seeds say so; in so short
+# a run, that the step works is all we ask.
+#
 # ## A class that the student never saw
 #
-# Hinton's experiment with the missing 3s: take one class out of the *student's* pictures. It
-# never sees one, only the teacher's soft answers about the others. **Predict:** how many of
-# the missing class does it recognise?
+# Hinton's experiment with the missing 3s: take one class out of the *student's* pictures.
+# It never sees one, only the teacher's soft answers about the others. **Predict:** how many
+# of the missing class does it recognise?
 
 # %%
 from course_utils.distillation import best_bias, shift_bias, without_class
 
 k = 0
-partial = cached_logits(master, without_class(few, k))
+partial = cached_logits(teacher, without_class(few, k))
 seed_everything(0)
 student = load_backbone(name, num_classes=num_classes)
 fit(
@@ -375,23 +455,26 @@ def answers(part):
     )
 
 
-def recall():
-    """Share of the class's test pictures that the student finds."""
+def on_test():
+    """Share that is right, of class k and of all test pictures."""
     logits, labels = answers(data.evaluation)
-    return (logits.argmax(1) == k)[labels == k].double().mean().item()
+    right = (logits.argmax(1) == labels).double()
+    return right[labels == k].mean().item(), right.mean().item()
 
 
-print("never seen:", data.classes[k])
-print(f"found of it: {recall():.2f}")
+rows = {"as taught": on_test()}
 found = best_bias(*answers(data.val), k)
 shift_bias(student, k, found.shift)
-print(f"with its bias raised by {found.shift:.1f}: {recall():.2f}")
+rows[f"bias raised by {found.shift:.1f}"] = on_test()
+columns = [f"right of {data.classes[k]}, never seen", "right of all"]
+pd.DataFrame(rows, index=columns).T.round(2)
 
 # %% [markdown]
-# The student learnt what the class looks like from pictures that are *not* of it; what it had
-# learnt wrongly is that it never comes. (The shift is chosen on validation pictures, which do
-# hold the class; the figures are for test.) Hinton's net recognised 98.6 % of the test 3s
-# after such a shift.
+# Raising one bias far enough finds *every* picture of the class, and spoils the rest; so
+# look at both columns. The student had learnt what the class looks like from answers about
+# other pictures; what it had learnt wrongly is that it never comes. (The shift is chosen on
+# validation pictures, which do hold the class.) Hinton's net recognised 98.6 % of the test
+# 3s after such a shift.
 #
 # ## What the small net saves
 
@@ -406,9 +489,10 @@ for net_name, net in (
 ):
     speed = measure_latency(net, image_size=images.shape[-1])
     rows[net_name] = {
-        "parameters": sum(p.numel() for p in net.parameters()),
+        "parameters": f"{sum(p.numel() for p in net.parameters()):,}",
         "MB": round(state_bytes(net) / 1e6, 1),
-        "ms a picture": round(speed.median_ms, 2),
+        "ms a picture": f"{speed.median_ms:.1f}",
+        "10 to 90 %": f"{speed.low_ms:.1f} to {speed.high_ms:.1f}",
     }
 pd.DataFrame(rows).T
 
@@ -423,14 +507,14 @@ Quiz(
         Question(
             "You raise T from 2 to 8 and forget T². What happens?",
             [
-                "The loss explodes",
                 "The teacher's share of the gradient nearly vanishes",
+                "The loss explodes",
                 "Nothing: alpha keeps the balance",
             ],
-            answer=1,
+            answer=0,
             why=[
+                "Right: it falls by about 1/T², here sixteen times.",
                 "It shrinks.",
-                "Right: by about 1/T², here sixteen times.",
                 "Alpha weighs the losses, not what T does to their "
                 "gradients.",
             ],
@@ -453,15 +537,15 @@ Quiz(
             "The teacher's BatchNorm moved during distillation. Why?",
             [
                 "The optimiser had its parameters",
-                "It was in train mode",
                 "The temperature was too high",
+                "It was in train mode",
             ],
-            answer=1,
+            answer=2,
             why=[
                 "Running statistics are buffers: no optimiser touches "
                 "them.",
-                "Right: every forward pass in train mode moves them.",
                 "T acts on logits only.",
+                "Right: every forward pass in train mode moves them.",
             ],
         ),
     ]
@@ -471,11 +555,12 @@ Quiz(
 # ## Summary
 #
 # 1. Soft targets rank the wrong classes; temperature makes the ranking audible.
-# 2. alpha · T² · KL + (1 − alpha) · CE; without T² the teacher fades as T grows (claim C12).
+# 2. alpha · T² · KL + (1 − alpha) · CE; without T² the teacher fades as T grows (claim
+#    C12).
 # 3. Ask the teacher once, in eval mode, with its own preprocessing; keep the answers.
 # 4. Feature distillation compares layers through a projector that is thrown away.
-# 5. Whether a teacher helps depends on what the student lacks (claim C11); size and speed are
-#    in the table.
+# 5. Whether a teacher helps depends on what the student lacks (claim C11); what the small
+#    net saves in size and time is in the last table.
 #
 # **Try next:** give the student in the missing-class experiment another temperature.
 #
