@@ -178,13 +178,13 @@ ArchitectureExplorer("resnet18")
 display(ArchitectureExplorer("resnet18", compare="efficientnet_b0"))
 pair = {
     name: inspect_model(name, input_size=(3, 224, 224)).memory(
-        32, mode="full", optimizer="adam"
+        32, mode="full", optimizer="sgd"
     )
     for name in ("resnet18", "efficientnet_b0")
 }
 pd.Series(
     {name: round(m.total / 1e6) for name, m in pair.items()},
-    name="MB to train with Adam, batch 32",
+    name="MB to train with SGD, batch 32",
 ).to_frame()
 
 # %% [markdown]
