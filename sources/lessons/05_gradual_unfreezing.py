@@ -184,8 +184,8 @@ schedule.table(net, epochs=9).replace({True: "learns", False: "·"})
 
 # %% [markdown]
 # Handed to `fit` as a callback, it sets the state before each epoch; `TrainingMonitor` draws
-# the run as it grows and marks where a stage wakes. Watch the curves at the marks, and what
-# becomes of `images/s`.
+# the run as it grows and marks where a stage wakes. Watch the curves at the marks, and in its
+# table what becomes of `images/s`.
 
 # %%
 from IPython.display import display
@@ -487,7 +487,7 @@ plot_gains(c8, "Accuracy: gradual less all at once (5 seeds)")
 # C8 does not hold here. A likely reason, which we have not measured: a net that gains by
 # adapting its early stages loses the epochs in which they sleep, and one that is easily spoilt
 # is protected by them. What the recipe gives in any case is *cheap first epochs*: nothing
-# below the woken stages needs a backward pass (`images/s` in the run above).
+# below the woken stages needs a backward pass (`images/s` in the table of the run above).
 #
 # It can be cheaper still. What is frozen gives the same activation for the same picture in
 # every epoch, so compute it once, cut the net there, and train what lies behind (lesson 04 did
