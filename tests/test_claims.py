@@ -47,6 +47,12 @@ def test_pretraining_gains_what_c1_asks(net, data):
     assert load_claim("C1").interval(f"{net}/{data}/gain").mean >= BARS[data]
 
 
+@pytest.mark.parametrize("id", PROTOCOLS)
+def test_a_sentence_fits_a_narrow_notebook(id):
+    lines = load_claim(id).sentence().splitlines()
+    assert max(map(len, lines)) <= 75 and lines[0].startswith(f"{id}: ")
+
+
 def test_cached_features_give_the_loop_s_accuracy():
     claim = load_claim("C2")
     assert claim.holds, claim.table.to_string()

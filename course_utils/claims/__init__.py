@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import ast
 import json
+import textwrap
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,11 +74,10 @@ class Claim:
         )
 
     def sentence(self) -> str:
-        """The claim, its bar, and whether it held."""
+        """The claim, its bar, and whether it held, in lines that a notebook shows whole."""
         held = "It holds." if self.holds else "It does NOT hold as stated."
-        return (
-            f"{self.protocol.id}: {self.protocol.text} Bar: {self.protocol.bar}. {held}"
-        )
+        about = f"{self.protocol.id}: {self.protocol.text} Bar: {self.protocol.bar}."
+        return textwrap.fill(f"{about} {held}", width=75)
 
 
 def load_claim(id: str) -> Claim:
