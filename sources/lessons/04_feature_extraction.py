@@ -9,7 +9,7 @@
 # %% [markdown]
 # # 04 · Feature extraction
 #
-# **40 minutes of reading, about a minute of compute.** Needs: lesson 01.
+# **40 minutes of reading, about a minute and a half of compute.** Needs: lesson 01.
 #
 # After this lesson you can
 #
@@ -248,9 +248,7 @@ print("cured:", tuple(snippet(torch.rand(1, 3, 64, 64)).shape))
 # %%
 from course_utils.widgets import FeatureMapViewer
 
-FeatureMapViewer(
-    load_backbone("test_resnet", weights="bundled"), small.test.images[3]
-)
+FeatureMapViewer(net, small.test.images[3])
 
 # %% [markdown]
 # ## Features without training a net
