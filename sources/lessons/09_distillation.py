@@ -9,7 +9,7 @@
 # %% [markdown]
 # # 09 · Distillation
 #
-# **35 minutes of reading, about a minute of compute.** Needs: lesson 06.
+# **35 minutes of reading, about two minutes of compute.** Needs: lesson 06.
 #
 # After this lesson you can
 #
@@ -270,13 +270,11 @@ sweep = pd.DataFrame(
     }
 )
 noise = [x - sum(runs) / 3 for runs in scores.values() for x in runs]
-cells = sweep.to_numpy().ravel()
-print(
-    f"from worst to best cell:              {cells.max() - cells.min():.2f}"
-)
-print(
-    f"of the six runs above, by seed alone: {max(noise) - min(noise):.2f}"
-)
+for what, values in (
+    ("from worst to best cell", sweep.to_numpy().ravel()),
+    ("in the six runs above, by seed alone", noise),
+):
+    print(f"{max(values) - min(values):.2f} {what}")
 sweep.round(2)
 
 # %% [markdown]
