@@ -65,6 +65,13 @@ def test_a_failed_card_names_property_and_hint_in_words():
     assert "Not yet" in score.text and "numel()" in score.text
 
 
+def test_a_card_shows_numbers_short():
+    with pytest.raises(BaseException) as failure:
+        Checker().close(0.125, 2.91865017477536, "the loss", hint="half")
+    found = failure.value.found
+    assert (found["expected"], found["got"]) == ("2.91865", "0.125")
+
+
 def test_html_in_an_answer_is_escaped():
     score = check("00.0", ("<script>", 1, 2, 3))
     assert "<script>" not in score._repr_html_()

@@ -379,7 +379,14 @@ def _describe_error(error: BaseException, where: str, limit: float) -> dict[str,
     }
 
 
-_shortener = reprlib.Repr()
+class _Shortener(reprlib.Repr):
+    """Numbers are cut as well: no card needs fifteen digits."""
+
+    def repr_float(self, x: float, level: int) -> str:
+        return repr(x) if len(repr(x)) <= 8 else f"{x:.6g}"
+
+
+_shortener = _Shortener()
 _shortener.maxlist = _shortener.maxtuple = _shortener.maxset = _shortener.maxdict = 8
 _shortener.maxstring = 200
 

@@ -60,7 +60,8 @@ class Score(float):
         rows = "".join(
             f"<tr><th scope='row' style='text-align:left;vertical-align:top;"
             f"padding:2px 12px 2px 0'>{html.escape(name)}</th>"
-            "<td style='text-align:left;white-space:pre-wrap'>"
+            "<td style='text-align:left;vertical-align:top;padding:2px 0;"
+            "white-space:pre-wrap'>"
             f"{html.escape(value)}</td></tr>"
             for name, value in _rows(self)
         )
