@@ -41,8 +41,8 @@ class Interval:
 
     def __str__(self) -> str:
         if self._is_symmetric():
-            return f"{self.mean:.3f} ± {self.half_width:.3f}"
-        return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
+            return f"{self.mean:z.3f} ± {self.half_width:.3f}"
+        return f"{self.mean:z.3f} [{self.low:.3f}, {self.high:.3f}]"
 
     def __format__(self, spec: str) -> str:
         """Format all numbers with `spec`, as in `f"{interval:+.1%}"`."""

@@ -53,6 +53,11 @@ def test_a_sentence_fits_a_narrow_notebook(id):
     assert max(map(len, lines)) <= 75 and lines[0].startswith(f"{id}: ")
 
 
+@pytest.mark.parametrize("id", PROTOCOLS)
+def test_nothing_is_less_than_zero_by_nothing(id):
+    assert "-0.0 ±" not in load_claim(id).table.to_string()
+
+
 def test_cached_features_give_the_loop_s_accuracy():
     claim = load_claim("C2")
     assert claim.holds, claim.table.to_string()

@@ -63,7 +63,7 @@ class Claim:
             found = mean_interval(values)
             digits = 1 if column.startswith(_POINTS) or " " in column else 3
             text = (
-                f"{found.mean:.{digits}f} ± {(found.high - found.low) / 2:.{digits}f}"
+                f"{found.mean:z.{digits}f} ± {(found.high - found.low) / 2:.{digits}f}"
             )
             unit = " (points)" if column.startswith(_POINTS) else ""
             cells.setdefault(tuple(row), {})[column + unit] = text
