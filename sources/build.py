@@ -134,6 +134,7 @@ def execute(path: Path, notebook: NotebookNode) -> None:
         resources={"metadata": {"path": str(path.parent)}},
         record_timing=False,
         store_widget_state=False,
+        coalesce_streams=True,
     )
     with tempfile.TemporaryDirectory() as home:
         ours = {"COURSE_WEIGHTS": "bundled", "COURSE_PROGRESS": "0"}

@@ -200,7 +200,7 @@ course_map()
 #
 # ## Quick check
 
-# %%
+# %% jupyter={"source_hidden": true}
 from course_utils.widgets import Question, Quiz
 
 Quiz(

@@ -607,7 +607,7 @@ pd.concat(
 #
 # ## Quick check
 
-# %%
+# %% jupyter={"source_hidden": true}
 from course_utils.widgets import Question, Quiz
 
 Quiz(

@@ -567,7 +567,7 @@ print(f"feature extraction {saved_megabytes(freeze(net)):6.2f} MB")
 #
 # ## Quick check
 
-# %%
+# %% jupyter={"source_hidden": true}
 from course_utils.widgets import Question, Quiz
 
 Quiz(

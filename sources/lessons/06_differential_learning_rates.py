@@ -532,7 +532,7 @@ print(" ".join(seen))
 #
 # ## Quick check
 
-# %%
+# %% jupyter={"source_hidden": true}
 from course_utils.widgets import Question, Quiz
 
 Quiz(

@@ -497,7 +497,7 @@ pd.DataFrame(rows).T
 # %% [markdown]
 # ## Quick check
 
-# %%
+# %% jupyter={"source_hidden": true}
 from course_utils.widgets import Question, Quiz
 
 Quiz(

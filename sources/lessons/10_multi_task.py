@@ -427,7 +427,7 @@ print("colour's part:", float(parts["loss_colour"][0]))
 # %% [markdown]
 # ## Quick check
 
-# %%
+# %% jupyter={"source_hidden": true}
 from course_utils.widgets import Question, Quiz
 
 Quiz(
