@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import platform
 import random
+import sys
 
 import numpy as np
 import pandas as pd
@@ -34,6 +35,18 @@ def set_threads(n: int) -> None:
     if n < 1:
         raise ValueError(f"threads must be at least 1, got {n}")
     torch.set_num_threads(n)
+
+
+def show_progress(wanted: bool | None = None) -> bool:
+    """Tell whether to show bars: as asked, else at a terminal or in a live notebook only.
+
+    `COURSE_PROGRESS=0` shows none.
+    """
+    if wanted is not None:
+        return wanted
+    if os.environ.get("COURSE_PROGRESS") == "0":
+        return False
+    return "ipykernel" in sys.modules or sys.stderr.isatty()
 
 
 def environment_report() -> pd.DataFrame:

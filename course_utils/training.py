@@ -11,8 +11,6 @@ history is to hold as well, such as the terms of the loss.
 from __future__ import annotations
 
 import math
-import os
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +24,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
 from course_utils.modes import inference
+from course_utils.runtime import show_progress
 from course_utils.tracing import tensors_in
 
 Batch = tuple[Any, ...]
@@ -99,7 +98,7 @@ def train_one_epoch(
         desc=f"epoch {epoch}",
         total=len(loader),
         leave=False,
-        disable=not _show(progress),
+        disable=not show_progress(progress),
     ) as bar:
         for number, batch in enumerate(loader, start=1):
             batch = to_device(batch, device)
@@ -173,7 +172,7 @@ def fit(
         initial=len(rows),
         desc="epochs",
         leave=False,
-        disable=not _show(progress),
+        disable=not show_progress(progress),
     )
 
     def seen(epoch: int) -> EpochState:
@@ -366,12 +365,3 @@ def _check_trainable(model: nn.Module) -> None:
             "nothing is trainable: every parameter is frozen. Replace the head, or "
             "unfreeze a stage"
         )
-
-
-def _show(progress: bool | None) -> bool:
-    """Show bars if asked; else at a terminal or in a live notebook only."""
-    if progress is not None:
-        return progress
-    if os.environ.get("COURSE_PROGRESS") == "0":
-        return False
-    return "ipykernel" in sys.modules or sys.stderr.isatty()

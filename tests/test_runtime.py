@@ -10,6 +10,7 @@ from course_utils.runtime import (
     preferred_device,
     seed_everything,
     set_threads,
+    show_progress,
 )
 
 
@@ -69,3 +70,16 @@ def test_a_missing_package_is_said_with_the_way_out(monkeypatch):
     monkeypatch.setattr(runtime, "PACKAGES", ("no-such-package",))
     here = environment_report()["here"]
     assert here["no-such-package"].startswith("not installed: pip install")
+
+
+@pytest.mark.parametrize(("asked", "setting", "shown"), [
+    (True, "0", True), (False, "1", False), (None, "0", False), (None, None, True),
+])  # fmt: skip
+def test_bars_are_shown_as_asked_else_where_somebody_looks(
+    monkeypatch, asked, setting, shown
+):
+    monkeypatch.setitem(runtime.sys.modules, "ipykernel", runtime)
+    monkeypatch.delenv("COURSE_PROGRESS")
+    if setting:
+        monkeypatch.setenv("COURSE_PROGRESS", setting)
+    assert show_progress(asked) is shown

@@ -1,0 +1,272 @@
+"""Run every point of a grid once, keep what it gave, and go on where a study stopped."""
+
+from __future__ import annotations
+
+import json
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, as_completed
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm.auto import tqdm
+
+from course_utils.metrics import mean_interval
+from course_utils.runtime import show_progress
+from course_utils.storage import atomic_path, sha256_bytes
+
+Point = dict[str, Any]
+Run = Callable[..., Mapping[str, float]]
+_OURS = ("seconds", "error")  # columns that a study adds
+_KEYS = {"run", "point", "figures", *_OURS}  # of a result's file
+
+
+def run_study(
+    run: Run,
+    grid: Mapping[str, Sequence] | Iterable[Point],
+    folder: str | Path,
+    *,
+    executor: Executor | None = None,
+    progress: bool | None = None,
+) -> pd.DataFrame:
+    """Call `run(**point)` for each point of a grid; return a table, a row a run.
+
+    `grid` is {option: values}, of which every combination is run, the last option
+    fastest, or the points themselves, [{option: value}, …]. Values are texts, numbers,
+    True, False or None. `run` takes the options by name and returns figures,
+    {name: number}; it seeds itself, so a seed is an option as any other. Columns:
+    the options, the figures, `seconds`, and `error`, which is None where all went well.
+
+    Each result is written to `folder` when its run ends, whole or not at all. A study
+    that was killed, or is asked for more points, runs only what is missing. A run that
+    raises does not stop the others: its row says why (its file has the traceback), and it
+    is tried again next time.
+    Ctrl-C keeps what was reached. What `run` does inside is not watched: after a change
+    to it, take another folder.
+
+    `executor` runs points side by side: any `concurrent.futures.Executor`, such as a
+    `ProcessPoolExecutor`, or that of a Dask cluster, `Client(…).get_executor()`. Then
+    `run` must be importable there. Only this process writes.
+
+    Raises `ValueError` for an empty grid, a value that cannot be kept, a point that is
+    there twice, and a folder that holds another function's results.
+
+        def run(weight, seed):
+            …
+            return evaluate(model, test, step=step)
+
+        table = run_study(run, {"weight": [0.5, 1, 2], "seed": range(5)}, "weights")
+    """
+    points = _points(grid)
+    store = _Store(Path(folder), _name(run))
+    waiting = [point for point in points if not store.succeeded(point)]
+    with tqdm(
+        desc="runs",
+        total=len(points),
+        initial=len(points) - len(waiting),
+        disable=not show_progress(progress),
+    ) as bar:
+        try:
+            for point, result in _results(run, waiting, executor):
+                store.write(point, result)
+                bar.update()
+        except KeyboardInterrupt:
+            print("stopped by hand; the runs that ended are kept")
+    table = _table([row for point in points if (row := store.row(point))])
+    _say_what_failed(table, folder)
+    return table
+
+
+def read_study(folder: str | Path) -> pd.DataFrame:
+    """Return all that a folder holds, as `run_study` does, in the order of the options."""
+    files = sorted(Path(folder).glob("*.json"))
+    if not files:
+        raise ValueError(f"{folder} holds no results: make some with run_study")
+    table = _table([_row(_read(file)) for file in files])
+    options = list(_read(files[0])["point"])
+    return table.sort_values(options, key=_rank, ignore_index=True)
+
+
+def summarise(
+    table: pd.DataFrame, by: str | Sequence[str], figure: str
+) -> pd.DataFrame:
+    """Return a figure's mean and 95 % interval over the runs that share the options `by`.
+
+    Columns: mean, low, high, and n, how many runs; the interval is Student's t over the
+    options that are not named, which should be seeds. Runs that failed are left out.
+    Raises `ValueError` for unknown columns and for fewer than two runs.
+    """
+    by = [by] if isinstance(by, str) else list(by)
+    if unknown := [name for name in [*by, figure] if name not in table]:
+        raise ValueError(f"no column {unknown[0]!r}; there are {', '.join(table)}")
+    good = table[table["error"].isna()]
+    values = good.groupby(by, sort=False, dropna=False)[figure].agg(list)
+    rows = [mean_interval(found).as_dict() for found in values]
+    return pd.DataFrame(rows, index=values.index)[["mean", "low", "high", "n"]]
+
+
+# -- the points ------------------------------------------------------------------------
+
+
+def _points(grid: Mapping[str, Sequence] | Iterable[Point]) -> list[Point]:
+    if isinstance(grid, Mapping):
+        values = product(*(_several(name, found) for name, found in grid.items()))
+        grid = [dict(zip(grid, row, strict=True)) for row in values]
+    points = [{name: _plain(value) for name, value in point.items()} for point in grid]
+    if not points or not points[0]:
+        raise ValueError("the grid is empty: name options and their values")
+    keys = set()
+    for point in points:
+        _check_point(point, options=set(points[0]))
+        if (key := _key(point)) in keys:
+            raise ValueError(f"the grid holds {point} twice")
+        keys.add(key)
+    return points
+
+
+def _several(name: str, values: Sequence) -> Sequence:
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise ValueError(f"{name} needs a list of values: [{values!r}]")
+    return values
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers as Python's."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _check_point(point: Point, options: set[str]) -> None:
+    if set(point) != options:
+        raise ValueError(f"{point} has other options than {', '.join(sorted(options))}")
+    for name, value in point.items():
+        if name in _OURS:
+            raise ValueError(f"an option cannot be named {name!r}: a study adds that")
+        if not isinstance(value, str | int | float | None):
+            raise ValueError(
+                f"{name}={value!r} is a {type(value).__name__}: options are texts, "
+                "numbers, True, False or None. Take a name, and look it up in the run"
+            )
+
+
+def _key(point: Point) -> str:
+    return sha256_bytes(json.dumps(point, sort_keys=True).encode())[:20]
+
+
+# -- the runs --------------------------------------------------------------------------
+
+
+def _results(
+    run: Run, points: list[Point], executor: Executor | None
+) -> Iterator[tuple[Point, dict]]:
+    """Yield each point with its result, as they end."""
+    if executor is None:
+        for point in points:
+            yield point, _measure(run, point)
+        return
+    futures = {executor.submit(_measure, run, point): point for point in points}
+    try:
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _measure(run: Run, point: Point) -> dict:
+    """Call one run; return its figures, or what it raised."""
+    start = time.perf_counter()
+    found = {"figures": {}, "error": None}
+    try:
+        found["figures"] = _numbers(run(**point), point)
+    except Exception as raised:  # said in its row, and at the end: the other runs go on
+        found["error"] = f"{type(raised).__name__}: {raised}"
+        found["traceback"] = traceback.format_exc()
+    return {**found, "seconds": time.perf_counter() - start}
+
+
+def _numbers(figures: Mapping[str, float], point: Point) -> dict[str, float]:
+    if not isinstance(figures, Mapping) or not figures:
+        raise TypeError(f"a run returns {{name: number}}, got {figures!r}")
+    if taken := [name for name in figures if name in point or name in _OURS]:
+        raise ValueError(f"the figure {taken[0]!r} has the name of another column")
+    return {name: float(value) for name, value in figures.items()}
+
+
+# -- what is kept ----------------------------------------------------------------------
+
+
+class _Store:
+    """A folder with a file for each point, all of one function."""
+
+    def __init__(self, folder: Path, run: str):
+        self.folder, self.run = folder, run
+        for file in sorted(folder.glob("*.json"))[:1]:
+            if (other := _read(file)["run"]) != run:
+                raise ValueError(
+                    f"{folder} holds results of {other}, not of {run}: take another folder"
+                )
+
+    def path(self, point: Point) -> Path:
+        return self.folder / f"{_key(point)}.json"
+
+    def row(self, point: Point) -> dict | None:
+        """The point's row, in the order of its options; None where it did not run."""
+        path = self.path(point)
+        return {**point, **_row(_read(path))} if path.is_file() else None
+
+    def succeeded(self, point: Point) -> bool:
+        row = self.row(point)
+        return row is not None and row["error"] is None
+
+    def write(self, point: Point, result: dict) -> None:
+        text = json.dumps({"run": self.run, "point": point, **result}, indent=1)
+        with atomic_path(self.path(point)) as path:
+            path.write_text(text + "\n", encoding="utf-8")
+
+
+def _read(file: Path) -> dict:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not _KEYS <= found.keys():
+        raise ValueError(f"{file} is no result of a study: move it away, or delete it")
+    return found
+
+
+def _row(result: dict) -> dict:
+    ours = {name: result[name] for name in _OURS}
+    return {**result["point"], **result["figures"], **ours}
+
+
+def _table(rows: list[dict]) -> pd.DataFrame:
+    """Rows as a table: our columns last, whichever row came first."""
+    table = pd.DataFrame(rows)
+    if table.empty:
+        return table
+    return table[[*(name for name in table if name not in _OURS), *_OURS]]
+
+
+def _say_what_failed(table: pd.DataFrame, folder: str | Path) -> None:
+    failed = 0 if table.empty else int(table["error"].notna().sum())
+    if failed:
+        print(
+            f"{failed} of {len(table)} runs failed, the first with "
+            f"{table['error'].dropna().iloc[0]}. They are tried again when the study is "
+            f"run again in {folder}"
+        )
+
+
+def _rank(values: pd.Series) -> pd.Series:
+    """Order numbers as numbers, and the rest as text."""
+    numbers = pd.to_numeric(values, errors="coerce")
+    return numbers if numbers.notna().all() else values.astype(str)
+
+
+def _name(run: Run) -> str:
+    name = getattr(run, "__qualname__", type(run).__qualname__)
+    return f"{getattr(run, '__module__', type(run).__module__)}.{name}"
