@@ -25,6 +25,13 @@ class Lesson:
         return f"{self.number}_{self.slug}"
 
     @property
+    def path(self) -> str:
+        """Where it stands: the start, which the rest builds on, core or extra."""
+        if not self.needs:
+            return "start"
+        return "core" if self.core else "extra"
+
+    @property
     def ready(self) -> bool:
         """Whether the notebook is there; the others are in preparation."""
         return (project_root() / "notebooks" / f"{self.name}.ipynb").is_file()
@@ -50,14 +57,14 @@ LESSONS = (
 
 
 def course_map() -> pd.DataFrame:
-    """Tabulate the lessons: title, minutes, needs, path (core or extra), readiness."""
+    """Tabulate the lessons: title, minutes, needs, path, readiness."""
     rows = [
         (
             lesson.number,
             lesson.title,
             lesson.minutes,
             ", ".join(lesson.needs) or "nothing",
-            "core" if lesson.core else "extra",
+            lesson.path,
             "ready" if lesson.ready else "in preparation",
         )
         for lesson in LESSONS

@@ -426,7 +426,7 @@ def test_a_terminal_shows_the_text_and_a_kernel_the_number(monkeypatch):
         printer = Printer()
         score._repr_pretty_(printer, False)
         shown.append(printer.said)
-    assert shown == ["✓ Passed: A task (1 of 1 points)", "1.0"]
+    assert shown == ["✓ Passed: A task (1 of 1 point)", "1.0"]
 
 
 def test_hint_goes_on_each_time_and_skips_none():

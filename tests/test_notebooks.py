@@ -1,5 +1,6 @@
 """What the committed notebooks must be; pytest runs their cells by nbval besides."""
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -16,6 +17,7 @@ ROOT = project_root()
 NOTEBOOKS = sorted(
     path for folder in FOLDERS for path in (ROOT / folder).glob("*.ipynb")
 )
+SOURCES = sorted((ROOT / "sources").glob("*/[0-9][0-9]_*.py"))
 SAVED = [path for path in NOTEBOOKS if path.parent.name != "exercises"]
 WIDTH = 75  # longer lines are cut at 1000 px with the file browser open
 OUTPUT_BYTES = 1_500_000
@@ -25,6 +27,7 @@ ABSOLUTE = re.compile(r"(?<![\w.:/<\\-])(?:/(?:[\w.-]+/)+[\w.-]+|[A-Z]:\\+\w+\\+
 ADDRESS = re.compile(r" at 0x[0-9a-f]{6,}")
 PICTURE = re.compile(r"!\[\s*\]\(|<img(?![^>]*\balt=\"[^\"]+\")")
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
+PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 FENCED = re.compile(r"```.*?```", re.DOTALL)
 DATA_URL = re.compile(r"data:[\w/+.-]+;base64,[\w+/=]+")
 TEXTS = ("text/plain", "text/html", "text/markdown")
@@ -166,3 +169,42 @@ def test_links_lead_somewhere(path):
     local = [link for link in links if not re.match(r"\w+:", link)]
     there = [Path(path.parent, unquote(link)) for link in local]
     assert [str(place) for place in there if not place.exists()] == []
+
+
+def loads_by_name(source):
+    """Yield the calls of load_dataset that name their pictures in the code."""
+    for node in ast.walk(ast.parse(source)):
+        named = isinstance(node, ast.Call) and node.args
+        if named and getattr(node.func, "id", "") == "load_dataset":
+            if isinstance(node.args[0], ast.Constant):
+                yield node
+
+
+@each(SOURCES)
+def test_pictures_named_in_the_code_say_whose_preprocessing_they_get(path):
+    # By default they get that of the active weights: ImageNet ones, after a fetch, which
+    # is wrong for the bundled net that stands in the same cell.
+    calls = loads_by_name(path.read_text(encoding="utf-8"))
+    default = [
+        call.lineno
+        for call in calls
+        if "transform" not in [keyword.arg for keyword in call.keywords]
+    ]
+    assert default == [], "pass transform=net.weights_info.transform"
+
+
+def test_the_cheat_sheet_runs_as_it_stands(capsys):
+    (sheet,) = PYTHON.findall(markdown(ROOT / "notebooks" / "00_start_here.ipynb"))
+    for ours, here in (
+        ('"folder:my_photos"', '"flowers", per_class=4'),
+        ("epochs=10", "epochs=1"),
+    ):
+        assert sheet.count(ours) == 1
+        sheet = sheet.replace(ours, here)
+    made = {}
+    exec(compile(sheet, "cheat sheet", "exec"), made)
+    assert made["data"].train[0][0].shape[-1] == made["info"].image_size
+    assert len(made["history"]) == 1
+    probe, end = capsys.readouterr().out.splitlines()[-2:]
+    assert float(probe) > 1 / len(made["data"].classes)
+    assert ast.literal_eval(end)["images"] == len(made["data"].test)

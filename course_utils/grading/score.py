@@ -91,10 +91,14 @@ _COLOURS = {"passed": "#2a8f5b", "failed": "#c2571a", "unwritten": "#6b7280"}
 def _headline(score: Score) -> str:
     title = score.verdict.title
     if score.verdict.status == "passed":
-        return f"✓ Passed: {title} ({float(score):g} of {score.points:g} points)"
+        return f"✓ Passed: {title} ({float(score):g} of {_worth(score)})"
     if score.verdict.status == "unwritten":
-        return f"… Not written yet: {title} ({score.points:g} points)"
-    return f"✗ Not yet: {title} (0 of {score.points:g} points)"
+        return f"… Not written yet: {title} ({_worth(score)})"
+    return f"✗ Not yet: {title} (0 of {_worth(score)})"
+
+
+def _worth(score: Score) -> str:
+    return "1 point" if score.points == 1 else f"{score.points:g} points"
 
 
 def _rows(score: Score) -> list[tuple[str, str]]:

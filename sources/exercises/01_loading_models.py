@@ -158,4 +158,4 @@ except NotImplementedError:
 
 # %% [markdown]
 # Back to [lesson 01](../notebooks/01_loading_models.ipynb), or on to
-# [lesson 04](../notebooks/04_feature_extraction.ipynb).
+# [lesson 03](../notebooks/03_inside_a_model.ipynb).

@@ -185,8 +185,9 @@ check("04.6", what_caching_rules_out)
 # Your functions at work: the features of 100 flowers, and what a linear probe makes of them.
 
 # %%
-flowers = load_dataset("flowers", per_class=20)
 model = load_backbone("test_resnet", weights="bundled")
+info = model.weights_info  # the pictures, as these weights expect them
+flowers = load_dataset("flowers", transform=info.transform, per_class=20)
 try:
     pictures = torch.stack([image for image, _ in flowers.train])
     table = features(model, pictures)
@@ -198,4 +199,5 @@ except NotImplementedError:
     print("Write features and nearest first, then run this cell again.")
 
 # %% [markdown]
-# Back to [lesson 04](../notebooks/04_feature_extraction.ipynb).
+# Back to [lesson 04](../notebooks/04_feature_extraction.ipynb), or on to
+# [lesson 05](../notebooks/05_gradual_unfreezing.ipynb).

@@ -177,11 +177,12 @@ check("05.4", train_gradually)
 # Your function at work: `test_resnet` with bundled weights, 100 flowers to learn from.
 
 # %%
-flowers = load_dataset("flowers", per_class=20)
-train = make_loader(flowers.train, batch_size=20, shuffle=True)
-val = make_loader(flowers.val, batch_size=100)
 torch.manual_seed(0)
 net = load_backbone("test_resnet", weights="bundled", num_classes=5)
+prepare = net.weights_info.transform
+flowers = load_dataset("flowers", transform=prepare, per_class=20)
+train = make_loader(flowers.train, batch_size=20, shuffle=True)
+val = make_loader(flowers.val, batch_size=100)
 try:
     plan = {1: ["fc"], 3: ["layer4"], 5: ["layer3"]}
     history, ax = train_gradually(net, train, val, plan, 6, 0.02)

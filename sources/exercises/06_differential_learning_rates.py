@@ -249,7 +249,8 @@ one_step_at_a_tenth = "d"
 ### END SOLUTION
 
 # %%
-flowers = load_dataset("flowers", per_class=20)
+prepare = net.weights_info.transform
+flowers = load_dataset("flowers", transform=prepare, per_class=20)
 pictures = torch.stack([image for image, _ in flowers.train])
 labels = torch.as_tensor(flowers.train.labels)
 unseen = torch.stack([image for image, _ in flowers.val])

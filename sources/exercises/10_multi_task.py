@@ -327,11 +327,12 @@ check("10.7", what_the_cosine_means, measured=measured)
 # validation pictures, in eval mode; the lesson asks on training pictures, in train mode.)
 
 # %%
-flowers = load_dataset("flowers", per_class=20)
+body = load_backbone("test_resnet", weights="bundled", num_classes=0)
+prepare = body.weights_info.transform
+flowers = load_dataset("flowers", transform=prepare, per_class=20)
 names = ["species", "colour"]
 train = with_attributes(flowers.train, names, hide={"colour": 0.5})
 val = with_attributes(flowers.val, names, classes=train.classes)
-body = load_backbone("test_resnet", weights="bundled", num_classes=0)
 
 
 # %%

@@ -39,7 +39,11 @@ from course_utils.weights import imagenet_is_cached, load_backbone
 
 # %%
 photo = sample_photos()["hopper"]
-photo.resize((256, 300))
+fig, ax = plt.subplots(figsize=(2.8, 3.6))
+ax.imshow(photo)
+ax.set_axis_off()
+ax.set_title("A portrait of Grace Hopper")
+plt.show()
 
 # %%
 live = imagenet_is_cached("squeezenet1_0")
@@ -47,41 +51,47 @@ if live:
     answer = top_k(
         load_backbone("squeezenet1_0", weights="imagenet"), photo
     )
-    print("Computed just now, on this machine:")
+    print("SqueezeNet 1.0, ImageNet weights, computed on this machine:")
 else:
     answer = recorded_top_k("hopper")
-    print("Recorded earlier (its weights are not on this machine):")
-    print(answer.attrs["source"])
+    print("SqueezeNet 1.0, ImageNet weights, recorded earlier (they are")
+    print("not on this machine). The file was:", answer.attrs["source"])
 answer
 
 # %% [markdown]
-# It names what she wears. Nobody wrote rules for ties or caps: 1.2 million numbers, learnt
-# once, do this for any picture. The course is about taking such numbers and making
+# It names what she wears. Nobody wrote rules for ties or caps: a file of numbers, learnt
+# once, does this for any picture. The course is about taking such numbers and making
 # them do *your* job: your classes, your pictures, a hundred labels instead of a million.
 #
 # ## The same trick, with five flowers
 #
 # No download is needed for the rest. The course brings its own pictures and its own small
 # pretrained nets. These are **not** ImageNet weights; a line always tells which are in use.
+# The net comes first, because it says how its pictures must be prepared.
 
 # %%
 from course_utils.plots import show_images
 
-flowers = load_dataset("flowers")
+model = load_backbone("test_resnet", weights="bundled")
+flowers = load_dataset("flowers", transform=model.weights_info.transform)
 labels = flowers.train.labels.tolist()
 first = [labels.index(k) for k in range(len(flowers.classes))]
-show_images(flowers.train.images[first], titles=flowers.classes, columns=5)
+show_images(
+    flowers.train.images[first],
+    titles=flowers.classes,
+    columns=5,
+    title="One drawn flower of each species",
+)
 plt.show()
 
 # %% [markdown]
 # Freeze the net, take its features, train a linear classifier on 20 pictures of each kind.
-# Five lines, and you will know what each of them hides after lesson 04:
+# Four lines, and you will know what each of them hides after lesson 04:
 
 # %%
 from course_utils.features import extract_features
 from course_utils.probe import linear_probe
 
-model = load_backbone("test_resnet", weights="bundled")
 few = extract_features(model, flowers.train.sample_per_class(20))
 probe = linear_probe(few.features, few.labels)
 test = extract_features(model, flowers.test)
@@ -142,8 +152,8 @@ from course_utils.widgets import FetchButton
 FetchButton()
 
 # %% [markdown]
-# Four environment variables turn any training lesson on its head: your pictures, your
-# model.
+# With four environment variables, any training lesson runs on what is yours: your pictures,
+# your model.
 #
 # | variable | values | for example |
 # |---|---|---|
@@ -166,6 +176,8 @@ course_map()
 # ## Cheat sheet
 #
 # ```python
+# import torch
+#
 # from course_utils.datasets import load_dataset
 # from course_utils.features import extract_features
 # from course_utils.heads import replace_head
@@ -174,8 +186,10 @@ course_map()
 # from course_utils.training import evaluate, fit, make_loader
 # from course_utils.weights import load_backbone
 #
-# data  = load_dataset("folder:my_photos")         # or "flowers", "cells", "defects"
 # model = load_backbone("test_resnet")             # any torchvision or timm name
+# info  = model.weights_info                       # what its weights expect of a picture
+# data  = load_dataset("folder:my_photos",         # or "flowers", "cells", "defects"
+#                      image_size=info.resize_size, transform=info.transform)
 #
 # # 1. a linear probe: seconds, and the baseline for all that follows
 # train = extract_features(model, data.train)
@@ -188,6 +202,9 @@ course_map()
 # optimizer = torch.optim.AdamW(trainable_parameters(model), lr=1e-3)
 # history = fit(model, make_loader(data.train, shuffle=True), make_loader(data.val),
 #               optimizer=optimizer, epochs=10)
+#
+# # 3. once, at the end: pictures that no decision has seen
+# print(evaluate(model, make_loader(data.test)))
 # ```
 #
 # | symptom | look here |

@@ -44,10 +44,12 @@ generator = seed_everything(0)
 # You have 100 labelled pictures of flowers, 20 of each species. That is too few to learn
 # what an edge is, what a petal is, *and* which petals make a daisy.
 #
-# Somebody else has already learnt the first two.
+# Somebody else has already learnt the first two. The pictures come prepared as the weights
+# of `test_resnet` expect them; what that means, and costs where it is forgotten, comes below.
 
 # %%
-flowers = load_dataset("flowers")
+net = load_backbone("test_resnet", weights="bundled")
+flowers = load_dataset("flowers", transform=net.weights_info.transform)
 few = flowers.train.sample_per_class(20)
 fig, axes = plt.subplots(1, 5, figsize=(9, 2.2))
 for ax, name in zip(axes, flowers.classes, strict=True):
@@ -73,7 +75,9 @@ for source in ("random", "bundled"):
         extract_features(model, flowers.test),
     )
     probe = linear_probe(train.features, train.labels)
-    print(f"{source:8}", f"{probe.score(test.features, test.labels):.2f}")
+    share = probe.score(test.features, test.labels)
+    length = train.features.norm(dim=1).mean()
+    print(f"{source:8} right {share:.2f}, features of length {length:.1f}")
 
 # %% [markdown]
 # One draw of 20 pictures a class is an anecdote. The course repeats such comparisons over
@@ -181,12 +185,14 @@ for source, style in (("random", "o--"), ("bundled", "s-")):
     for way in ways:
         (line,) = ax.plot(*zip(*way, strict=True), style, color=colour)
     line.set_label(source)
+    before = mean_interval([way[0][1] for way in ways])
+    print(f"{source:8} loss before training: {before}")
     needed = [next(d for d, loss in way if loss < 1) for way in ways]
     print(f"{source:8} way until the loss is below 1:", end=" ")
     print(mean_interval(needed), "(3 seeds, 95 % interval)")
 ax.axhline(1, color="grey", linewidth=1)
 ax.set(
-    title="Loss on the way (a marker an epoch, three runs each)",
+    title="Loss on the way (a marker for each epoch, three runs each)",
     xlabel="distance of all weights from their start (L2)",
     ylabel="training loss (nats)",
 )
@@ -194,10 +200,12 @@ ax.legend(title="start")
 plt.show()
 
 # %% [markdown]
-# At distance 0 neither start knows the species: the head is new, and both do no better than
-# a guess (with five classes, a loss of ln 5 ≈ 1.6). In ten epochs both travel about equally
-# far as well. What differs is what a step is worth: the pretrained start reaches the same loss
-# after a much shorter way. Each run ends at a solution of its own, so this is distance
+# At distance 0 neither start knows the species: the head is new. The random net's loss is that
+# of a guess (with five classes, ln 5 ≈ 1.6). The pretrained one starts *worse* than a guess:
+# its features are far longer (the probe's cell printed it), so a random head turns them into
+# confident answers, which are mostly wrong. The first epoch puts that right. In ten epochs
+# both travel about equally far. What differs is what a step is worth: the pretrained start is
+# below 1 after a much shorter way. Each run ends at a solution of its own, so this is distance
 # *travelled*, not distance to one common optimum.
 #
 # ## ImageNet, the usual source
@@ -319,7 +327,8 @@ print("largest difference:", f"{difference.abs().max():.0e}")
 #
 # Weights are named members of an enum. They carry their own facts (`meta`) and their own
 # preprocessing (`transforms()`). With `weights=weights` instead of `weights=None`, the fourth
-# line would download 98 MB, once, into `torch.hub.get_dir()`. Lessons never download unasked.
+# line would download a file, once, into `torch.hub.get_dir()`; the table says how many MB.
+# Lessons never download unasked.
 
 # %%
 weights = models.ResNet50_Weights.IMAGENET1K_V2  # names a recipe
@@ -338,13 +347,13 @@ for weights in models.get_model_weights("resnet50"):
             weights.name,
             top1,
             weights.meta["num_params"],
+            round(weights.meta["_file_size"]),
             weights.transforms().resize_size[0],
             weights is models.ResNet50_Weights.DEFAULT,
         )
     )
-pd.DataFrame(
-    rows, columns=["weights", "top-1 %", "parameters", "resize", "DEFAULT"]
-)
+columns = ["weights", "top-1 %", "parameters", "MB", "resize", "DEFAULT"]
+pd.DataFrame(rows, columns=columns)
 
 # %% [markdown]
 # Same definition, same number of parameters, several points apart: V2 is the better
@@ -401,7 +410,7 @@ print(type(net).__name__, net.num_classes)
 # ## Way 3: timm
 #
 # `list_models` searches, `pretrained_cfg` describes, and `create_model` sets the head for
-# you: ten logits; one feature vector a picture; or the last feature map with its height
+# you: ten logits; one feature vector for each picture; or the last feature map with its height
 # and width.
 
 # %%
@@ -596,7 +605,7 @@ for value, index in zip(values.tolist(), indices.tolist(), strict=True):
     print(f"{value:6.1%}  {model.weights_info.classes[index]}")
 
 recorded = recorded_top_k("hopper")
-print("\nrecorded:", recorded.attrs["source"])
+print("\nrecorded: SqueezeNet 1.0,", recorded.attrs["source"])
 pd.concat(
     {"here": top_k(model, photo), "ImageNet, recorded": recorded}, axis=1
 ).round(3)
