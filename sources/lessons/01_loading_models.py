@@ -185,7 +185,7 @@ for source, style in (("random", "o--"), ("bundled", "s-")):
     for way in ways:
         (line,) = ax.plot(*zip(*way, strict=True), style, color=colour)
     line.set_label(source)
-    before = mean_interval([way[0][1] for way in ways])
+    before = ", ".join(f"{way[0][1]:.2f}" for way in ways)
     print(f"{source:8} loss before training: {before}")
     needed = [next(d for d, loss in way if loss < 1) for way in ways]
     print(f"{source:8} way until the loss is below 1:", end=" ")
@@ -201,7 +201,7 @@ plt.show()
 
 # %% [markdown]
 # At distance 0 neither start knows the species: the head is new. The random net's loss is that
-# of a guess (with five classes, ln 5 ≈ 1.6). The pretrained one starts *worse* than a guess:
+# of a guess (with five classes, ln 5 ≈ 1.6). The pretrained one starts *worse*, in each run:
 # its features are far longer (the probe's cell printed it), so a random head turns them into
 # confident answers, which are mostly wrong. The first epoch puts that right. In ten epochs
 # both travel about equally far. What differs is what a step is worth: the pretrained start is

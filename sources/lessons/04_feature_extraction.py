@@ -465,7 +465,7 @@ for name in ("flowers", "cells", "defects"):
         by_layer[name, layer] = accuracies
     last, before = by_layer[name, "layer4"], by_layer[name, "layer3"]
     gain = paired_interval(last, before)
-    print(f"{name:8} layer4 less layer3: {gain:+.3f}")
+    print(f"{name:8} layer4 less layer3: {gain:+z.3f}")
 
 fig, ax = plt.subplots(figsize=(7, 3.2))
 for name, marker in (("flowers", "o"), ("cells", "s"), ("defects", "^")):
@@ -551,7 +551,7 @@ for per_class in (5, 30):
             }
         )
     gain = paired_interval(tests[False], tests[True])
-    print(f"{per_class:2} a class: fine-tuning gains {gain:+.3f}")
+    print(f"{per_class:2} a class: fine-tuning gains {gain:+z.3f}")
 pd.DataFrame(rows).set_index(["pictures a class", "strategy"])
 
 # %% [markdown]
