@@ -80,7 +80,7 @@ def solutions():
     """(task, source) of every function among the solutions."""
     for path in sorted((project_root() / "sources" / "exercises").glob("*.py")):
         text = path.read_text(encoding="utf-8")
-        order = re.findall(r'^check\("([\d.]+)", (\w+)\)', text, re.M)
+        order = re.findall(r'^check\("([\d.]+)", (\w+)[,)]', text, re.M)
         tasks = {name: task for task, name in order}
         for head, name, body in _SOLUTION.findall(text):
             yield tasks[name], head + body

@@ -9,12 +9,13 @@
 # %% [markdown]
 # # Exercise 09 · Distillation
 #
-# Six tasks, 11 points. Write your answer, run the cell that checks it, read the card.
+# Seven tasks, 13 points. Write your answer, run the cell that checks it, read the card.
 # Belongs to [lesson 09](../notebooks/09_distillation.ipynb). A large net, the *teacher*,
 # answers with logits; a small one, the *student*, learns from them and from the labels.
 
 # %%
 import math
+import warnings
 
 import torch
 from torch import nn
@@ -279,8 +280,9 @@ def pictures_of(dataset):
     return torch.stack([image for image, _ in dataset])
 
 
-flowers = load_dataset("flowers", per_class=20)
 body = load_backbone("test_resnet", weights="bundled", num_classes=0)
+prepare = body.weights_info.transform
+flowers = load_dataset("flowers", transform=prepare, per_class=20)
 seen, unseen = pictures_of(flowers.train), pictures_of(flowers.val)
 mean, std = (
     torch.tensor(values)[:, None, None]
@@ -304,6 +306,106 @@ if what_holds is not ...:
 
 # %% nbgrader={"grade": true, "grade_id": "check_09_6", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 check("09.6", what_holds, measured=facts)
+
+# %% [markdown]
+# ## 09.7 A teacher who fades as classes are added
+#
+# *Difficulty 3 of 5 · 12 minutes · trains: what a reduction divides by; predict, then
+# measure*
+#
+# The soft part wants `reduction="batchmean"`. Somebody left it out, and `F.kl_div` took its
+# default, `"mean"`. A warning passed by once, the loss went down, and the teacher hardly
+# counted: the soft part is too weak. By which number would it have to be multiplied to be
+# as strong as it should be?
+#
+# - **A** 5 classes, a batch of 32 pictures
+# - **B** 100 classes, 32 pictures
+# - **C** 1000 classes, 32 pictures
+# - **D** 1000 classes, 8 pictures
+#
+# Predict first. Answer with a dict of numbers, such as `{"A": 2, "B": 2, "C": 2, "D": 2}`.
+
+# %% nbgrader={"grade": false, "grade_id": "times_too_weak", "locked": false, "schema_version": 3, "solution": true, "task": false}
+### BEGIN SOLUTION
+times_too_weak = {"A": 5, "B": 100, "C": 1000, "D": 1000}
+### END SOLUTION
+
+# %% [markdown]
+# Then measure who leads. At T = 1, take the loss
+#
+# $$ \text{times} \cdot \mathrm{KL}(p_\text{teacher} \,\|\, p_\text{student})
+# + \text{cross-entropy} $$
+#
+# - The divergence is that of `F.kl_div` with the `reduction` that you are given: `"mean"`,
+#   `"batchmean"` or `"sum"`. `times` is a number above 0.
+# - The cross-entropy of the student's logits with the `labels` (B,) is the usual mean.
+# - Each of the two terms has a gradient by the student's logits (B, C). Its length is the
+#   root of the sum of all its B · C squares: `gradient.norm()`.
+#
+# Return the teacher's share as a `float`: the length of the first term's gradient, divided
+# by the sum of both lengths. 0.5 means that both pull equally hard. The logits come without
+# a graph, and stay as they are.
+
+
+# %% nbgrader={"grade": false, "grade_id": "soft_share", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def soft_share(student_logits, teacher_logits, labels, reduction, times):
+    """Return the teacher's share of the pull, from 0 to 1."""
+    ### BEGIN SOLUTION
+    logits = student_logits.clone().requires_grad_()
+    own = logits.log_softmax(dim=1)
+    told = teacher_logits.log_softmax(dim=1)
+    how = {"reduction": reduction, "log_target": True}
+    soft = times * F.kl_div(own, told, **how)
+    hard = F.cross_entropy(logits, labels)
+    (to_teacher,) = torch.autograd.grad(soft, logits)
+    (to_labels,) = torch.autograd.grad(hard, logits)
+    lengths = to_teacher.norm(), to_labels.norm()
+    return (lengths[0] / sum(lengths)).item()
+    ### END SOLUTION
+
+
+# %% [markdown]
+# Now the four cases. All have the same answers of both nets; only classes that nobody
+# believes in are added. They should change nothing.
+
+# %%
+torch.manual_seed(0)
+five_classes = 2 * torch.randn(2, 32, 5)
+truth_of_five = torch.randint(5, (32,))
+
+
+def share_in(classes, size, reduction, times):
+    """Return the teacher's share for so many classes and pictures."""
+    unlikely = (0, classes - 5)
+    own, told = F.pad(five_classes[:, :size], unlikely, value=-60.0)
+    named = truth_of_five[:size]
+    return soft_share(own, told, named, reduction, times)
+
+
+# %%
+cases = {"A": (5, 32), "B": (100, 32), "C": (1000, 32), "D": (1000, 8)}
+predicted = {} if times_too_weak is ... else times_too_weak
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    try:
+        for case, number in predicted.items():
+            right = share_in(*cases[case], "batchmean", 1)
+            weak = share_in(*cases[case], "mean", 1)
+            mended = share_in(*cases[case], "mean", number)
+            print(f"{case}: batchmean {right:.1%}, mean {weak:.2%},")
+            print(f"   mean times {number} {mended:.1%}")
+    except NotImplementedError:
+        print("Write soft_share first, then run this cell again.")
+for text in {str(warning.message) for warning in said}:
+    print("torch warned:", text)
+
+# %% [markdown]
+# If the last share of a case is its first one, your number mends it. `"batchmean"` does so
+# for any number of classes; with `"mean"`, an alpha that was tuned with 5 of them means
+# something else with 1000.
+
+# %% nbgrader={"grade": true, "grade_id": "check_09_7", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check("09.7", soft_share, predicted=times_too_weak)
 
 # %% [markdown]
 # ## To try, without a grade
@@ -357,7 +459,7 @@ def student_accuracy(pictures, answers, labels, T, alpha):
 
 # %%
 try:
-    every = load_dataset("flowers").train
+    every = load_dataset("flowers", transform=prepare).train
     every.augmented = False
     answers = cache_answers(teacher, every).clone()
     for bits in (0.5, 1.0, 2.0):

@@ -1473,6 +1473,245 @@ def t09_4_wrong_mean_of_each_batch(teacher, dataset):
     return torch.stack([x.mean(0) for x in _t09_4(teacher, dataset).split(64)])
 
 
+# --- 09.7 A teacher who fades as classes are added: f(student_logits, teacher_logits,
+# labels, reduction, times) -> float
+
+
+def _pair(student_logits, teacher_logits, labels, reduction, times):
+    """The gradients of both terms."""
+    logits = student_logits.detach().clone().requires_grad_(True)
+    soft = F.kl_div(
+        F.log_softmax(logits, dim=1),
+        F.softmax(teacher_logits, dim=1),
+        reduction=reduction,
+    )
+    (soft_gradient,) = torch.autograd.grad(times * soft, logits)
+    (hard_gradient,) = torch.autograd.grad(F.cross_entropy(logits, labels), logits)
+    return soft_gradient, hard_gradient
+
+
+def _share(soft_gradient, hard_gradient):
+    a, b = soft_gradient.norm(), hard_gradient.norm()
+    return (a / (a + b)).item()
+
+
+def t09_7_right_autograd(student_logits, teacher_logits, labels, reduction, times):
+    return _share(*_pair(student_logits, teacher_logits, labels, reduction, times))
+
+
+def t09_7_right_two_leaves(student_logits, teacher_logits, labels, reduction, times):
+    a = student_logits.clone().requires_grad_()
+    b = student_logits.clone().requires_grad_()
+    divergence = nn.KLDivLoss(reduction=reduction, log_target=True)
+    (divergence(a.log_softmax(1), teacher_logits.log_softmax(1)) * times).backward()
+    nn.CrossEntropyLoss()(b, labels).backward()
+    soft, hard = torch.linalg.norm(a.grad), torch.linalg.norm(b.grad)
+    return float(soft / (soft + hard))
+
+
+def t09_7_right_formula(student_logits, teacher_logits, labels, reduction, times):
+    size, classes = student_logits.shape
+    by = {"mean": size * classes, "batchmean": size, "sum": 1}[reduction]
+    p, q = teacher_logits.softmax(-1), student_logits.softmax(-1)
+    soft = times * (q - p) / by
+    hard = (q - F.one_hot(labels, classes)) / size
+    soft, hard = (float((g**2).sum()) ** 0.5 for g in (soft, hard))
+    return soft / (soft + hard)
+
+
+def t09_7_right_zeroed_between(
+    student_logits, teacher_logits, labels, reduction, times
+):
+    logits = nn.Parameter(student_logits.clone())
+    target = teacher_logits.softmax(1)
+    F.kl_div(logits.log_softmax(1), target, reduction=reduction).backward()
+    a = times * logits.grad.norm().item()
+    logits.grad = None
+    F.cross_entropy(logits, labels).backward()
+    return a / (a + logits.grad.norm().item())
+
+
+def t09_7_right_in_double(student_logits, teacher_logits, labels, reduction, times):
+    student_logits, teacher_logits = student_logits.double(), teacher_logits.double()
+    return _share(*_pair(student_logits, teacher_logits, labels, reduction, times))
+
+
+def t09_7_right_of_one_times(student_logits, teacher_logits, labels, reduction, times):
+    soft, hard = _pair(student_logits, teacher_logits, labels, reduction, 1)
+    return 1 / (1 + (hard.norm() / (times * soft.norm())).item())
+
+
+def t09_7_right_kl_div_by_hand(
+    student_logits, teacher_logits, labels, reduction, times
+):
+    logits = student_logits.clone().requires_grad_()
+    log_p = teacher_logits.log_softmax(1)
+    each = log_p.exp() * (log_p - logits.log_softmax(1))
+    soft = each.mean() if reduction == "mean" else each.sum()
+    soft = soft / len(labels) if reduction == "batchmean" else soft
+    parts = times * soft, F.cross_entropy(logits, labels)
+    lengths = [torch.autograd.grad(part, logits)[0].norm().item() for part in parts]
+    return lengths[0] / sum(lengths)
+
+
+def t09_7_wrong_batchmean_always(
+    student_logits, teacher_logits, labels, reduction, times
+):
+    return _share(*_pair(student_logits, teacher_logits, labels, "batchmean", times))
+
+
+def t09_7_wrong_default_always(
+    student_logits, teacher_logits, labels, reduction, times
+):
+    return _share(*_pair(student_logits, teacher_logits, labels, "mean", times))
+
+
+def t09_7_wrong_times_left_out(
+    student_logits, teacher_logits, labels, reduction, times
+):
+    return _share(*_pair(student_logits, teacher_logits, labels, reduction, 1))
+
+
+def t09_7_wrong_times_on_both(student_logits, teacher_logits, labels, reduction, times):
+    soft, hard = _pair(student_logits, teacher_logits, labels, reduction, times)
+    return _share(soft, times * hard)
+
+
+def t09_7_wrong_of_the_values(student_logits, teacher_logits, labels, reduction, times):
+    target = teacher_logits.softmax(1)
+    soft = times * F.kl_div(student_logits.log_softmax(1), target, reduction=reduction)
+    return (soft / (soft + F.cross_entropy(student_logits, labels))).item()
+
+
+def t09_7_wrong_length_of_the_sum(
+    student_logits, teacher_logits, labels, reduction, times
+):
+    soft, hard = _pair(student_logits, teacher_logits, labels, reduction, times)
+    return (soft.norm() / (soft + hard).norm()).item()
+
+
+def t09_7_wrong_gathered_gradients(
+    student_logits, teacher_logits, labels, reduction, times
+):
+    soft, hard = _pair(student_logits, teacher_logits, labels, reduction, times)
+    return _share(soft, soft + hard)
+
+
+def t09_7_wrong_ratio(student_logits, teacher_logits, labels, reduction, times):
+    soft, hard = _pair(student_logits, teacher_logits, labels, reduction, times)
+    return (soft.norm() / hard.norm()).item()
+
+
+def t09_7_wrong_share_of_the_labels(
+    student_logits, teacher_logits, labels, reduction, times
+):
+    soft, hard = _pair(student_logits, teacher_logits, labels, reduction, times)
+    return _share(hard, soft)
+
+
+def t09_7_wrong_sums_of_squares(
+    student_logits, teacher_logits, labels, reduction, times
+):
+    soft, hard = _pair(student_logits, teacher_logits, labels, reduction, times)
+    return _share(soft**2, hard**2)
+
+
+def t09_7_wrong_absolute_values(
+    student_logits, teacher_logits, labels, reduction, times
+):
+    pair = _pair(student_logits, teacher_logits, labels, reduction, times)
+    return _share(*(g.abs().sum() for g in pair))
+
+
+def t09_7_wrong_largest_values(
+    student_logits, teacher_logits, labels, reduction, times
+):
+    pair = _pair(student_logits, teacher_logits, labels, reduction, times)
+    return _share(*(g.abs().max() for g in pair))
+
+
+def t09_7_wrong_mean_over_pictures(
+    student_logits, teacher_logits, labels, reduction, times
+):
+    soft, hard = _pair(student_logits, teacher_logits, labels, reduction, times)
+    a, b = soft.norm(dim=1), hard.norm(dim=1)
+    return (a / (a + b)).mean().item()
+
+
+def t09_7_wrong_nets_swapped(student_logits, teacher_logits, labels, reduction, times):
+    return _share(*_pair(teacher_logits, student_logits, labels, reduction, times))
+
+
+def t09_7_wrong_divergence_reversed(
+    student_logits, teacher_logits, labels, reduction, times
+):
+    logits = student_logits.clone().requires_grad_()
+    told = teacher_logits.log_softmax(1)
+    soft = times * F.kl_div(told, logits.softmax(1), reduction=reduction)
+    hard = F.cross_entropy(logits, labels)
+    return _share(*(torch.autograd.grad(part, logits)[0] for part in (soft, hard)))
+
+
+def t09_7_wrong_squares_for_divergence(
+    student_logits, teacher_logits, labels, reduction, times
+):
+    logits = student_logits.clone().requires_grad_()
+    soft = times * F.mse_loss(logits, teacher_logits)
+    hard = F.cross_entropy(logits, labels)
+    return _share(*(torch.autograd.grad(part, logits)[0] for part in (soft, hard)))
+
+
+def t09_7_wrong_temperature_of_four(
+    student_logits, teacher_logits, labels, reduction, times
+):
+    softened = student_logits / 4, teacher_logits / 4
+    soft, _ = _pair(*softened, labels, reduction, times)
+    _, hard = _pair(student_logits, teacher_logits, labels, reduction, times)
+    return _share(soft, hard)
+
+
+def t09_7_wrong_cross_entropy_summed(
+    student_logits, teacher_logits, labels, reduction, times
+):
+    soft, hard = _pair(student_logits, teacher_logits, labels, reduction, times)
+    return _share(soft, len(labels) * hard)
+
+
+def t09_7_wrong_per_cent(student_logits, teacher_logits, labels, reduction, times):
+    pair = _pair(student_logits, teacher_logits, labels, reduction, times)
+    return 100 * _share(*pair)
+
+
+def t09_7_wrong_rounded(student_logits, teacher_logits, labels, reduction, times):
+    pair = _pair(student_logits, teacher_logits, labels, reduction, times)
+    return round(_share(*pair), 2)
+
+
+def t09_7_wrong_tensor(student_logits, teacher_logits, labels, reduction, times):
+    soft, hard = _pair(student_logits, teacher_logits, labels, reduction, times)
+    return soft.norm() / (soft.norm() + hard.norm())
+
+
+def t09_7_wrong_both_shares(student_logits, teacher_logits, labels, reduction, times):
+    share = _share(*_pair(student_logits, teacher_logits, labels, reduction, times))
+    return share, 1 - share
+
+
+def t09_7_wrong_no_return(student_logits, teacher_logits, labels, reduction, times):
+    _share(*_pair(student_logits, teacher_logits, labels, reduction, times))
+
+
+def t09_7_wrong_graph_on_the_argument(
+    student_logits, teacher_logits, labels, reduction, times
+):
+    student_logits.requires_grad_()
+    own, target = student_logits.log_softmax(1), teacher_logits.softmax(1)
+    soft = times * F.kl_div(own, target, reduction=reduction)
+    hard = F.cross_entropy(student_logits, labels)
+    parts = (torch.autograd.grad(x, student_logits)[0] for x in (soft, hard))
+    return _share(*parts)
+
+
 # --- 10.1 One backbone, several heads: class(backbone, num_features, tasks)
 
 
@@ -3290,7 +3529,7 @@ def _named(start):
     return [f for name, f in list(globals().items()) if name.startswith(start)]
 
 
-_CODE = ("09.1", "09.2", "09.3", "09.4", "10.1", "10.2", "10.3", "10.4", "10.5")
+_CODE = ("09.1", "09.2", "09.3", "09.4", "09.7", "10.1", "10.2", "10.3", "10.4", "10.5")
 
 RIGHT: dict[str, list] = {
     task: _named(f"t{task.replace('.', '_')}_right_") for task in _CODE

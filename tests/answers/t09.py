@@ -1,4 +1,4 @@
-"""Answers to the tasks 09.1 to 09.6."""
+"""Answers to the tasks 09.1 to 09.7."""
 
 import copy
 import math
@@ -890,6 +890,187 @@ def cache_pairs(teacher, dataset):
     return _cached(teacher, dataset), torch.tensor([label for _, label in dataset])
 
 
+# --- 09.7 ---------------------------------------------------------------------------
+
+
+def _terms(student_logits, teacher_logits, labels, reduction, times):
+    """The student's logits with a graph, and both terms of the loss."""
+    logits = student_logits.clone().requires_grad_()
+    target = F.softmax(teacher_logits, dim=1)
+    soft = F.kl_div(logits.log_softmax(1), target, reduction=reduction)
+    return logits, times * soft, F.cross_entropy(logits, labels)
+
+
+def _lengths(logits, *terms):
+    grads = [torch.autograd.grad(t, logits, retain_graph=True)[0] for t in terms]
+    return [grad.norm().item() for grad in grads]
+
+
+def share_by_jacobian(student_logits, teacher_logits, labels, reduction, times):
+    def terms(logits):
+        own, told = logits.log_softmax(1), teacher_logits.log_softmax(1)
+        how = {"reduction": reduction, "log_target": True}
+        hard = F.cross_entropy(logits, labels)
+        return torch.stack([times * F.kl_div(own, told, **how), hard])
+
+    rows = torch.autograd.functional.jacobian(terms, student_logits)
+    soft, hard = rows.flatten(1).norm(dim=1).tolist()
+    return soft / (soft + hard)
+
+
+def share_by_difference(student_logits, teacher_logits, labels, reduction, times):
+    given = _terms(student_logits, teacher_logits, labels, reduction, times)
+    logits, soft, hard = given
+    hard.backward(retain_graph=True)
+    b = logits.grad.clone()
+    soft.backward()
+    a = (logits.grad - b).norm().item()
+    return a / (a + b.norm().item())
+
+
+def share_by_cross_entropies(student_logits, teacher_logits, labels, reduction, times):
+    logits = student_logits.clone().requires_grad_()
+    soft = F.cross_entropy(logits, teacher_logits.softmax(1), reduction="sum")
+    wide = {"mean": logits.numel(), "batchmean": len(logits), "sum": 1}[reduction]
+    a, b = _lengths(logits, soft, F.cross_entropy(logits, labels))
+    return a / (a + b * wide / times)
+
+
+def share_with_batchmean(student_logits, teacher_logits, labels, reduction, times):
+    nets = student_logits, teacher_logits, labels
+    a, b = _lengths(*_terms(*nets, "batchmean", times))
+    return a / (a + b)
+
+
+def share_with_the_default(student_logits, teacher_logits, labels, reduction, times):
+    a, b = _lengths(*_terms(student_logits, teacher_logits, labels, "mean", times))
+    return a / (a + b)
+
+
+def share_without_times(student_logits, teacher_logits, labels, reduction, times):
+    a, b = _lengths(*_terms(student_logits, teacher_logits, labels, reduction, 1))
+    return a / (a + b)
+
+
+def share_of_values(student_logits, teacher_logits, labels, reduction, times):
+    given = student_logits, teacher_logits, labels, reduction, times
+    _, soft, hard = _terms(*given)
+    return (soft / (soft + hard)).item()
+
+
+def share_gathered(student_logits, teacher_logits, labels, reduction, times):
+    given = student_logits, teacher_logits, labels, reduction, times
+    logits, soft, hard = _terms(*given)
+    soft.backward(retain_graph=True)
+    a = logits.grad.norm().item()
+    hard.backward()
+    return a / (a + logits.grad.norm().item())
+
+
+def share_gathered_hard_first(student_logits, teacher_logits, labels, reduction, times):
+    given = student_logits, teacher_logits, labels, reduction, times
+    logits, soft, hard = _terms(*given)
+    hard.backward(retain_graph=True)
+    b = logits.grad.norm().item()
+    soft.backward()
+    return logits.grad.norm().item() / (b + logits.grad.norm().item())
+
+
+def share_of_the_whole(student_logits, teacher_logits, labels, reduction, times):
+    given = student_logits, teacher_logits, labels, reduction, times
+    logits, soft, hard = _terms(*given)
+    a, both = _lengths(logits, soft, soft + hard)
+    return a / both
+
+
+def share_ratio(student_logits, teacher_logits, labels, reduction, times):
+    given = student_logits, teacher_logits, labels, reduction, times
+    a, b = _lengths(*_terms(*given))
+    return a / b
+
+
+def share_of_labels(student_logits, teacher_logits, labels, reduction, times):
+    given = student_logits, teacher_logits, labels, reduction, times
+    a, b = _lengths(*_terms(*given))
+    return b / (a + b)
+
+
+def share_in_percent(student_logits, teacher_logits, labels, reduction, times):
+    given = student_logits, teacher_logits, labels, reduction, times
+    a, b = _lengths(*_terms(*given))
+    return 100 * a / (a + b)
+
+
+def share_of_squares(student_logits, teacher_logits, labels, reduction, times):
+    given = student_logits, teacher_logits, labels, reduction, times
+    a, b = _lengths(*_terms(*given))
+    return a**2 / (a**2 + b**2)
+
+
+def share_with_a_summed_hard_part(
+    student_logits, teacher_logits, labels, reduction, times
+):
+    given = student_logits, teacher_logits, labels, reduction, times
+    a, b = _lengths(*_terms(*given))
+    return a / (a + b * len(labels))
+
+
+def share_picture_by_picture(student_logits, teacher_logits, labels, reduction, times):
+    logits, *terms = _terms(student_logits, teacher_logits, labels, reduction, times)
+    a, b = (torch.autograd.grad(term, logits)[0].norm(dim=1) for term in terms)
+    return (a / (a + b)).mean().item()
+
+
+def share_of_absolute_values(student_logits, teacher_logits, labels, reduction, times):
+    logits, *terms = _terms(student_logits, teacher_logits, labels, reduction, times)
+    a, b = (torch.autograd.grad(term, logits)[0].abs().mean() for term in terms)
+    return (a / (a + b)).item()
+
+
+def share_wrong_way(student_logits, teacher_logits, labels, reduction, times):
+    logits = student_logits.clone().requires_grad_()
+    own, told = logits.log_softmax(1), teacher_logits.log_softmax(1)
+    how = {"reduction": reduction, "log_target": True}
+    soft = times * F.kl_div(told, own, **how)
+    a, b = _lengths(logits, soft, F.cross_entropy(logits, labels))
+    return a / (a + b)
+
+
+def share_by_the_teacher(student_logits, teacher_logits, labels, reduction, times):
+    given = teacher_logits, student_logits, labels, reduction, times
+    a, b = _lengths(*_terms(*given))
+    return a / (a + b)
+
+
+def share_nan(student_logits, teacher_logits, labels, reduction, times):
+    logits = student_logits.clone().requires_grad_()
+    own, told = logits.log_softmax(1), teacher_logits.log_softmax(1)
+    soft = times * F.kl_div(own, told, reduction=reduction)
+    return (soft / (soft + F.cross_entropy(logits, labels))).item()
+
+
+def share_at_t4(student_logits, teacher_logits, labels, reduction, times):
+    softened = student_logits / 4, teacher_logits / 4, labels, reduction, times * 16
+    a, _ = _lengths(*_terms(*softened))
+    _, b = _lengths(*_terms(student_logits, teacher_logits, labels, reduction, times))
+    return a / (a + b)
+
+
+def share_of_a_tensor(student_logits, teacher_logits, labels, reduction, times):
+    given = student_logits, teacher_logits, labels, reduction, times
+    a, b = _lengths(*_terms(*given))
+    return torch.tensor(a / (a + b))
+
+
+def share_with_a_graph_left(student_logits, teacher_logits, labels, reduction, times):
+    student_logits.requires_grad_()
+    target = teacher_logits.softmax(1)
+    soft = F.kl_div(student_logits.log_softmax(1), target, reduction=reduction)
+    hard = F.cross_entropy(student_logits, labels)
+    a, b = _lengths(student_logits, times * soft, hard)
+    return a / (a + b)
+
+
 RIGHT = {
     "09.1": [kd_probabilities, kd_by_formula, kd_two_cross_entropies, kd_in_double],
     "09.2": [teach_try_finally, teach_by_a_copy, teach_by_layers],
@@ -901,6 +1082,7 @@ RIGHT = {
         {"B": "D", "A": "B"},
         {"A": " b", "B": "d\n"},
     ],
+    "09.7": [share_by_jacobian, share_by_difference, share_by_cross_entropies],
 }
 WRONG = {
     "09.1": [
@@ -1053,5 +1235,27 @@ WRONG = {
         ({"A": "b"}, "cases"),
         ({"A": "b", "B": 4}, "type"),
         ("bd", "type"),
+    ],
+    "09.7": [
+        (share_with_batchmean, "reduction"),
+        (share_with_the_default, "reduction"),
+        (share_without_times, "times"),
+        (share_of_values, "values"),
+        (share_gathered, "gathered"),
+        (share_gathered_hard_first, "gathered"),
+        (share_of_the_whole, "length-of-sum"),
+        (share_ratio, "ratio"),
+        (share_of_labels, "labels"),
+        (share_in_percent, "percent"),
+        (share_of_squares, "squares"),
+        (share_with_a_summed_hard_part, "hard-sum"),
+        (share_picture_by_picture, "per-picture"),
+        (share_of_absolute_values, "absolute"),
+        (share_wrong_way, "direction"),
+        (share_by_the_teacher, "swapped"),
+        (share_nan, "nan"),
+        (share_at_t4, "value"),
+        (share_of_a_tensor, "type"),
+        (share_with_a_graph_left, "mutated"),
     ],
 }

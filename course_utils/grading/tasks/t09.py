@@ -1,4 +1,4 @@
-"""Exercise 09: the distillation loss, a moved teacher, temperature, cached answers."""
+"""Exercise 09: the loss and its reduction, a moved teacher, temperature, answers kept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 
 from course_utils.distillation import distillation_loss
 from course_utils.grading.registry import task
-from course_utils.grading.values import ModelRecord
+from course_utils.grading.values import ModelRecord, plain
 
 # --- 09.1 ---------------------------------------------------------------------------
 
@@ -830,3 +830,178 @@ def _check_facts(c, measured):
     c.that(holds, "the measurement", key="measurement", got=str(measured)[:200],
            hint="`measured` is not what the cells above measure: run them as they were "
            "handed out, after your answer.")  # fmt: skip
+
+
+# --- 09.7 ---------------------------------------------------------------------------
+
+_SIZES = {"A": (32, 5), "B": (32, 100), "C": (32, 1000), "D": (8, 1000)}  # (B, C)
+
+
+@task(
+    "09.7",
+    title="A teacher who fades as classes are added",
+    points=2,
+    hints=(
+        "How many numbers does kl_div hold before it reduces them, and by how many does "
+        "each reduction divide? For the share you need two gradients, one of each term.",
+        "A mean over B pictures and C classes divides by B · C, where a divergence is a "
+        "sum over the classes. torch.autograd.grad(term, logits) gives the gradient of "
+        "one term alone; logits is a clone with requires_grad_().",
+        "(a,) = torch.autograd.grad(times * F.kl_div(logits.log_softmax(1), "
+        "teacher_logits.log_softmax(1), reduction=reduction, log_target=True), logits), "
+        "(b,) the same of the cross-entropy; a.norm() / (a.norm() + b.norm()), with "
+        ".item(). The numbers to predict are the numbers of classes.",
+    ),
+)
+def soft_share(answer, c, predicted=None):
+    """`predicted`: by which number the soft part is too weak in each of four cases."""
+    shown = ((1, (6, 5), "batchmean", 2.5), (2, (6, 5), "mean", 4.0))
+    hidden = ((3, (7, 4), "sum", 0.3), (4, (3, 40), "mean", 40.0),
+              (5, (1, 3), "batchmean", 1.0))  # fmt: skip
+    for seed, shape, reduction, times in c.cases(shown, hidden=hidden):
+        given = f'logits of shape {shape}, reduction="{reduction}", times = {times:g}'
+        inputs = *_three(seed, shape, 2.0), reduction, times
+        _check_share(c, c.call(answer, *inputs, given=given), inputs, given)
+    if predicted is not None:
+        _check_prediction(c, predicted)
+
+
+def _check_share(c, got, inputs, given):
+    c.type(got, float, "the share")
+    shown = {"given": given, "got": got}
+    c.that(not math.isnan(got), "the share", key="nan", hint="That is nan: a logarithm of "
+           "something negative. kl_div takes the target as probabilities, unless you say "
+           "log_target=True.", **shown)  # fmt: skip
+    *nets, reduction, times = inputs
+    nets = [_exact(value) for value in nets]
+    right = _part(*_pulls(*nets, _strengths(nets[0].shape, times)[reduction]))
+    for key, wrong in _mistaken_shares(*nets, reduction, times):
+        c.that(not _near(got, wrong) or _near(wrong, right), "the share", key=key,
+               expected=right, hint=_SHARE_HINTS[key], **shown)  # fmt: skip
+    c.close(got, right, "the share", atol=1e-6, rtol=1e-4, given=given, hint="Compute "
+            "both gradients apart and print their lengths. kl_div takes the student's "
+            "log-probabilities first; both softmaxes go over the classes; there is no "
+            "temperature here.")  # fmt: skip
+
+
+def _pulls(student, teacher, labels, strength) -> tuple[Tensor, Tensor]:
+    """Gradients (B, C) by the student's logits: strength · summed KL, cross-entropy."""
+    p, q = teacher.softmax(1), student.softmax(1)
+    wanted = F.one_hot(labels, student.shape[1])
+    return strength * (q - p), (q - wanted) / len(labels)
+
+
+def _strengths(shape: tuple[int, int], times: float) -> dict[str, float]:
+    """By what each reduction, and `times`, multiply the sum of all B · C numbers."""
+    size, classes = shape
+    divisors = {"mean": size * classes, "batchmean": size, "sum": 1}
+    return {name: times / divisor for name, divisor in divisors.items()}
+
+
+def _part(a: Tensor, b: Tensor) -> float:
+    return (a.norm() / (a.norm() + b.norm())).item()
+
+
+def _mistaken_shares(
+    student: Tensor, teacher: Tensor, labels: Tensor, reduction: str, times: float
+) -> Iterator[tuple[str, float]]:
+    """(key, the share) of the usual mistakes."""
+    nets, strengths = (student, teacher, labels), _strengths(student.shape, times)
+    strength = strengths.pop(reduction)
+    a, b = _pulls(*nets, strength)
+    for other in strengths.values():
+        yield "reduction", _part(_pulls(*nets, other)[0], b)
+    yield "times", _part(a / times, b)
+    yield "hard-sum", _part(a, b * len(labels))
+    yield "gathered", _part(a, a + b)
+    yield "gathered", _part(a + b, b)
+    yield "length-of-sum", (a.norm() / (a + b).norm()).item()
+    yield "ratio", (a.norm() / b.norm()).item()
+    yield "labels", _part(b, a)
+    yield "percent", 100 * _part(a, b)
+    yield "squares", _part(a.norm() ** 2, b.norm() ** 2)
+    yield "absolute", _part(a.abs().sum(), b.abs().sum())
+    yield "per-picture", (a.norm(dim=1) / (a.norm(dim=1) + b.norm(dim=1))).mean().item()
+    yield "swapped", _part(*_pulls(teacher, student, labels, strength))
+    yield "direction", _part(strength * _reversed_pull(student, teacher), b)
+    log_p, log_q = teacher.log_softmax(1), student.log_softmax(1)
+    soft = strength * (log_p.exp() * (log_p - log_q)).sum()
+    yield "values", (soft / (soft + F.cross_entropy(student, labels))).item()
+
+
+def _reversed_pull(student: Tensor, teacher: Tensor) -> Tensor:
+    """The gradient (B, C) of the summed KL(student ‖ teacher)."""
+    ratio = student.log_softmax(1) - teacher.log_softmax(1)
+    q = student.softmax(1)
+    return q * (ratio - (q * ratio).sum(1, keepdim=True))
+
+
+_SHARE_HINTS = {
+    "reduction": "That is the share for another reduction: hand the argument on to "
+    "kl_div, reduction=reduction.",
+    "times": "`times` is without effect: it multiplies the divergence, and only that.",
+    "hard-sum": "The cross-entropy is a mean over the pictures, not a sum.",
+    "gathered": "backward() adds to .grad: the second gradient has the first one in it. "
+    "Use torch.autograd.grad, or set logits.grad = None between the two.",
+    "length-of-sum": "You divide by the length of the whole gradient, in which the two "
+    "may cancel. Divide by the sum of both lengths.",
+    "ratio": "That is the teacher's length over the labels'. A share is a part of the "
+    "whole: divide by the sum of both lengths.",
+    "labels": "That is the labels' share: the teacher's length goes above the line.",
+    "percent": "A share from 0 to 1, not in per cent.",
+    "squares": "These are squared lengths: take the root first, as .norm() does.",
+    "absolute": "That is the sum of absolute values. The length is the root of the sum "
+    "of the squares: .norm().",
+    "per-picture": "That is the mean of a share for each picture. Take the length over "
+    "the whole batch.",
+    "swapped": "The nets are swapped: the student's logits are those with the gradient.",
+    "direction": "The divergence is the wrong way round. F.kl_div(input, target) is "
+    "KL(target ‖ input): the student's log-probabilities first, the teacher second.",
+    "values": "That is the share of the loss. A step follows gradients, not values: take "
+    "the gradient of each term, and its length.",
+}
+
+
+def _check_prediction(c, predicted):
+    c.that(predicted is not Ellipsis, "the prediction", key="not-predicted",
+           hint="The function is right. Fill in `times_too_weak` as well: a number for "
+           "each case.")  # fmt: skip
+    c.type(predicted, dict, "times_too_weak")
+    numbers = {plain(name): plain(value) for name, value in predicted.items()}
+    c.that(numbers.keys() == _SIZES.keys(), "the prediction", key="cases",
+           got=list(numbers), expected=list(_SIZES), hint="Give a number for each "
+           "case.")  # fmt: skip
+    for case, (size, classes) in _SIZES.items():
+        number, name = numbers[case], f"the prediction for case {case}"
+        c.type(number, (int, float), name)
+        for key, wrong in _wrong_numbers(size, classes):
+            c.that(not math.isclose(number, wrong, rel_tol=5e-3), name, key=key,
+                   got=number, hint=_NUMBER_HINTS[key])  # fmt: skip
+        c.that(math.isclose(number, classes, rel_tol=5e-3), name, key="number",
+               got=number, hint='By how many does "mean" divide the sum, by how many '
+               '"batchmean"? The cells above show what your number makes of '
+               "it.")  # fmt: skip
+
+
+def _wrong_numbers(size: int, classes: int) -> tuple[tuple[str, float], ...]:
+    return (
+        ("both-counted", size * classes),
+        ("pictures", size),
+        ("inverse", 1 / classes),
+        ("nothing", 1),
+        ("batch", classes * 32 / size if size != 32 else math.nan),
+        ("batch", classes * size / 32 if size != 32 else math.nan),
+    )
+
+
+_NUMBER_HINTS = {
+    "both-counted": '"mean" does divide by both, B · C. But "batchmean" divides by B '
+    "too, and rightly: what is too much is the rest.",
+    "pictures": 'Both reductions divide by the number of pictures; only "mean" divides '
+    "by something else as well.",
+    "inverse": "That is how strong the soft part is left. Asked for is the number that "
+    "makes up for it, above 1.",
+    "nothing": 'Times 1 changes nothing, and with "mean" the soft part is too weak.',
+    "batch": "Another number of pictures changes nothing here: both reductions take "
+    "their mean.",
+}
