@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -37,7 +38,9 @@ def save_checkpoint(
     BatchNorm statistics are part of the model's state. `loader` adds the state of the
     generator that shuffles it, `rng` those of Python, NumPy and torch. `modules` are
     what learns beside the model, each by a name: uncertainty weights, a projector. The
-    checkpoint that was there before is kept as `<name>.previous`.
+    checkpoint that was there before is kept as `<name>.previous`. Raises
+    `CheckpointError` where nothing can be written (a full disk); then what was there
+    stays.
     """
     path = Path(path)
     content = {
@@ -55,7 +58,7 @@ def save_checkpoint(
     if rng:
         content["rng"] = _rng_state()
     with atomic_path(path) as temporary:
-        torch.save(content, temporary)
+        _write(content, temporary, path)
         if path.is_file():
             os.replace(path, previous_path(path))
     return path
@@ -109,6 +112,17 @@ def previous_path(path: str | Path) -> Path:
     """Return where the checkpoint before `path` is kept."""
     path = Path(path)
     return path.with_name(path.name + ".previous")
+
+
+def _write(content: dict, temporary: Path, path: Path) -> None:
+    try:
+        torch.save(content, temporary)
+    except (OSError, RuntimeError) as error:  # torch says neither "disk" nor "full"
+        free = shutil.disk_usage(temporary.parent).free / 1e6
+        raise CheckpointError(
+            f"{path} was not written: {error}. {free:,.0f} MB are free there: make room, "
+            "or take another disk. If there was a checkpoint, the one before is kept"
+        ) from error
 
 
 def _read_or_previous(path: Path) -> dict:

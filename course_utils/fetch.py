@@ -13,7 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import huggingface_hub
 from huggingface_hub import constants as hub
@@ -40,7 +43,8 @@ FETCH_LIST = (
     "resnet18",
     "efficientnet_b0",
 )
-TIMEOUT = 10  # seconds without a byte
+PATIENCE = 2.5  # seconds for a host to answer at all
+TIMEOUT = 10  # seconds without a byte, once it does
 _FILE = "model.safetensors"
 
 
@@ -165,6 +169,7 @@ def _explained(name: str, url: str, place: Path) -> Iterator[None]:
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT)  # torch.hub takes no timeout of its own
     try:
+        _check_reachable(url)
         yield
     except Exception as error:
         if not _is_expected(error):
@@ -178,6 +183,34 @@ def _explained(name: str, url: str, place: Path) -> Iterator[None]:
         ) from error
     finally:
         socket.setdefaulttimeout(before)
+
+
+def _check_reachable(url: str) -> None:
+    """Raise `OSError` where a host does not answer soon; asking for its address counts.
+
+    Where packets are lost, not refused, a lookup and a connection would else wait for long.
+    A proxy connects by itself, so then nothing can be told here.
+    """
+    parts = urlsplit(url)
+    if hub.HF_HUB_OFFLINE or parts.scheme in getproxies():
+        return
+    port = parts.port or {"https": 443}.get(parts.scheme, 80)
+    said: SimpleQueue[OSError | None] = SimpleQueue()
+
+    def connect() -> None:
+        try:
+            socket.create_connection((parts.hostname, port), timeout=PATIENCE).close()
+            said.put(None)
+        except OSError as error:
+            said.put(error)
+
+    Thread(target=connect, daemon=True).start()  # a lookup cannot be interrupted
+    try:
+        error = said.get(timeout=PATIENCE)
+    except Empty:
+        error = TimeoutError(f"{parts.hostname} does not answer")
+    if error is not None:
+        raise error
 
 
 def _is_expected(error: Exception) -> bool:

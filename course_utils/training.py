@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
-from course_utils.modes import inference
+from course_utils.modes import explained_channels, inference
 from course_utils.runtime import show_progress
 from course_utils.tracing import tensors_in
 
@@ -102,7 +102,8 @@ def train_one_epoch(
     ) as bar:
         for number, batch in enumerate(loader, start=1):
             batch = to_device(batch, device)
-            loss, logits, *parts = step(model, batch)
+            with explained_channels():
+                loss, logits, *parts = step(model, batch)
             value = loss.item()
             _check_finite(value, optimizer, f"epoch {epoch}, batch {number}")
             optimizer.zero_grad()
@@ -131,7 +132,8 @@ def evaluate(
     with inference(model) as device:
         for batch in loader:
             batch = to_device(batch, device)
-            loss, logits, *parts = step(model, batch)
+            with explained_channels():
+                loss, logits, *parts = step(model, batch)
             totals.add(loss.item(), logits, batch[1], *parts)
     return totals.result()
 
@@ -352,6 +354,11 @@ def _check_finite(loss: float, optimizer: torch.optim.Optimizer, where: str) -> 
 
 def check_labels(labels: Tensor, num_classes: int) -> None:
     """Raise `ValueError` where labels (B,) lie outside 0 to num_classes - 1."""
+    if int(labels.min()) == -1:
+        raise ValueError(
+            "labels hold -1, which says that a label is missing: leave those pictures "
+            "out (known = labels >= 0)"
+        )
     if int(labels.min()) < 0 or int(labels.max()) >= num_classes:
         raise ValueError(
             f"labels run from {int(labels.min())} to {int(labels.max())}, but the head "

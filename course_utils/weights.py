@@ -388,9 +388,20 @@ def _build(info: WeightsInfo) -> nn.Module:
         if info.classes:
             kwargs["num_classes"] = len(info.classes)
         model = timm.create_model(name, **kwargs)
+    if info.kind == "bundled":
+        _check_card(info)
     if info.path is not None:
         load_state(model, read_state_dict(info.path), source=info.path.name)
     return model
+
+
+def _check_card(info: WeightsInfo) -> None:
+    """Raise `DamagedCheckpoint` where a bundled file is not the one on its card."""
+    if info.sha256 != bundled_card(info.model_name)["sha256"]:
+        raise DamagedCheckpoint(
+            f"{info.path.name} is not what its card says: it was changed or cut short. "
+            "Take data/weights from the course again"
+        )
 
 
 def build_bundled(name: str, *, num_classes: int) -> nn.Module:

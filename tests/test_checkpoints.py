@@ -1,4 +1,5 @@
 import os
+import re
 
 import pandas as pd
 import pytest
@@ -194,16 +195,12 @@ def test_a_missing_checkpoint_is_named(tmp_path):
         load_checkpoint(tmp_path / "a.pt", model=_net())
 
 
-def test_a_failed_save_keeps_the_checkpoint_that_was_there(tmp_path, monkeypatch):
+def test_on_a_full_disk_the_checkpoint_that_was_there_stays(tmp_path, full_disk):
     path = save_checkpoint(tmp_path / "a.pt", model=_net(), epoch=1)
-
-    def full_disk(content, place):
-        place.write_bytes(b"half")
-        raise OSError("No space left on device")
-
-    monkeypatch.setattr(torch, "save", full_disk)
-    with pytest.raises(OSError, match="No space left"):
+    with full_disk(500), pytest.raises(CheckpointError) as caught:
         save_checkpoint(path, model=_net(), epoch=2)
+    words = r"a\.pt was not written: .* MB are free.*the one before is kept"
+    assert re.search(words, str(caught.value))
     assert [file.name for file in tmp_path.iterdir()] == ["a.pt"]
     assert load_checkpoint(path, model=_net())["epoch"] == 1
 

@@ -1,4 +1,6 @@
 import hashlib
+import socket
+import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -191,6 +193,21 @@ def test_a_host_without_a_name_is_said_quickly(caches):
     with pytest.raises(WeightsUnavailable, match="could not fetch"):
         fetch([TIMM], mirror="http://no-such-host.invalid", progress=False)
     assert time.perf_counter() - start < 3
+
+
+def test_a_network_that_swallows_everything_is_said_quickly(caches, monkeypatch):
+    asleep = threading.Event()
+
+    def lost(*address, **options):
+        asleep.wait(20)
+        raise OSError("no answer")
+
+    monkeypatch.setattr(socket, "getaddrinfo", lost)
+    start = time.perf_counter()
+    with pytest.raises(WeightsUnavailable, match="huggingface.co does not answer"):
+        fetch([TIMM], mirror="https://huggingface.co", progress=False)
+    assert time.perf_counter() - start < 3
+    asleep.set()
 
 
 def test_offline_mode_is_respected(server, monkeypatch):

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils.modes import inference
+from course_utils.modes import explained_channels, inference
 
 
 def _net():
@@ -29,3 +29,16 @@ def test_it_comes_back_as_it_was_after_an_error():
     with pytest.raises(KeyError), inference(net):
         raise KeyError
     assert _modes(net) == [True, True, False, True]
+
+
+@pytest.mark.parametrize("images", [torch.zeros(2, 1, 8, 8), torch.zeros(1, 8, 8)])
+def test_images_with_other_channels_are_explained(images):
+    words = r"images have 1 channels, but the model takes 3: .*convert\(\"RGB\"\)"
+    with pytest.raises(ValueError, match=words), explained_channels():
+        nn.Conv2d(3, 4, 3)(images)
+
+
+def test_other_errors_pass():
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        with explained_channels():
+            nn.Linear(3, 4)(torch.zeros(2, 5))

@@ -465,3 +465,14 @@ def test_tensors_are_moved_however_deep_they_lie():
     images, labels, other = training.to_device(value, torch.device("meta"))
     assert images.is_meta and labels["a"].left.is_meta
     assert labels["a"].right == "word" and other == 3
+
+
+def test_grey_pictures_are_named_in_training_and_evaluation():
+    grey = DataLoader(TensorDataset(torch.zeros(4, 1, 6, 6), torch.arange(4) % 3))
+    model = _net()
+    for run in (
+        lambda: train_one_epoch(model, grey, _sgd(model)),
+        lambda: evaluate(model, grey),
+    ):
+        with pytest.raises(ValueError, match="1 channels, but the model takes 3"):
+            run()

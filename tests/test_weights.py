@@ -56,6 +56,7 @@ def bundled(tmp_path):
         "image_size": 64,
         "interpolation": "bilinear",
         "classes": CLASSES,
+        "sha256": sha256_file(path),
     }
     path.with_suffix(".json").write_text(json.dumps(card), encoding="utf-8")
     return model.eval()
@@ -143,6 +144,15 @@ def test_random_weights_are_drawn_from_torchs_generator():
     second = load_backbone("test_vit", weights="random", num_classes=4)
     assert _equal(first, second)
     assert first.weights_info.sha256 is None
+
+
+def test_a_bundled_file_that_was_changed_is_refused(bundled, tmp_path):
+    path = tmp_path / "data" / "weights" / "test_resnet.safetensors"
+    changed = bytearray(path.read_bytes())
+    changed[-1] ^= 1
+    path.write_bytes(changed)
+    with pytest.raises(DamagedCheckpoint, match="not what its card says.*data/weights"):
+        load_backbone("test_resnet", weights="bundled")
 
 
 def test_random_weights_share_the_bundled_preprocessing(bundled):

@@ -1,0 +1,22 @@
+"""What tests share: a disk that is full."""
+
+from contextlib import contextmanager
+
+import pytest
+
+
+@pytest.fixture
+def full_disk():
+    """A context in which no file can grow beyond some bytes, as on a full disk."""
+    resource = pytest.importorskip("resource", reason="limits on files are Unix's")
+
+    @contextmanager
+    def limited(size):
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return limited
