@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, StackDataset, TensorDataset
 
-from course_utils.datasets import is_random
+from course_utils.datasets import draws_views
 from course_utils.errors import CannotCut
+from course_utils.features import join_labels
 from course_utils.layer_groups import layer_groups
 from course_utils.meta import default_input_size
 from course_utils.modes import inference
@@ -119,8 +120,7 @@ def cached_activations(
     """
     if views < 1:
         raise ValueError(f"views must be at least 1, got {views}")
-    transform = getattr(dataset, "transform", None)
-    if views == 1 and transform is not None and is_random(transform):
+    if views == 1 and draws_views(dataset):
         raise ValueError(
             "the transform is random, and one cached view would repeat one version of "
             "each picture for ever: take several views, or a transform without chance"
@@ -132,10 +132,10 @@ def cached_activations(
             # A copy: tensors of inference mode cannot enter a graph later.
             found.append(cut.activations(images.to(device)).cpu().clone())
             labels.append(target)
-    if isinstance(labels[0], Mapping):
-        by_task = {task: torch.cat([t[task] for t in labels]) for task in labels[0]}
-        return StackDataset(torch.cat(found), StackDataset(**by_task))
-    return TensorDataset(torch.cat(found), torch.cat(labels))
+    truth = join_labels(labels)
+    if isinstance(truth, Mapping):
+        return StackDataset(torch.cat(found), StackDataset(**truth))
+    return TensorDataset(torch.cat(found), truth)
 
 
 def _hand_out(output: Tensor):

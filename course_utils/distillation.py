@@ -13,8 +13,9 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 from torchvision.transforms import InterpolationMode, v2
 
-from course_utils.datasets import is_random
+from course_utils.datasets import draws_views
 from course_utils.datasets.transforms import steps
+from course_utils.features import check_one_task
 from course_utils.heads import Head, find_heads
 from course_utils.modes import inference
 from course_utils.tracing import trace
@@ -47,10 +48,10 @@ def distillation_loss(
     Both logits are (B, C), labels (B,). The divergence is between the softmax of both
     logits over the temperature T (above 0), summed over classes, mean over the batch;
     `alpha` (0 to 1) is the teacher's share. Logits of half precision are reckoned with in
-    float32. No gradient reaches the teacher. That of the
-    soft part by the student's logits is alpha · T · (p_student − p_teacher) / B, where p
-    are the probabilities at T: they differ by about 1/T, so that without T² it would
-    shrink like 1/T², and with it T may be changed while the shares stay.
+    float32. No gradient reaches the teacher. That of the soft part by the student's logits
+    is alpha · T · (p_student − p_teacher) / B, where p are the probabilities at T: they
+    differ by about 1/T, so that without T² it would shrink like 1/T², and with it T may be
+    changed while the shares stay.
 
     Raises `ValueError` for other shapes, labels that no class has, T or alpha outside
     their ranges. Hinton, Vinyals and Dean, 2015, https://arxiv.org/abs/1503.02531
@@ -142,9 +143,9 @@ class Teacher:
     def __call__(self, images: Tensor) -> Tensor:
         with inference(self.model) as device:
             logits = self.model(self.prepared(images.to(device)))
-        return logits.to(
-            images.device
-        ).clone()  # not of inference mode: may enter a loss
+        _check_tensor(logits, "teacher")
+        # a copy: tensors of inference mode cannot enter a loss
+        return logits.to(images.device).clone()
 
     def prepared(self, images: Tensor) -> Tensor:
         """Turn the student's pictures (B, C, H, W) into what the teacher expects."""
@@ -272,9 +273,9 @@ def cached_logits(
     """
     if views < 1:
         raise ValueError(f"views must be at least 1, got {views}")
-    transform = _transform_of(dataset)
-    random = transform is not None and is_random(transform)
-    if random and views == 1:
+    if isinstance(dataset, TaughtDataset):
+        raise ValueError("the dataset holds answers already: hand over its .dataset")
+    if views == 1 and draws_views(dataset):
         raise ValueError(
             "the transform is random (augmentation), so a cached answer would belong to "
             "another crop than the student sees: take several views, a transform without "
@@ -284,6 +285,7 @@ def cached_logits(
     kept, labels, logits = [], [], []
     for _ in range(views):
         for images, target in DataLoader(dataset, batch_size):
+            check_one_task(target)
             logits.append(teacher(images).cpu())
             if views > 1:
                 kept.append(images)
@@ -404,6 +406,8 @@ def best_bias(logits: Tensor, labels: Tensor, k: int) -> BestBias:
     test.
     """
     _check_logits(logits, logits, labels)
+    if logits.isnan().any():
+        raise ValueError("logits hold NaN: no bias can be judged by them")
     if not 0 <= k < logits.shape[1]:
         raise ValueError(f"k must be a class from 0 to {logits.shape[1] - 1}, got {k}")
     if not (labels == k).any():
@@ -486,7 +490,18 @@ def _full(logits: Tensor) -> Tensor:
     return logits.float() if logits.dtype.itemsize < 4 else logits
 
 
+def _check_tensor(logits: Any, who: str) -> None:
+    if not isinstance(logits, Tensor):
+        raise ValueError(
+            f"the {who} gives a {type(logits).__name__}, not logits (B, C): distillation "
+            "is for one task. Hand over a net with one head, or write a step that takes "
+            "each task's logits by itself"
+        )
+
+
 def _check_logits(student: Tensor, teacher: Tensor, labels: Tensor) -> None:
+    _check_tensor(student, "student")
+    check_one_task(labels)
     if student.ndim != 2 or not len(student):
         raise ValueError(f"logits must be (B, C), got shape {tuple(student.shape)}")
     if student.shape != teacher.shape:
@@ -512,13 +527,6 @@ def _taught(logits: Tensor, answers: Tensor, labels: Tensor, *, T: float, alpha:
     found = distillation_parts(logits, answers, labels, T=T, alpha=alpha)
     parts = {"hard": (found.hard, len(labels)), "soft": (found.soft, len(labels))}
     return found.total, logits, parts
-
-
-def _transform_of(dataset: Dataset) -> Any | None:
-    """The transform of a dataset, or of the one that a Subset is taken from."""
-    while not hasattr(dataset, "transform") and hasattr(dataset, "dataset"):
-        dataset = dataset.dataset
-    return getattr(dataset, "transform", None)
 
 
 def _floats(values: Any) -> tuple[float, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,18 +14,23 @@ from torch.utils.data import DataLoader, Dataset
 
 from course_utils.datasets import is_random
 from course_utils.heads import find_heads
-from course_utils.modes import inference
+from course_utils.modes import explained_channels, inference
 from course_utils.storage import atomic_path, course_home, sha256_bytes
 from course_utils.training import check_labels, make_loader
 
 _VERSION = "2"
 
+Labels = Tensor | dict[str, Tensor]
+
 
 class Features(NamedTuple):
-    """One row a picture: features (N, D) float32 and labels (N,), on the CPU."""
+    """One row a picture: features (N, D) float32 and labels (N,), on the CPU.
+
+    Of a dataset with several tasks, labels are {task: (N,)}, -1 where one is missing.
+    """
 
     features: Tensor
-    labels: Tensor
+    labels: Labels
 
 
 def extract_features(
@@ -52,8 +57,7 @@ def extract_features(
         return found
     found = _run(model, dataset, layer, batch_size)
     if path is not None:
-        with atomic_path(path) as temporary:
-            save_file(found._asdict(), temporary)
+        _write(path, found)
     return found
 
 
@@ -92,6 +96,9 @@ def fit_head(
     head trained behind its frozen backbone with `training.fit` on a loader of that
     seed.
     """
+    if lr <= 0:
+        raise ValueError(f"lr must be above 0, got {lr}")
+    check_one_task(labels)
     if len(features) != len(labels):
         raise ValueError(f"{len(features)} features but {len(labels)} labels")
     if not torch.isfinite(features).all():
@@ -155,7 +162,7 @@ class _Tap:
 
 
 def _forward(model: nn.Module, images: Tensor) -> None:
-    with inference(model) as device:
+    with inference(model) as device, explained_channels():
         model(images.to(device))
 
 
@@ -166,17 +173,32 @@ def _run(model, dataset, layer, batch_size) -> Features:
     with _Tap(model, layer) as tap:
         for images, targets in DataLoader(dataset, batch_size):
             _forward(model, images)
-            _check_targets(targets)
             rows.append(pooled(tap.output).float().cpu().clone())
             labels.append(targets)
-    return Features(torch.cat(rows), torch.cat(labels))
+    return Features(torch.cat(rows), join_labels(labels))
 
 
-def _check_targets(targets) -> None:
-    if not isinstance(targets, Tensor):
+def join_labels(batches: Sequence[Labels]) -> Labels:
+    """Put the labels of batches one after another: (N,), or {task: (N,)}."""
+    first = batches[0]
+    if isinstance(first, Mapping):
+        return {
+            task: join_labels([labels[task] for labels in batches]) for task in first
+        }
+    if isinstance(first, Tensor):
+        return torch.cat(list(batches))
+    raise ValueError(
+        f"labels are a {type(first).__name__}, not one number a picture (or a task): "
+        "make a dataset that gives (image, class index)"
+    )
+
+
+def check_one_task(labels: Labels) -> None:
+    """Raise `ValueError` for labels by task, where those of one task are needed."""
+    if isinstance(labels, Mapping):
         raise ValueError(
-            f"labels are a {type(targets).__name__}, not one number a picture: hand over "
-            "the dataset behind it (.dataset), and keep the other labels beside"
+            f"labels are by task ({', '.join(labels)}): hand over those of one, such as "
+            f"labels[{next(iter(labels))!r}]"
         )
 
 
@@ -228,8 +250,34 @@ def _read(path: Path) -> Features | None:
     if not path.is_file():
         return None
     try:
-        return Features(**load_file(path))
-    except (SafetensorError, TypeError):
+        return _from_tensors(load_file(path))
+    except (SafetensorError, KeyError):
         print(f"cached features {path.name[:8]}… are damaged: computing them again")
         path.unlink()
         return None
+
+
+def _write(path: Path, found: Features) -> None:
+    """Keep features; where that fails (a full disk), say so: they are computed already."""
+    try:
+        with atomic_path(path) as temporary:
+            save_file(_as_tensors(found), temporary)
+    except (OSError, SafetensorError) as error:
+        print(f"features could not be cached in {path.parent}: {error}. Make room there, "
+              "call clear_cache(), or set COURSE_HOME to another disk")  # fmt: skip
+
+
+def _as_tensors(found: Features) -> dict[str, Tensor]:
+    """Name the tensors for a file, which does not keep the tasks' order: numbered."""
+    if isinstance(found.labels, Tensor):
+        return found._asdict()
+    by_task = enumerate(found.labels.items())
+    labels = {f"labels {place} {task}": values for place, (task, values) in by_task}
+    return {"features": found.features, **labels}
+
+
+def _from_tensors(tensors: dict[str, Tensor]) -> Features:
+    names = [name.split(" ", 2) for name in tensors if name.startswith("labels ")]
+    names.sort(key=lambda parts: int(parts[1]))
+    by_task = {parts[2]: tensors[" ".join(parts)] for parts in names}
+    return Features(tensors["features"], by_task or tensors["labels"])

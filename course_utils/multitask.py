@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from course_utils.datasets import ImageDataset
+from course_utils.datasets.containers import values_of
 from course_utils.errors import DatasetError
 from course_utils.features import pooled
 from course_utils.heads import Head, find_heads, replace_head
@@ -181,24 +182,27 @@ class MultiTaskStep:
     for 1 each. Batches are (images, {task: labels}), as `with_attributes` makes them.
     A label of -1 is missing: a task that a batch has no label for adds exactly 0, and
     its head gets no gradient. The history has each task's accuracy, and its loss before
-    weighing as `train_loss_<task>`, both over the labelled pictures.
+    weighing as `train_loss_<task>`, both over the labelled pictures. `losses` takes
+    logits and labels, {task: …}, and returns each task's loss, as `task_losses` does.
     """
 
     def __init__(
         self,
         *,
         weights: Mapping[str, float] | Callable[[Losses], Tensor] | None = None,
+        losses: Callable[[dict, dict], Losses] = task_losses,
     ):
         self.weights = (
             FixedWeights(weights) if isinstance(weights, Mapping) else weights
         )
+        self.losses = losses
 
     def __call__(
         self, model: nn.Module, batch: Batch
     ) -> tuple[Tensor, dict[str, Tensor], dict[str, tuple[Tensor, int]]]:
         images, labels, *_ = batch
         logits = model(images)
-        losses = task_losses(logits, labels)
+        losses = self.losses(logits, labels)
         known = {task: int((labels[task] != MISSING).sum()) for task in logits}
         zero = images.new_zeros(())
         parts = {f"loss_{t}": (losses.get(t, zero), n) for t, n in known.items()}
@@ -282,6 +286,13 @@ class AttributeDataset(Dataset):
         other = self.dataset.with_transform(transform)
         return AttributeDataset(other, self.labels, self.classes)
 
+    def subset(self, indices: Sequence[int] | np.ndarray | Tensor) -> AttributeDataset:
+        """Return the pictures at `indices` with their labels; classes stay."""
+        chosen = self.dataset.subset(indices)
+        places = torch.arange(len(self))[torch.as_tensor(indices)]
+        labels = {task: values[places] for task, values in self.labels.items()}
+        return AttributeDataset(chosen, labels, self.classes)
+
     def label_counts(self) -> dict[str, int]:
         """Count the pictures that have a label, for each task."""
         return {task: int((v != MISSING).sum()) for task, v in self.labels.items()}
@@ -317,11 +328,11 @@ def with_attributes(
     """Return a dataset whose labels are dictionaries, a task for each name.
 
     `names` are columns of `dataset.attributes`; `label` is the name for the dataset's
-    own classes. The classes of an attribute are its values, sorted, so for val and test
-    take those of train: `classes=train.classes`. `hide` is the share (0 to 1) of
-    pictures that get no label (-1) for a task; which ones is drawn from `seed`, the same
-    for the same seed, and a smaller share lies within a larger one. A value that is
-    missing in the table is a missing label.
+    own classes. The classes of an attribute are its values in all splits, sorted, so a
+    class has the same index in train, val and test; `classes` overrides them. `hide` is
+    the share (0 to 1) of pictures that get no label (-1) for a task; which ones is drawn
+    from `seed`, the same for the same seed, and a smaller share lies within a larger one.
+    A value that is missing in the table is a missing label.
 
     Raises `DatasetError` for unknown names and values, and `ValueError` for shares.
     """
@@ -333,12 +344,11 @@ def with_attributes(
         )
     if not names:
         raise DatasetError(f"name at least one attribute of {', '.join(columns)}")
-    known = {label: dataset.classes, **(classes or {})}
-    found, labels = {}, {}
+    known = {**values_of(dataset.attributes), **dataset.attribute_values,
+             label: dataset.classes, **(classes or {})}  # fmt: skip
+    found, labels = {name: list(known[name]) for name in names}, {}
     for name in names:
-        values = columns[name]
-        found[name] = list(known.get(name, sorted(values.dropna().unique().tolist())))
-        labels[name] = _codes(name, values, found[name])
+        labels[name] = _codes(name, columns[name], found[name])
     for name, share in (hide or {}).items():
         if name not in labels:
             raise DatasetError(

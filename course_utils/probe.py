@@ -10,6 +10,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
+from course_utils.features import check_one_task
+
 
 def linear_probe(features: Tensor, labels: Tensor, *, C: float = 1.0) -> Pipeline:
     """Fit standardisation and multinomial logistic regression on features (N, D).
@@ -52,6 +54,7 @@ def similarity_search(
 
 
 def _table(features: Tensor, labels: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    check_one_task(labels)
     x, y = np.asarray(features), np.asarray(labels)
     if x.ndim != 2:
         raise ValueError(f"features must be (N, D), got {x.shape}")
@@ -59,6 +62,12 @@ def _table(features: Tensor, labels: Tensor) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(f"{len(x)} features but {len(y)} labels")
     if not np.isfinite(x).all():
         raise ValueError("features hold NaN or infinity: check the model's inputs")
-    if len(np.unique(y)) < 2:
+    classes = np.unique(y).tolist()
+    if -1 in classes:
+        raise ValueError(
+            "labels hold -1, which says that a label is missing: leave those pictures "
+            "out (known = labels >= 0)"
+        )
+    if len(classes) < 2:
         raise ValueError("labels hold one class only: a classifier needs two or more")
     return x, y

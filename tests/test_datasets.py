@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
-from torch.utils.data import DataLoader
+from torch.utils.data import ConcatDataset, DataLoader, Subset
 from torchvision import datasets as tv
 from torchvision import transforms as v1
 from torchvision.transforms import v2
@@ -19,6 +19,7 @@ from course_utils.datasets import (
     bundled,
     dataset_names,
     default_dataset,
+    draws_views,
     fetch_dataset,
     files,
     images,
@@ -782,6 +783,29 @@ def test_inference_transforms_are_not_random():
 )
 def test_random_steps_are_found_within(step):
     assert is_random(v2.Compose([v2.Identity(), v2.Compose([step])]))
+
+
+@pytest.mark.parametrize("wrapped", [
+    lambda data: data,
+    lambda data: Subset(data, [0]),
+    lambda data: ConcatDataset([data.with_transform(None), Subset(data, [0])]),
+    lambda data: SimpleNamespace(transform=None, dataset=data),
+    lambda data: SimpleNamespace(transforms=data.transform),
+])  # fmt: skip
+def test_chance_is_found_behind_every_wrapper(pets, wrapped):
+    flipped = _load(pets).train.with_transform(v2.RandomHorizontalFlip())
+    assert draws_views(wrapped(flipped))
+    assert not draws_views(wrapped(flipped.with_transform(_inference(16))))
+
+
+def test_attributes_have_the_values_of_all_splits():
+    data = load_dataset("flowers", per_class=1)
+    assert (
+        len(data.train.attribute_values["colour"])
+        > data.train.attributes["colour"].nunique()
+    )
+    assert data.train.attribute_values == data.test.attribute_values
+    assert data.train.subset([0]).attribute_values == data.test.attribute_values
 
 
 # --- real photographs

@@ -6,7 +6,13 @@ import timm
 import torch
 from torch import nn
 from torch.nn import functional
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import (
+    ConcatDataset,
+    DataLoader,
+    Dataset,
+    Subset,
+    TensorDataset,
+)
 from torchvision.transforms import v2
 
 from course_utils.datasets import load_dataset, training_transform
@@ -29,6 +35,7 @@ from course_utils.distillation import (
 )
 from course_utils.heads import replace_head
 from course_utils.meta import build_on_meta
+from course_utils.multitask import MultiTaskModel, with_attributes
 from course_utils.training import classification_step, evaluate, fit, make_loader
 from course_utils.weights import load_backbone
 
@@ -401,7 +408,12 @@ def test_augmentation_is_cached_only_with_its_views(flowers):
     teacher = load_backbone("test_resnet", weights="bundled", num_classes=5)
     info = teacher.weights_info
     augmented = flowers.train.with_transform(training_transform(info, 64))
-    for data in (augmented, torch.utils.data.Subset(augmented, range(8))):
+    for data in (
+        augmented,
+        Subset(augmented, range(8)),
+        ConcatDataset([flowers.train, augmented]),
+        _Wrapper(augmented),
+    ):
         with pytest.raises(ValueError, match="another crop than the student sees"):
             cached_logits(teacher, data)
     found = cached_logits(teacher, augmented, views=2)
@@ -412,6 +424,40 @@ def test_augmentation_is_cached_only_with_its_views(flowers):
     assert not torch.equal(image, found[1][0]) and label == found[1][1]
     batch = next(iter(DataLoader(found, 4)))
     assert [tuple(part.shape) for part in batch] == [(4, 3, 64, 64), (4,), (4, 5)]
+
+
+class _Wrapper(Dataset):
+    """A dataset around another, whose own transform says nothing."""
+
+    transform = None
+
+    def __init__(self, dataset):
+        self.dataset = dataset
+
+    def __len__(self):
+        return len(self.dataset)
+
+    def __getitem__(self, index):
+        return self.dataset[index]
+
+
+def test_answers_are_not_cached_twice():
+    with pytest.raises(ValueError, match="holds answers already.*its .dataset"):
+        cached_logits(_net(), cached_logits(_net(), _data()))
+
+
+def test_distillation_is_for_one_task(flowers):
+    backbone = load_backbone("test_resnet", weights="bundled")
+    several = MultiTaskModel(backbone, {"species": 5, "colour": 6})
+    tasks = with_attributes(flowers.train, ["species", "colour"])
+    with pytest.raises(ValueError, match="the teacher gives a dict, not logits"):
+        Teacher(several)(torch.zeros(2, 3, 64, 64))
+    with pytest.raises(ValueError, match="the student gives a dict, not logits"):
+        distillation_loss({"a": torch.zeros(2, 3)}, torch.zeros(2, 3), torch.zeros(2))
+    student = load_backbone("test_resnet", weights="bundled", num_classes=5)
+    for views in (1, 2):
+        with pytest.raises(ValueError, match=r"labels are by task \(species, colour\)"):
+            cached_logits(student, tasks, views=views)
 
 
 def test_there_must_be_something_to_cache():
@@ -587,6 +633,8 @@ def test_a_bias_that_cannot_be_judged_is_named():
         best_bias(torch.zeros(2, 3), torch.tensor([0, 1]), 3)
     with pytest.raises(ValueError, match="no picture has class 2"):
         best_bias(torch.zeros(2, 3), torch.tensor([0, 1]), 2)
+    with pytest.raises(ValueError, match="logits hold NaN"):
+        best_bias(torch.full((2, 3), torch.nan), torch.tensor([0, 1]), 1)
 
 
 def test_the_shift_goes_into_the_head():

@@ -139,6 +139,12 @@ def test_features_carry_no_gradient_and_lie_on_the_cpu():
     fit_head(found, torch.arange(6) % 3, 3, epochs=1)
 
 
+def test_labels_that_are_no_numbers_are_named():
+    pictures = [(torch.zeros(3, 64, 64), "rose"), (torch.zeros(3, 64, 64), "lily")]
+    with pytest.raises(ValueError, match=r"labels are a \w+, not one number a picture"):
+        extract_features(_net(), pictures, cache=False)
+
+
 def test_an_empty_dataset_is_named():
     with pytest.raises(ValueError, match="dataset is empty"):
         extract_features(_net(), _Pictures(0), cache=False)
@@ -226,6 +232,21 @@ def test_a_damaged_cache_file_is_computed_again(monkeypatch, capsys):
     assert "damaged: computing them again" in capsys.readouterr().out
 
 
+def test_on_a_full_disk_the_features_are_given_all_the_same(full_disk, capsys):
+    expected = extract_features(_net(), _Pictures(), cache=False)
+    with full_disk(100):
+        found = extract_features(_net(), _Pictures())
+    assert torch.equal(found.features, expected.features)
+    assert "could not be cached in" in capsys.readouterr().out
+    assert list(cache_folder().iterdir()) == []
+
+
+def test_pictures_with_other_channels_are_named():
+    grey = TensorDataset(torch.zeros(2, 1, 64, 64), torch.zeros(2))
+    with pytest.raises(ValueError, match="1 channels, but the model takes 3"):
+        extract_features(_net(), grey, cache=False)
+
+
 def test_a_random_transform_is_refused_unless_uncached():
     pictures = _Pictures(transform=v2.RandomHorizontalFlip())
     with pytest.raises(ValueError, match=r"transform is random .* cache=False"):
@@ -299,6 +320,17 @@ def test_fit_head_leaves_torchs_generator_alone():
 def test_features_that_cannot_be_learned_from_are_named(features, words):
     with pytest.raises(ValueError, match=words):
         fit_head(features, torch.tensor([0, 1, 0, 1]), 2)
+
+
+@pytest.mark.parametrize("lr", [0, -1e-3])
+def test_a_rate_that_learns_nothing_is_named(lr):
+    with pytest.raises(ValueError, match=f"lr must be above 0, got {lr}"):
+        fit_head(torch.zeros(2, 2), torch.tensor([0, 1]), 2, lr=lr)
+
+
+def test_missing_labels_are_named():
+    with pytest.raises(ValueError, match="-1, which says that a label is missing"):
+        fit_head(torch.zeros(2, 2), torch.tensor([0, -1]), 2)
 
 
 def test_labels_outside_the_head_are_named():

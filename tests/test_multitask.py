@@ -1,6 +1,8 @@
 import copy
 import math
+from functools import partial
 
+import numpy as np
 import pandas as pd
 import pytest
 import timm
@@ -8,11 +10,12 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
+from course_utils import features
 from course_utils.checkpoints import load_checkpoint, save_checkpoint
 from course_utils.cut import CutModel, cached_activations
 from course_utils.datasets import load_dataset
 from course_utils.errors import DatasetError
-from course_utils.features import extract_features
+from course_utils.features import extract_features, fit_head
 from course_utils.heads import feature_dim, find_heads, replace_head
 from course_utils.inspection import inspect_model
 from course_utils.layer_groups import UnfreezeSchedule, freeze, layer_groups
@@ -29,6 +32,7 @@ from course_utils.multitask import (
     with_attributes,
 )
 from course_utils.param_groups import group_table, param_groups
+from course_utils.probe import linear_probe
 from course_utils.training import evaluate, fit, make_loader
 from course_utils.weights import load_backbone
 
@@ -241,11 +245,36 @@ def test_features_are_what_enters_the_heads(model, flowers):
     assert torch.equal(extract_features(model, data).features, found.features)
 
 
-def test_features_take_one_label_a_picture(model, flowers):
-    data = with_attributes(flowers.val.subset(range(4)), ["colour"])
-    with pytest.raises(ValueError, match="labels are a dict.* behind it"):
-        extract_features(model, data)
-    assert len(extract_features(model, data.dataset).labels) == 4
+def test_features_keep_the_labels_of_every_task(model, flowers, monkeypatch):
+    data = with_attributes(flowers.val.subset(range(6)), ["species", "colour"],
+                           hide={"colour": 0.5})  # fmt: skip
+    first = extract_features(model, data, batch_size=4)
+    monkeypatch.setattr(features, "_run", None)  # the second time: from the file
+    for found in (first, extract_features(model, data)):
+        assert list(found.labels) == ["species", "colour"]
+        assert all(torch.equal(found.labels[t], data.labels[t]) for t in data.tasks)
+        assert torch.equal(found.features, first.features)
+
+
+def test_other_labels_are_other_features(model, flowers):
+    few = flowers.val.subset(range(4))
+    by_task = extract_features(model, with_attributes(few, ["colour"]))
+    plain = extract_features(model, few)
+    assert torch.equal(by_task.features, plain.features)
+    assert isinstance(by_task.labels, dict) and isinstance(plain.labels, torch.Tensor)
+
+
+def test_a_probe_is_of_one_task_and_of_known_labels(model, flowers):
+    data = with_attributes(flowers.val, ["species", "colour"], hide={"colour": 0.5})
+    rows, labels = extract_features(model, data)
+    for learn in (linear_probe, partial(fit_head, num_classes=5)):
+        with pytest.raises(ValueError, match=r"by task \(species, colour\).*'species'"):
+            learn(rows, labels)
+    with pytest.raises(ValueError, match="-1, which says that a label is missing"):
+        linear_probe(rows, labels["colour"])
+    known = labels["colour"] >= 0
+    assert 0 < known.sum() < len(rows)
+    assert linear_probe(rows[known], labels["colour"][known]).classes_.min() == 0
 
 
 def test_a_run_is_taken_up_again_from_a_checkpoint(model, flowers, tmp_path):
@@ -562,14 +591,20 @@ def test_batches_are_those_of_single_pictures(flowers):
     assert labels["colour"].dtype == torch.long
 
 
-def test_val_takes_the_classes_of_train(flowers):
+def test_a_class_has_the_same_index_in_every_split(flowers):
     train = with_attributes(flowers.train, ["colour"])
     few = flowers.val.subset(flowers.val.attributes["colour"] == "white")
-    val = with_attributes(few, ["colour"], classes=train.classes)
+    val = with_attributes(few, ["colour"])
     assert val.classes == train.classes
     assert set(val.labels["colour"].tolist()) == {
         train.classes["colour"].index("white")
     }
+
+
+def test_classes_may_be_named(flowers):
+    few = flowers.val.subset(flowers.val.attributes["colour"] == "white")
+    named = with_attributes(few, ["colour"], classes={"colour": ["white", "green"]})
+    assert named.tasks == {"colour": 2} and not named.labels["colour"].any()
     with pytest.raises(
         DatasetError, match="colour: 'white' is none of its classes red"
     ):
@@ -593,8 +628,37 @@ def test_a_value_that_the_table_lacks_is_a_missing_label(flowers):
     data = flowers.train.subset(range(6))
     data.attributes = data.attributes.assign(colour=["red", None] * 3)
     found = with_attributes(data, ["colour"])
-    assert found.labels["colour"].tolist() == [0, MISSING] * 3
+    red = found.classes["colour"].index("red")
+    assert found.labels["colour"].tolist() == [red, MISSING] * 3
     assert found.label_counts() == {"colour": 3}
+
+
+def test_a_subset_keeps_labels_and_classes(flowers):
+    data = with_attributes(flowers.train, ["colour"], hide={"colour": 0.5})
+    for chosen in ([3, 1], np.arange(len(data)) % 2 == 1, range(2)):
+        part = data.subset(chosen)
+        places = np.arange(len(data))[np.asarray(chosen)]
+        assert part.labels["colour"].tolist() == data.labels["colour"][places].tolist()
+        assert torch.equal(part[0][0], data[places[0]][0])
+        assert part.classes == data.classes
+
+
+def test_losses_of_your_own_take_the_place_of_cross_entropy(model, flowers):
+    def squared(logits, labels):
+        return {task: values.square().mean() for task, values in logits.items()}
+
+    images, labels = _batch(flowers)
+    step = MultiTaskStep(losses=squared, weights={"species": 1.0, "colour": 2.0})
+    loss, logits, parts = step(model, (images, labels))
+    found = squared(logits, labels)
+    assert torch.allclose(loss, found["species"] + 2 * found["colour"])
+    assert parts["loss_colour"][0] == found["colour"]
+
+
+def test_a_column_of_your_own_is_a_task(flowers):
+    data = flowers.train.subset(range(4))
+    data.attributes = data.attributes.assign(tall=["no", "yes", "no", "yes"])
+    assert with_attributes(data, ["tall"]).labels["tall"].tolist() == [0, 1, 0, 1]
 
 
 def test_another_transform_keeps_the_labels(flowers):

@@ -18,6 +18,16 @@ def test_probes_tell_separated_classes(fit):
     assert probe.score(*_clusters(seed=1)) == 1.0
 
 
+@pytest.mark.parametrize("fit", [linear_probe, knn_probe])
+def test_missing_labels_are_named(fit):
+    features, labels = _clusters()
+    labels[3] = -1
+    with pytest.raises(ValueError, match="-1, which says that a label is missing"):
+        fit(features, labels)
+    with pytest.raises(ValueError, match=r"by task \(colour\): .*labels\['colour'\]"):
+        fit(features, {"colour": labels})
+
+
 def test_features_are_standardised_by_the_training_set():
     features, labels = _clusters()
     scaler = linear_probe(features, labels)[0]

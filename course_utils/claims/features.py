@@ -6,12 +6,12 @@ import torch
 from torch import nn
 from torchvision.transforms import v2
 
-from course_utils import features, probe
+from course_utils import features, heads, probe, training
 from course_utils.claims.protocol import Protocol, Rows, mean
 from course_utils.datasets import load_dataset
 from course_utils.features import extract_features, fit_head
 from course_utils.heads import replace_head
-from course_utils.layer_groups import freeze, trainable_parameters
+from course_utils.layer_groups import freeze, freezing, trainable_parameters
 from course_utils.probe import linear_probe
 from course_utils.runtime import seed_everything
 from course_utils.training import evaluate, fit, make_loader
@@ -186,6 +186,7 @@ def holds_c4(rows: dict[str, list[float]]) -> bool:
 
 
 _CODE = (features, probe)
+_TRAINED = (*_CODE, freezing, heads, training)
 PROTOCOLS = (
     Protocol(
         "C1",
@@ -205,7 +206,7 @@ PROTOCOLS = (
         measure_c2,
         ("net",),
         holds_c2,
-        code=_CODE,
+        code=_TRAINED,
         gate=True,
     ),
     Protocol(
@@ -216,7 +217,7 @@ PROTOCOLS = (
         measure_c3,
         ("net",),
         holds_c3,
-        code=_CODE,
+        code=_TRAINED,
     ),
     Protocol(
         "C4",

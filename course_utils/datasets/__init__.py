@@ -26,7 +26,11 @@ from course_utils.datasets.real import (
     real_source,
 )
 from course_utils.datasets.splits import Source, make_splits
-from course_utils.datasets.transforms import is_random, training_transform
+from course_utils.datasets.transforms import (
+    draws_views,
+    is_random,
+    training_transform,
+)
 from course_utils.errors import DatasetError
 
 __all__ = [
@@ -38,6 +42,7 @@ __all__ = [
     "default_dataset",
     "fetch_dataset",
     "fetched_names",
+    "draws_views",
     "is_random",
     "load_dataset",
     "sample_photos",

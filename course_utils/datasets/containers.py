@@ -22,12 +22,20 @@ from course_utils.errors import DatasetError
 SPLITS = ("train", "val", "test")
 
 
+def values_of(attributes: pd.DataFrame | None) -> dict[str, list]:
+    """Return the values of each column, sorted, without missing ones."""
+    table = pd.DataFrame() if attributes is None else attributes
+    return {str(name): sorted(table[name].dropna().unique().tolist()) for name in table}
+
+
 class ImageDataset(Dataset):
     """Serve images of one split as (float tensor (3, S, S), class index).
 
     `images` is a uint8 array (N, S, S, 3), or reads its files when indexed;
     `labels` a LongTensor (N,). `transform` takes a uint8 tensor (3, S, S); without
-    one, images come as floats from 0 to 1.
+    one, images come as floats from 0 to 1. `attributes` has a row an image;
+    `attribute_values` are the values of each column in all splits together, sorted, so
+    that a value has the same number in each of them.
     """
 
     def __init__(
@@ -38,12 +46,14 @@ class ImageDataset(Dataset):
         *,
         transform: Callable | None = None,
         attributes: pd.DataFrame | None = None,
+        attribute_values: dict[str, list] | None = None,
         hashes: Sequence[str] | None = None,
     ):
         self.images = images
         self.labels = torch.as_tensor(labels, dtype=torch.long)
         self.classes = list(classes)
         self.attributes = attributes
+        self.attribute_values = attribute_values or values_of(attributes)
         self.hashes = None if hashes is None else np.array(hashes, dtype=object)
         self.transform = transform
         self._check()
@@ -99,6 +109,7 @@ class ImageDataset(Dataset):
             self.classes,
             transform=self.transform,
             attributes=None if rows is None else rows.reset_index(drop=True),
+            attribute_values=self.attribute_values,
             hashes=None if self.hashes is None else self.hashes[chosen],
         )
 

@@ -15,6 +15,7 @@ from course_utils.datasets.containers import (
     DatasetReport,
     ImageDataset,
     ImageSplits,
+    values_of,
 )
 from course_utils.datasets.images import LazyImages, stack, take
 from course_utils.errors import DatasetError
@@ -89,8 +90,10 @@ def make_splits(
         origins |= made
         if made:
             origins["train"] = f"given, less the made {' and '.join(sorted(made))}"
+    values = _attribute_values(pools)
     datasets = {
-        split: _as_dataset(pools.get(split), source, transform) for split in SPLITS
+        split: _as_dataset(pools.get(split), source, transform, values)
+        for split in SPLITS
     }
     if per_class is not None:
         datasets["train"] = _sampled(datasets["train"], per_class, seed, source)
@@ -187,7 +190,14 @@ def _stratified(pool: Pool, parts: list[str], *, seed: int) -> dict[str, np.ndar
     return {split: np.array(sorted(found), int) for split, found in dealt.items()}
 
 
-def _as_dataset(pool: Pool | None, source: Source, transform) -> ImageDataset:
+def _attribute_values(pools: dict[str, Pool]) -> dict[str, list]:
+    tables = [pool.attributes for pool in pools.values() if pool.attributes is not None]
+    return values_of(pd.concat(tables)) if tables else {}
+
+
+def _as_dataset(
+    pool: Pool | None, source: Source, transform, values: dict[str, list]
+) -> ImageDataset:
     if pool is None:
         none = stack([], source.image_size)
         return ImageDataset(none, [], source.classes, transform=transform)
@@ -197,6 +207,7 @@ def _as_dataset(pool: Pool | None, source: Source, transform) -> ImageDataset:
         source.classes,
         transform=transform,
         attributes=pool.attributes,
+        attribute_values=values,
         hashes=pool.hashes,
     )
 

@@ -62,6 +62,20 @@ def is_random(transform) -> bool:
     return any(_draws(type(step).__name__) for step in steps(transform))
 
 
+def draws_views(dataset) -> bool:
+    """Tell whether a dataset may give the same picture differently twice.
+
+    Looks at the transforms of the dataset and of those that it is made of (Subset,
+    ConcatDataset, wrappers with `.dataset`), as `is_random` judges them.
+    """
+    own = (getattr(dataset, name, None) for name in ("transform", "transforms"))
+    if any(transform is not None and is_random(transform) for transform in own):
+        return True
+    inner = getattr(dataset, "dataset", None)
+    parts = [*getattr(dataset, "datasets", ()), *([] if inner is None else [inner])]
+    return any(draws_views(part) for part in parts)
+
+
 def _draws(name: str) -> bool:
     return (
         name.startswith(("Random", "Auto", "Trivial", "AugMix", "Gaussian", "Elastic"))
