@@ -6,9 +6,11 @@ import json
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, as_completed
+from concurrent.futures import BrokenExecutor, Executor, as_completed
+from functools import partial
 from itertools import product
 from pathlib import Path
+from pickle import PicklingError
 from typing import Any
 
 import numpy as np
@@ -21,13 +23,13 @@ from course_utils.storage import atomic_path, sha256_bytes
 
 Point = dict[str, Any]
 Run = Callable[..., Mapping[str, float]]
-_OURS = ("seconds", "error")  # columns that a study adds
-_KEYS = {"run", "point", "figures", *_OURS}  # of a result's file
+_ADDED = ("seconds", "error")  # columns that a study adds
+_KEYS = {"run", "point", "figures", *_ADDED}  # of a result's file
 
 
 def run_study(
     run: Run,
-    grid: Mapping[str, Sequence] | Iterable[Point],
+    grid: Mapping[str, Sequence] | Sequence[Point],
     folder: str | Path,
     *,
     executor: Executor | None = None,
@@ -77,7 +79,7 @@ def run_study(
         except KeyboardInterrupt:
             print("stopped by hand; the runs that ended are kept")
     table = _table([row for point in points if (row := store.row(point))])
-    _say_what_failed(table, folder)
+    _report_failures(table, folder)
     return table
 
 
@@ -97,13 +99,18 @@ def summarise(
     """Return a figure's mean and 95 % interval over the runs that share the options `by`.
 
     Columns: mean, low, high, and n, how many runs; the interval is Student's t over the
-    options that are not named, which should be seeds. Runs that failed are left out.
-    Raises `ValueError` for unknown columns and for fewer than two runs.
+    options that are not named, which should be seeds. Runs that failed, and figures that
+    are NaN (a task without labels), are left out, and n counts the others. Raises
+    `ValueError` for unknown columns and for fewer than two runs.
     """
     by = [by] if isinstance(by, str) else list(by)
     if unknown := [name for name in [*by, figure] if name not in table]:
         raise ValueError(f"no column {unknown[0]!r}; there are {', '.join(table)}")
-    good = table[table["error"].isna()]
+    if not by or not pd.api.types.is_numeric_dtype(table[figure]):
+        raise ValueError(
+            f"name options to group by, and a figure that is a number: {figure}"
+        )
+    good = table[table["error"].isna() & table[figure].notna()]
     values = good.groupby(by, sort=False, dropna=False)[figure].agg(list)
     rows = [mean_interval(found).as_dict() for found in values]
     return pd.DataFrame(rows, index=values.index)[["mean", "low", "high", "n"]]
@@ -112,11 +119,11 @@ def summarise(
 # -- the points ------------------------------------------------------------------------
 
 
-def _points(grid: Mapping[str, Sequence] | Iterable[Point]) -> list[Point]:
+def _points(grid: Mapping[str, Sequence] | Sequence[Point]) -> list[Point]:
     if isinstance(grid, Mapping):
-        values = product(*(_several(name, found) for name, found in grid.items()))
+        values = product(*(_values(name, found) for name, found in grid.items()))
         grid = [dict(zip(grid, row, strict=True)) for row in values]
-    points = [{name: _plain(value) for name, value in point.items()} for point in grid]
+    points = [_plain(point) for point in grid]
     if not points or not points[0]:
         raise ValueError("the grid is empty: name options and their values")
     keys = set()
@@ -128,22 +135,24 @@ def _points(grid: Mapping[str, Sequence] | Iterable[Point]) -> list[Point]:
     return points
 
 
-def _several(name: str, values: Sequence) -> Sequence:
+def _values(name: str, values: Sequence) -> Sequence:
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise ValueError(f"{name} needs a list of values: [{values!r}]")
     return values
 
 
-def _plain(value: Any) -> Any:
-    """NumPy's numbers as Python's."""
-    return value.item() if isinstance(value, np.generic) else value
+def _plain(point: Point) -> Point:
+    """A point with NumPy's numbers as Python's."""
+    if not isinstance(point, Mapping):
+        raise ValueError(f"a point is a dictionary of options, got {point!r}")
+    return {k: v.item() if isinstance(v, np.generic) else v for k, v in point.items()}
 
 
 def _check_point(point: Point, options: set[str]) -> None:
     if set(point) != options:
         raise ValueError(f"{point} has other options than {', '.join(sorted(options))}")
     for name, value in point.items():
-        if name in _OURS:
+        if name in _ADDED:
             raise ValueError(f"an option cannot be named {name!r}: a study adds that")
         if not isinstance(value, str | int | float | None):
             raise ValueError(
@@ -171,6 +180,12 @@ def _results(
     try:
         for future in as_completed(futures):
             yield futures[future], future.result()
+    except (BrokenExecutor, PicklingError, AttributeError) as error:
+        raise RuntimeError(
+            f"a worker could not take a run: {error}. The function must be importable "
+            "there: put it into a module (a notebook's own is not), and guard a script "
+            'with if __name__ == "__main__". The runs that ended are kept'
+        ) from error
     finally:
         for future in futures:
             future.cancel()
@@ -191,7 +206,7 @@ def _measure(run: Run, point: Point) -> dict:
 def _numbers(figures: Mapping[str, float], point: Point) -> dict[str, float]:
     if not isinstance(figures, Mapping) or not figures:
         raise TypeError(f"a run returns {{name: number}}, got {figures!r}")
-    if taken := [name for name in figures if name in point or name in _OURS]:
+    if taken := [name for name in figures if name in point or name in _ADDED]:
         raise ValueError(f"the figure {taken[0]!r} has the name of another column")
     return {name: float(value) for name, value in figures.items()}
 
@@ -204,6 +219,8 @@ class _Store:
 
     def __init__(self, folder: Path, run: str):
         self.folder, self.run = folder, run
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"{folder} is a file: name a folder for the results")
         for file in sorted(folder.glob("*.json"))[:1]:
             if (other := _read(file)["run"]) != run:
                 raise ValueError(
@@ -239,7 +256,7 @@ def _read(file: Path) -> dict:
 
 
 def _row(result: dict) -> dict:
-    ours = {name: result[name] for name in _OURS}
+    ours = {name: result[name] for name in _ADDED}
     return {**result["point"], **result["figures"], **ours}
 
 
@@ -248,10 +265,10 @@ def _table(rows: list[dict]) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     if table.empty:
         return table
-    return table[[*(name for name in table if name not in _OURS), *_OURS]]
+    return table[[*(name for name in table if name not in _ADDED), *_ADDED]]
 
 
-def _say_what_failed(table: pd.DataFrame, folder: str | Path) -> None:
+def _report_failures(table: pd.DataFrame, folder: str | Path) -> None:
     failed = 0 if table.empty else int(table["error"].notna().sum())
     if failed:
         print(
@@ -268,5 +285,14 @@ def _rank(values: pd.Series) -> pd.Series:
 
 
 def _name(run: Run) -> str:
+    """Name a function for good: module, name, and what a `partial` has bound."""
+    if isinstance(run, partial):
+        bound = [*map(repr, run.args), *(f"{k}={v!r}" for k, v in run.keywords.items())]
+        return f"{_name(run.func)}({', '.join(bound)})"
     name = getattr(run, "__qualname__", type(run).__qualname__)
+    if name.endswith("<lambda>"):
+        raise ValueError(
+            "run is a lambda, and lambdas have no name that tells their results apart: "
+            "write a function with def"
+        )
     return f"{getattr(run, '__module__', type(run).__module__)}.{name}"

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 
 import numpy as np
@@ -28,6 +29,10 @@ GRID = {"lr": [0.1, 0.01], "seed": range(3)}
 def power(lr, seed):
     """A run that costs nothing: its figure tells its options."""
     return {"accuracy": lr * 10 + seed}
+
+
+def net_and_seed(net, seed):
+    return {"accuracy": torch.tensor(seed)}
 
 
 class Counted:
@@ -65,7 +70,7 @@ def test_points_may_be_listed_and_numpy_s_numbers_are_numbers(tmp_path):
 
 def test_what_is_kept_can_be_read_without_the_function(tmp_path):
     grid = {"net": ["b", "a"], "seed": [10, 9]}
-    made = run_study(lambda net, seed: {"accuracy": torch.tensor(seed)}, grid, tmp_path)
+    made = run_study(net_and_seed, grid, tmp_path)
     found = read_study(tmp_path)
     assert found[["net", "seed"]].values.tolist() == [
         ["a", 9], ["a", 10], ["b", 9], ["b", 10]]  # fmt: skip
@@ -189,6 +194,7 @@ def test_a_dask_cluster_takes_runs(tmp_path):
 
 @pytest.mark.parametrize(("grid", "words"), [
     ({}, "grid is empty"),
+    ([1, 2], "a point is a dictionary of options, got 1"),
     ([], "grid is empty"),
     ({"lr": []}, "grid is empty"),
     ({"net": "test_resnet"}, r"net needs a list of values: \['test_resnet'\]"),
@@ -211,7 +217,10 @@ def test_grids_that_cannot_be_run_are_named(tmp_path, grid, words):
     ({"accuracy": "high"}, "ValueError: could not convert"),
 ])  # fmt: skip
 def test_a_run_that_gives_no_figures_has_failed(tmp_path, given, words):
-    table = run_study(lambda seed: given, {"seed": [0]}, tmp_path)
+    def run(seed):
+        return given
+
+    table = run_study(run, {"seed": [0]}, tmp_path)
     assert table["error"].str.match(words).all()
 
 
@@ -219,6 +228,44 @@ def test_results_of_another_function_are_not_mixed_in(tmp_path):
     run_study(power, GRID, tmp_path)
     with pytest.raises(ValueError, match="results of .*power, not of .*Counted"):
         run_study(Counted(), GRID, tmp_path)
+    with pytest.raises(ValueError, match="lambdas have no name.*def"):
+        run_study(lambda lr, seed: power(lr, seed), GRID, tmp_path)
+
+
+def test_what_a_partial_binds_belongs_to_its_name(tmp_path):
+    run_study(partial(power, lr=0.1), {"seed": [1]}, tmp_path)
+    assert len(run_study(partial(power, lr=0.1), {"seed": [1, 2]}, tmp_path)) == 2
+    with pytest.raises(ValueError, match=r"power\(lr=0.1\), not of .*power\(lr=0.2\)"):
+        run_study(partial(power, lr=0.2), {"seed": [1]}, tmp_path)
+
+
+def test_a_file_in_the_folder_s_place_is_named_before_anything_runs(tmp_path):
+    (tmp_path / "kept").touch()
+    run = Counted()
+    with pytest.raises(ValueError, match="kept is a file: name a folder"):
+        run_study(run, GRID, tmp_path / "kept")
+    assert run.calls == []
+
+
+def test_a_function_that_workers_cannot_import_is_named(tmp_path):
+    def local(seed):
+        return {"accuracy": seed}
+
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        with pytest.raises(RuntimeError, match="must be importable there"):
+            run_study(local, {"seed": [0]}, tmp_path, executor=pool)
+
+
+def test_a_figure_that_is_not_known_is_left_out_of_a_summary(tmp_path):
+    def run(seed):
+        return {"accuracy": float("nan") if seed == 1 else seed}
+
+    table = run_study(run, {"seed": range(4)}, tmp_path).assign(arm="a")
+    found = summarise(table, "arm", "accuracy").loc["a"]
+    assert found["n"] == 3 and found["mean"] == pytest.approx(5 / 3)
+    for by, figure in (([], "accuracy"), ("seed", "arm")):
+        with pytest.raises(ValueError, match="name options to group by"):
+            summarise(table, by, figure)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"run": "x"}'])
