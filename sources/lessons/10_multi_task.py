@@ -72,7 +72,8 @@ body.fc = nn.Identity()
 heads = nn.ModuleDict(
     {"species": nn.Linear(width, 5), "colour": nn.Linear(width, 6)}
 )
-pictures = torch.stack([few[i][0] for i in range(4)])
+prepared = few.with_transform(body.weights_info.transform)
+pictures = torch.stack([prepared[i][0] for i in range(4)])
 features = body(pictures)  # once
 logits = {task: head(features) for task, head in heads.items()}
 print({task: tuple(values.shape) for task, values in logits.items()})
@@ -102,9 +103,10 @@ for task in heads:
 #
 # ## By the package, for any architecture
 #
-# `with_attributes` makes a dataset whose labels are dictionaries, `MultiTaskModel` finds
-# and replaces the head of any net, and `MultiTaskStep` is a *step* handed to `fit`: the
-# training loop itself knows nothing of tasks.
+# `with_attributes` makes a dataset whose labels are dictionaries (a colour has the same
+# number in train and val, even where one of them lacks some colours), `MultiTaskModel`
+# finds and replaces the head of any net, and `MultiTaskStep` is a *step* handed to `fit`:
+# the training loop itself knows nothing of tasks.
 
 # %%
 from course_utils.multitask import (
@@ -114,11 +116,10 @@ from course_utils.multitask import (
 )
 
 tasks = ["species", "colour", "petals"]
-known = with_attributes(data.train, tasks).classes  # few may lack some
-train = with_attributes(few, tasks, classes=known)
-val = with_attributes(data.val, tasks, classes=known)
+train = with_attributes(few, tasks)
+val = with_attributes(data.val, tasks)
 print(train)
-print({task: len(classes) for task, classes in known.items()})
+print(train.tasks)
 
 # %% [markdown]
 # `joint` trains one model for all tasks of its pictures; `extra` are parameter groups
@@ -194,9 +195,9 @@ plt.show()
 # A task that stays near its most frequent class has not been learnt, however well the
 # others do. (With `test_resnet` that is the petals, from these 100 pictures.)
 #
-# Freezing, parameter groups, the range test, features, cached activations and checkpoints
-# take the model as it is: its stages are the backbone's, and all heads together the last
-# one.
+# Freezing, parameter groups, the range test, features, cached activations, checkpoints and
+# studies (`study.run_study`, a grid of runs) take the model as it is: its stages are the
+# backbone's, and all heads together the last one.
 
 # %%
 from course_utils.layer_groups import layer_groups
@@ -211,7 +212,7 @@ print(", ".join(group.name for group in layer_groups(model)))
 
 # %%
 pair = ["species", "colour"]
-two_tasks = with_attributes(few, pair, classes=known)
+two_tasks = with_attributes(few, pair)
 models = {
     "one model": [MultiTaskModel(load_backbone(name), two_tasks.tasks)],
     "two models": [
@@ -277,10 +278,10 @@ plot_intervals(
 plt.show()
 
 # %% [markdown]
-# Left of zero a task pays for sharing, right of it it gains. Here all four means are on the
-# left, though only one interval wholly: on these flowers company harms a little. What you
-# save is certain; what it costs depends on your tasks, and the next sections say where to
-# look.
+# Left of zero a task pays for sharing; on the right it gains. Here all four means are on
+# the left, though only one interval wholly: on these flowers company harms a little. What
+# you save is certain; what it costs depends on your tasks, and the next sections say where
+# to look.
 #
 # ## Whose loss counts how much?
 #
@@ -320,9 +321,10 @@ pd.DataFrame(
 
 # %% [markdown]
 # The smaller its loss, the more certain a task is taken to be, and the larger its weight:
-# the hardest ends with the least. At the minimum a weight is 1/(2L); in so short a run, and
-# with a rate of their own, they are on the way there. The accuracies are of one seed, and
-# decide nothing.
+# the hardest ends with the least. Where a loss stood still, its weight would settle at
+# 1/(2L). These lag behind: while the losses were still large the weights fell, and since
+# then the losses have fallen faster than the weights can rise. The accuracies are of one
+# seed, and decide nothing.
 #
 # ### Pitfall: weights that never learn
 #
@@ -331,9 +333,7 @@ pd.DataFrame(
 
 # %% tags=["nbval-check-output"]
 forgotten = UncertaintyWeights(["species", "colour"])
-small = MultiTaskModel(
-    load_backbone("test_resnet", weights="bundled"), two_tasks.tasks
-)
+small = MultiTaskModel(load_backbone(name), two_tasks.tasks)
 optimizer = torch.optim.AdamW(small.parameters(), lr=1e-3)  # the mistake
 step = MultiTaskStep(weights=forgotten)
 for images, labels in make_loader(two_tasks, batch_size=20):
@@ -375,10 +375,10 @@ cosines = {"before": sum(before) / 3, "after 8 epochs": sum(after) / 3}
 pd.concat(cosines, axis=1).round(2)
 
 # %% [markdown]
-# The table is the mean of three seeds; believe what all three say. In `test_resnet`,
-# `layer1` or `layer2` is most at odds, and `layer4`, next to the heads, far less: the
-# answer is nearer the stem. A negative cosine is no disaster: it says that a step for one
-# task is, at that moment, a step back for the other.
+# The table is the mean of three seeds; believe what all three say. In `test_resnet`, after
+# training, `layer1` or `layer2` is most at odds, and one of the two ends least: neither the
+# stem nor the stage next to the heads, but what lies between. A negative cosine is no
+# disaster: it says that a step for one task is, at that moment, a step back for the other.
 #
 # ## Labels that are missing
 #
@@ -387,7 +387,7 @@ pd.concat(cosines, axis=1).round(2)
 # is it better to train on all pictures with a mask, or only on those with both labels?
 
 # %%
-hidden = with_attributes(few, pair, classes=known, hide={"colour": 0.9})
+hidden = with_attributes(few, pair, hide={"colour": 0.9})
 print(hidden.label_counts())
 both = [i for i in range(len(few)) if hidden.labels["colour"][i] >= 0]
 often = few.subset(both * (len(few) // len(both)))  # for as many steps
@@ -395,10 +395,7 @@ rows = {}
 for what, pictures in (
     ("all labels", two_tasks),
     ("90 % of colours hidden, masked", hidden),
-    (
-        "only pictures with both",
-        with_attributes(often, pair, classes=known),
-    ),
+    ("only pictures with both", with_attributes(often, pair)),
 ):
     found = [scores(joint(pictures, seed=seed)[0]) for seed in range(3)]
     found = pd.DataFrame(found)
@@ -410,10 +407,10 @@ pd.DataFrame(rows).T.rename_axis("mean and range of 3 seeds")
 
 # %% [markdown]
 # The mask keeps every label of the species, and with them its accuracy. It cannot bring the
-# colours back: from the other pictures the colour's head learns nothing, and the body what
-# serves the species. With `test_resnet` the ten complete pictures, seen ten times as often,
-# give the far worse species, but the better colour. So mask where the other tasks count;
-# where only the rare one does, compare.
+# colours back: from the other pictures the colour's head learns nothing, and the body only
+# what serves the species. With `test_resnet` the ten complete pictures, seen ten times as
+# often, give the far worse species, but the better colour. So mask where the other tasks
+# count; where only the rare one does, compare.
 #
 # And a batch without a single colour? Its colour loss is exactly 0, not NaN, the mean over
 # nothing:
