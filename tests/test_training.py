@@ -173,12 +173,19 @@ def test_a_loss_that_is_not_finite_stops_with_epoch_batch_and_rate():
         fit(model, loader, None, optimizer=_sgd(model), epochs=1)
 
 
-@pytest.mark.parametrize("label", [-1, 3])
-def test_labels_outside_the_head_are_named(label):
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        (-2, r"labels run from -2 to 2, but the head has 3 classes \(0 to 2\)"),
+        (3, r"labels run from 0 to 3, but the head has 3 classes \(0 to 2\)"),
+        (-1, r"-1, which says that a label is missing: .*labels >= 0"),
+    ],
+)
+def test_labels_outside_the_head_are_named(label, words):
     data = _data()
     data.tensors[1][0] = label
     model = _net()
-    with pytest.raises(ValueError, match=r"head has 3 classes \(0 to 2\)"):
+    with pytest.raises(ValueError, match=words):
         train_one_epoch(model, DataLoader(data, 20), _sgd(model))
 
 

@@ -555,8 +555,8 @@ for per_class in (5, 30):
 pd.DataFrame(rows).set_index(["pictures a class", "strategy"])
 
 # %% [markdown]
-# Memory, of the same net, is the fifth aspect. Backward needs the activations of every layer that learns *or*
-# lies behind one that learns. PyTorch can tell us what it keeps:
+# Memory, of the same net, is the fifth aspect. Backward needs the activations of every layer
+# that learns *or* lies behind one that learns. PyTorch can tell us what it keeps:
 
 
 # %%
