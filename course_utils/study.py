@@ -46,9 +46,8 @@ def run_study(
     Each result is written to `folder` when its run ends, whole or not at all. A study
     that was killed, or is asked for more points, runs only what is missing. A run that
     raises does not stop the others: its row says why (its file has the traceback), and it
-    is tried again next time.
-    Ctrl-C keeps what was reached. What `run` does inside is not watched: after a change
-    to it, take another folder.
+    is tried again next time. Ctrl-C keeps what was reached. What `run` does inside is not
+    watched: after a change to it, take another folder.
 
     `executor` runs points side by side: any `concurrent.futures.Executor`, such as a
     `ProcessPoolExecutor`, or that of a Dask cluster, `Client(…).get_executor()`. Then
@@ -221,11 +220,11 @@ class _Store:
         self.folder, self.run = folder, run
         if folder.exists() and not folder.is_dir():
             raise ValueError(f"{folder} is a file: name a folder for the results")
-        for file in sorted(folder.glob("*.json"))[:1]:
-            if (other := _read(file)["run"]) != run:
-                raise ValueError(
-                    f"{folder} holds results of {other}, not of {run}: take another folder"
-                )
+        first = next(iter(sorted(folder.glob("*.json"))), None)
+        if first and (other := _read(first)["run"]) != run:
+            raise ValueError(
+                f"{folder} holds results of {other}, not of {run}: take another folder"
+            )
 
     def path(self, point: Point) -> Path:
         return self.folder / f"{_key(point)}.json"

@@ -661,6 +661,13 @@ def test_a_column_of_your_own_is_a_task(flowers):
     assert with_attributes(data, ["tall"]).labels["tall"].tolist() == [0, 1, 0, 1]
 
 
+def test_a_column_that_has_no_order_is_in_nobody_s_way(flowers):
+    data = flowers.train.subset(range(4))
+    data.attributes = data.attributes.assign(note=["old", 3, "new", 3])
+    assert with_attributes(data, ["colour"]).labels["colour"].min() >= 0
+    assert with_attributes(data, ["note"]).labels["note"].tolist() == [2, 0, 1, 0]
+
+
 def test_another_transform_keeps_the_labels(flowers):
     data = with_attributes(flowers.train, ["colour"], hide={"colour": 0.5})
     plain = data.with_transform(None)

@@ -23,9 +23,13 @@ SPLITS = ("train", "val", "test")
 
 
 def values_of(attributes: pd.DataFrame | None) -> dict[str, list]:
-    """Return the values of each column, sorted, without missing ones."""
+    """Return the values of each column, sorted within their type, without missing ones."""
     table = pd.DataFrame() if attributes is None else attributes
-    return {str(name): sorted(table[name].dropna().unique().tolist()) for name in table}
+    return {str(name): _sorted(table[name].dropna().unique()) for name in table}
+
+
+def _sorted(values: np.ndarray) -> list:
+    return sorted(values.tolist(), key=lambda value: (type(value).__name__, value))
 
 
 class ImageDataset(Dataset):
