@@ -11,7 +11,7 @@ COMMANDS = {
     "doctor": ("doctor", "say what is on this machine and what is missing"),
     "fetch": ("fetch", "download ImageNet weights or data sets, once"),
     "progress": ("grading.progress", "show, export or reset your progress"),
-    "claims": ("claims", "measure the course's claims again"),
+    "claims": ("claims.measuring", "measure the course's claims again"),
     "zoo": ("zoo.__main__", "show the model zoo, or time it on this machine"),
     "survey": ("survey", "try inspection and head surgery on every architecture"),
     "ladder": ("ladder", "train lesson 02's ladder of checkpoints again"),

@@ -6,12 +6,11 @@ import torch
 from torch import nn
 from torchvision.transforms import v2
 
-from course_utils import features, heads, probe, training
 from course_utils.claims.protocol import Protocol, Rows, mean
 from course_utils.datasets import load_dataset
 from course_utils.features import extract_features, fit_head
 from course_utils.heads import replace_head
-from course_utils.layer_groups import freeze, freezing, trainable_parameters
+from course_utils.layer_groups import freeze, trainable_parameters
 from course_utils.probe import linear_probe
 from course_utils.runtime import seed_everything
 from course_utils.training import evaluate, fit, make_loader
@@ -185,8 +184,6 @@ def holds_c4(rows: dict[str, list[float]]) -> bool:
     return all(mean(values) > 0 for key, values in rows.items() if "/cost" in key)
 
 
-_CODE = (features, probe)
-_TRAINED = (*_CODE, freezing, heads, training)
 PROTOCOLS = (
     Protocol(
         "C1",
@@ -196,7 +193,6 @@ PROTOCOLS = (
         measure_c1,
         ("net", "data"),
         holds_c1,
-        code=_CODE,
         gate=True,
     ),
     Protocol(
@@ -206,7 +202,6 @@ PROTOCOLS = (
         measure_c2,
         ("net",),
         holds_c2,
-        code=_TRAINED,
         gate=True,
     ),
     Protocol(
@@ -217,7 +212,6 @@ PROTOCOLS = (
         measure_c3,
         ("net",),
         holds_c3,
-        code=_TRAINED,
     ),
     Protocol(
         "C4",
@@ -226,6 +220,5 @@ PROTOCOLS = (
         measure_c4,
         ("net",),
         holds_c4,
-        code=_CODE,
     ),
 )

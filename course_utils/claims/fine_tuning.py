@@ -14,12 +14,9 @@ from functools import partial
 import torch
 from torch import nn
 
-from course_utils import features, param_groups, probe
-from course_utils.claims import arms
 from course_utils.claims.arms import HEAD_RATES, RATES, Task
 from course_utils.claims.protocol import Protocol, Rows, mean
 from course_utils.datasets import load_dataset
-from course_utils.layer_groups import schedule
 
 ALL_NETS = ("test_resnet", "test_efficientnet", "test_convnext", "test_vit")
 NETS = ("test_resnet", "test_convnext")
@@ -224,7 +221,6 @@ def holds_c9(rows: dict[str, list[float]]) -> bool:
     return all(mean(v) >= 0 for k, v in rows.items() if "/gain " in k)
 
 
-_CODE = (arms, features, probe, param_groups, schedule)
 _WEIGHTS = "test_[rc]*.safetensors"  # those of NETS
 _SLICE = {"nets": ("test_resnet",)}
 PROTOCOLS = (
@@ -236,7 +232,8 @@ PROTOCOLS = (
         measure_c5,
         ("net",),
         holds_c5,
-        code=_CODE,
+        looseness=4,
+        chance=("SGD", "Adam"),
         recheck=_SLICE,
     ),
     Protocol(
@@ -248,7 +245,7 @@ PROTOCOLS = (
         measure_c6,
         ("net", "case"),
         holds_c6,
-        code=_CODE,
+        looseness=4,
         weights=_WEIGHTS,
         recheck=_SLICE | {"cases": ("few, near",)},
     ),
@@ -260,7 +257,8 @@ PROTOCOLS = (
         measure_c7,
         ("net", "data"),
         holds_c7,
-        code=_CODE,
+        looseness=4,
+        chance=("head-rate",),
         weights=_WEIGHTS,
         recheck=_SLICE | {"targets": ("flowers",)},
     ),
@@ -271,7 +269,7 @@ PROTOCOLS = (
         measure_c8,
         ("net", "data"),
         holds_c8,
-        code=_CODE,
+        looseness=4,
         weights=_WEIGHTS,
         recheck=_SLICE | {"targets": ("flowers",)},
     ),
@@ -283,7 +281,7 @@ PROTOCOLS = (
         measure_c9,
         ("net", "data"),
         holds_c9,
-        code=_CODE,
+        looseness=4,
         weights=_WEIGHTS,
         recheck=_SLICE | {"targets": ("flowers",)},
     ),

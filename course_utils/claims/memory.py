@@ -6,7 +6,6 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from course_utils import inspection, memory
 from course_utils.architectures import build
 from course_utils.claims.protocol import Protocol, Rows
 from course_utils.inspection import inspect_model
@@ -77,7 +76,6 @@ PROTOCOLS = (
         measure_c15,
         ("net", "mode"),
         holds_c15,
-        code=(inspection, memory),
         weights="",
     ),
 )

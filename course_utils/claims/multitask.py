@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from course_utils import multitask
 from course_utils.claims.arms import RATES
 from course_utils.claims.protocol import Protocol, Rows, mean
 from course_utils.datasets import load_dataset
@@ -120,7 +119,7 @@ PROTOCOLS = (
         measure_c13,
         ("net", "task"),
         holds_c13,
-        code=(multitask,),
+        looseness=4,
         weights="test_[rc]*.safetensors",
         gate=True,
         recheck={"nets": ("test_resnet",)},

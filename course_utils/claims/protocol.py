@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import ModuleType
 
 Rows = dict[str, float]  # "net/data/quantity" -> value
 
@@ -14,10 +12,14 @@ Rows = dict[str, float]  # "net/data/quantity" -> value
 class Protocol:
     """A claim, its bar, how a seed is measured, and what its keys are made of.
 
-    `code` lists the modules, besides that of `measure`, whose change makes the figures
-    stale; `weights` the files in `data/weights` that do, or is "" for a claim that uses
-    neither bundled weights nor bundled pictures. `recheck` are keyword arguments that
-    cut `measure` down to a slice that takes seconds, which tests measure again.
+    The figures are stale when code that `measure` reaches has changed (`dependencies`
+    finds out which), or a file in `data/weights` that matches `weights`, which is "" for
+    a claim that uses neither bundled weights nor bundled pictures. `recheck` are keyword
+    arguments that cut `measure` down to a slice that takes seconds, which tests measure
+    again. `looseness` multiplies what a seed measured again may differ by: above 1 where
+    whole nets are trained, for rounding differs between machines, and a hundred steps
+    enlarge it. `chance` names quantities that end by chance, such as a run at a rate far
+    too high: that it is bad is sure, how bad is not.
     """
 
     id: str
@@ -26,15 +28,11 @@ class Protocol:
     measure: Callable[..., Rows]
     keys: tuple[str, ...]
     holds: Callable[[dict[str, list[float]]], bool]
-    code: tuple[ModuleType, ...] = ()
     weights: str = "test_*.safetensors"
     gate: bool = False
     recheck: dict = field(default_factory=dict)
-
-    @property
-    def modules(self) -> tuple[ModuleType, ...]:
-        """All modules whose code the figures depend on."""
-        return (sys.modules[self.measure.__module__], *self.code)
+    looseness: float = 1.0
+    chance: tuple[str, ...] = ()
 
 
 def mean(values: list[float]) -> float:

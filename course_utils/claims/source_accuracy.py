@@ -6,7 +6,6 @@ from math import nan
 
 import numpy as np
 
-from course_utils import features, ladder, probe
 from course_utils.claims.protocol import Protocol, Rows, mean
 from course_utils.datasets import load_dataset
 from course_utils.features import extract_features
@@ -68,7 +67,6 @@ PROTOCOLS = (
         measure_s1,
         ("checkpoint",),
         holds_s1,
-        code=(features, probe, ladder),
         weights="ladder/*.safetensors",
     ),
 )
