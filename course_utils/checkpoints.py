@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import nn
@@ -17,6 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import DataLoader
 
 from course_utils.errors import CheckpointError, DamagedCheckpoint
+from course_utils.runtime import generators_state, restore_generators
 from course_utils.storage import atomic_path
 from course_utils.weights import compare_state, read_file
 
@@ -56,7 +55,7 @@ def save_checkpoint(
     if modules:
         content["modules"] = {name: m.state_dict() for name, m in modules.items()}
     if rng:
-        content["rng"] = _rng_state()
+        content["rng"] = generators_state()
     with atomic_path(path) as temporary:
         _write(content, temporary, path)
         if path.is_file():
@@ -104,7 +103,7 @@ def load_checkpoint(
     for name, module in (modules or {}).items():
         module.load_state_dict(content["modules"][name])
     if rng:
-        _set_rng_state(content["rng"])
+        restore_generators(content["rng"])
     return {"epoch": content["epoch"], "history": pd.DataFrame(content["history"])}
 
 
@@ -178,22 +177,3 @@ def _generator(loader: DataLoader) -> torch.Generator:
             "training.make_loader, or leave loader out and keep rng=True"
         )
     return loader.generator
-
-
-def _rng_state() -> dict:
-    kind, keys, *rest = np.random.get_state()
-    return {
-        "python": random.getstate(),
-        "numpy": (kind, torch.from_numpy(keys.copy()), *rest),
-        "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all(),
-    }
-
-
-def _set_rng_state(state: dict) -> None:
-    kind, keys, *rest = state["numpy"]
-    random.setstate(state["python"])
-    np.random.set_state((kind, keys.numpy(), *rest))
-    torch.set_rng_state(state["torch"])
-    if len(state["cuda"]) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(state["cuda"])

@@ -17,7 +17,7 @@ from course_utils.datasets import draws_views
 from course_utils.errors import CannotCut
 from course_utils.features import join_labels
 from course_utils.layer_groups import layer_groups
-from course_utils.meta import default_input_size
+from course_utils.meta_tensors import default_input_size
 from course_utils.modes import inference
 from course_utils.tracing import Trace, tensors_in, trace
 

@@ -1,5 +1,11 @@
 """Errors that say what was wrong and what to do; all name the thing they speak of."""
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_CHANNELS = re.compile(r"to have (\d+) channels, but got (\d+) channels")
+
 
 class DatasetError(ValueError):
     """A data set is missing, broken or unusable as asked."""
@@ -27,3 +33,27 @@ class CannotInspect(ValueError):
 
 class CannotCut(ValueError):
     """A network cannot be run from its first trainable stage on."""
+
+
+def command(*words: str) -> str:
+    """Return a command of the course as errors name it, such as "course fetch NAME"."""
+    return " ".join(("course", *words))
+
+
+@contextmanager
+def explained_channels() -> Iterator[None]:
+    """Say what to do where images have other channels than the first convolution takes.
+
+    Torch's `RuntimeError` becomes a `ValueError`; other errors pass.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if (found := _CHANNELS.search(str(error))) is None:
+            raise
+        wanted, given = found.groups()
+        raise ValueError(
+            f"images have {given} channels, but the model takes {wanted}: load them with "
+            'load_dataset, or convert them with image.convert("RGB"); a batch is '
+            "(B, C, H, W)"
+        ) from error

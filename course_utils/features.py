@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from course_utils.datasets import is_random
+from course_utils.errors import explained_channels
 from course_utils.heads import find_heads
-from course_utils.modes import explained_channels, inference
+from course_utils.modes import inference
 from course_utils.storage import atomic_path, course_home, sha256_bytes
 from course_utils.training import check_labels, make_loader
 

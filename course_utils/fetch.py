@@ -5,10 +5,8 @@ Weights go where torchvision and timm look for them, so that both find them late
 
 from __future__ import annotations
 
-import argparse
 import os
 import socket
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.client import HTTPException
@@ -23,8 +21,7 @@ from huggingface_hub import constants as hub
 from torch.hub import download_url_to_file
 
 from course_utils.architectures import parse_name
-from course_utils.datasets import fetch_dataset
-from course_utils.errors import DatasetError, UnknownModel, WeightsUnavailable
+from course_utils.errors import WeightsUnavailable
 from course_utils.storage import atomic_path, sha256_file
 from course_utils.weights import (
     resolve,
@@ -34,58 +31,30 @@ from course_utils.weights import (
     torchvision_weights,
 )
 
-FETCH_LIST = (
-    "test_resnet.r160_in1k",
-    "test_efficientnet.r160_in1k",
-    "test_convnext.r160_in1k",
-    "test_vit.r160_in1k",
-    "squeezenet1_0",
-    "resnet18",
-    "efficientnet_b0",
-)
 PATIENCE = 2.5  # seconds for a host to answer at all
 TIMEOUT = 10  # seconds without a byte, once it does
 _FILE = "model.safetensors"
 
 
 def fetch(
-    names: Sequence[str] | None = None,
+    names: Sequence[str],
     *,
     mirror: str | None = None,
     progress: bool = True,
 ) -> dict[str, Path]:
     """Download ImageNet weights into the caches of torchvision and huggingface_hub.
 
-    `names` are torchvision or timm models, by default the course's list. What is
-    cached already is left alone. `mirror` ("http://host:port", or COURSE_MIRROR) takes
-    the place of both hosts. Every file is checked against its SHA-256 before it is put
-    in its place. Returns where each file is.
+    `names` are torchvision or timm models. What is cached already is left alone.
+    `mirror` ("http://host:port", or COURSE_MIRROR) takes the place of both hosts. Every
+    file is checked against its SHA-256 before it is put in its place. Returns where each
+    file is.
 
     Raises `UnknownModel` before anything is downloaded, and `WeightsUnavailable` with
     the ways out; files that were complete by then are kept.
     """
     mirror = mirror or os.environ.get("COURSE_MIRROR") or None
-    names = FETCH_LIST if names is None else names
     fetchers = {name: _fetcher(name) for name in names}
     return {name: get(mirror, progress) for name, get in fetchers.items()}
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run `fetch [NAMES …] [--data SETS …] [--mirror URL]`; return the exit status."""
-    parser = argparse.ArgumentParser(prog="fetch", description=__doc__)
-    parser.add_argument("names", nargs="*", help=f"default: {', '.join(FETCH_LIST)}")
-    parser.add_argument("--data", nargs="+", default=[], help="datasets to download")
-    parser.add_argument("--mirror", help="host to download from, http://host:port")
-    options = parser.parse_args(argv)
-    try:
-        if options.names or not options.data:
-            fetch(options.names or None, mirror=options.mirror)
-        for name in options.data:
-            print(f"{name}: in {fetch_dataset(name)}")
-    except (WeightsUnavailable, UnknownModel, DatasetError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
 
 
 def _fetcher(name: str) -> Callable[[str | None, bool], Path]:

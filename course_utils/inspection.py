@@ -16,13 +16,13 @@ from course_utils.errors import CannotInspect
 from course_utils.heads import find_heads
 from course_utils.layer_groups import LayerGroup, layer_groups
 from course_utils.memory import StorageMeter, state_bytes, tensor_bytes
-from course_utils.meta import (
+from course_utils.meta_tensors import (
     build_on_meta,
     default_input_size,
-    generators_kept,
     image_batch,
     meta_copy,
 )
+from course_utils.runtime import generators_kept
 from course_utils.tracing import Call, Trace, tensors_in, trace_meta
 
 KINDS = ("conv", "pool", "norm", "activation", "attention", "fc", "block", "head",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ from matplotlib.axes import Axes
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from course_utils.modes import modes_kept
+from course_utils.runtime import generators_kept
 from course_utils.training import Step, classification_step, evaluate, to_device
 
 SUGGESTIONS = {
@@ -198,29 +199,21 @@ def _undone(model: nn.Module, optimizer, loader: DataLoader) -> Iterator[None]:
     tensors = [*parameters, *model.buffers()]
     values = [t.detach().clone() for t in tensors]
     gradients = [p.grad for p in parameters]
-    modes = {module: module.training for module in model.modules()}
     state = copy.deepcopy(optimizer.state_dict())
     own = getattr(loader, "generator", None)
-    generators = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    cuda = torch.cuda.get_rng_state_all()
     order = own.get_state() if own is not None else None
     for parameter in parameters:
         parameter.grad = None
     try:
-        yield
+        with generators_kept(), modes_kept(model):
+            yield
     finally:
         with torch.no_grad():
             for tensor, value in zip(tensors, values, strict=True):
                 tensor.copy_(value)
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
-        for module, training in modes.items():
-            module.training = training
         optimizer.load_state_dict(state)
-        random.setstate(generators[0])
-        np.random.set_state(generators[1])
-        torch.set_rng_state(generators[2])
-        torch.cuda.set_rng_state_all(cuda)
         if order is not None:
             own.set_state(order)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import combinations
 
 import numpy as np
@@ -18,6 +19,8 @@ from course_utils.errors import DatasetError
 from course_utils.features import pooled
 from course_utils.heads import Head, find_heads, replace_head
 from course_utils.layer_groups import layer_groups
+from course_utils.modes import modes_kept
+from course_utils.runtime import generators_kept
 from course_utils.storage import sha256_bytes
 from course_utils.tracing import tensors_in, trace
 from course_utils.training import Batch, check_labels, to_device
@@ -241,7 +244,7 @@ def gradient_cosine(
             "every stage before the heads is frozen: no gradient is shared"
         )
     images, labels, *_ = to_device(batch, shared[0].device)
-    with _Kept(model):
+    with generators_kept(), modes_kept(model), _buffers_kept(model):
         found = losses(model.train()(images), labels)
         if len(found) < 2:
             known = ", ".join(found) or "none"
@@ -431,24 +434,15 @@ def _check_known(losses: Losses, weighed: Iterable[str]) -> None:
 # -- helpers of the gradients ----------------------------------------------------------
 
 
-class _Kept:
-    """Put back modes, buffers (BatchNorm's) and generators after a pass in train mode."""
-
-    def __init__(self, model: nn.Module):
-        self.model = model
-        self._generators = torch.random.fork_rng()
-
-    def __enter__(self) -> None:
-        self._modes = {module: module.training for module in self.model.modules()}
-        self._buffers = [(b, b.clone()) for b in self.model.buffers()]
-        self._generators.__enter__()
-
-    def __exit__(self, *error) -> None:
-        self._generators.__exit__(*error)
-        for module, training in self._modes.items():
-            module.training = training
+@contextmanager
+def _buffers_kept(model: nn.Module) -> Iterator[None]:
+    """Put back a model's buffers (BatchNorm's statistics), also after an error."""
+    kept = [(buffer, buffer.clone()) for buffer in model.buffers()]
+    try:
+        yield
+    finally:
         with torch.no_grad():
-            for buffer, value in self._buffers:
+            for buffer, value in kept:
                 buffer.copy_(value)
 
 

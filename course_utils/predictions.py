@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 import pandas as pd
 import torch
 from PIL import Image
 from torch import nn
 
+from course_utils.measured import read_measured
 from course_utils.modes import inference
-from course_utils.storage import atomic_path, data_dir
-
-RECORDED_MODEL = "squeezenet1_0"
 
 
 def top_k(model: nn.Module, image: Image.Image, *, k: int = 5) -> pd.DataFrame:
@@ -41,39 +37,15 @@ def _logits(model: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
 
 
 def recorded_top_k(photo: str) -> pd.DataFrame:
-    """Return the top 5 that squeezenet1_0 gave to a sample photo, recorded earlier.
+    """Return the top 5 that a net with ImageNet weights gave to a sample photo earlier.
 
     `photo` is a key of `datasets.sample_photos()`. The table's `attrs["source"]`
     says which weights produced it.
     """
-    recorded = json.loads(_recorded_path().read_text(encoding="utf-8"))
-    if photo not in recorded["top5"]:
-        known = ", ".join(recorded["top5"])
+    recorded = read_measured("photo_top5")
+    if photo not in recorded.content:
+        known = ", ".join(recorded.content)
         raise ValueError(f"nothing recorded for photo {photo!r}; recorded: {known}")
-    table = pd.DataFrame(recorded["top5"][photo])
-    table.attrs["source"] = recorded["source"]
+    table = pd.DataFrame(recorded.content[photo])
+    table.attrs["source"] = recorded.made_with["weights"]
     return table
-
-
-def record() -> None:
-    """Rewrite the recorded top 5 from the cached ImageNet weights."""
-    from course_utils.datasets import sample_photos
-    from course_utils.weights import load_backbone
-
-    model = load_backbone(RECORDED_MODEL, weights="imagenet")
-    top5 = {
-        name: top_k(model, photo).round(3).to_dict("records")
-        for name, photo in sample_photos().items()
-    }
-    info = model.weights_info
-    content = {"model": RECORDED_MODEL, "source": info.source, "top5": top5}
-    with atomic_path(_recorded_path()) as path:
-        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-
-def _recorded_path():
-    return data_dir() / "recorded" / "photo_top5.json"
-
-
-if __name__ == "__main__":
-    record()

@@ -1,4 +1,4 @@
-"""Seeds, device, threads, and a report of the machine."""
+"""Seeds and random generators, device, threads, and a report of the machine."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import os
 import platform
 import random
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
@@ -21,6 +23,44 @@ def seed_everything(seed: int = 0) -> torch.Generator:
     np.random.seed(seed)
     torch.manual_seed(seed)
     return torch.Generator().manual_seed(seed)
+
+
+def generators_state() -> dict:
+    """Return the states of Python's, NumPy's and torch's global generators.
+
+    It holds tensors and plain values only, so that a checkpoint can keep it.
+    """
+    kind, keys, *rest = np.random.get_state()
+    return {
+        "python": random.getstate(),
+        "numpy": (kind, torch.from_numpy(keys.copy()), *rest),
+        "torch": torch.get_rng_state(),
+        # not asked for where CUDA is not in use: that alone would start it
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
+    }
+
+
+def restore_generators(state: dict) -> None:
+    """Put global generators back to what `generators_state` returned.
+
+    Those of CUDA devices only where there are as many as then.
+    """
+    kind, keys, *rest = state["numpy"]
+    random.setstate(state["python"])
+    np.random.set_state((kind, keys.numpy(), *rest))
+    torch.set_rng_state(state["torch"])
+    if state["cuda"] and len(state["cuda"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(state["cuda"])
+
+
+@contextmanager
+def generators_kept() -> Iterator[None]:
+    """Give all global generators back as they were, also after an error."""
+    state = generators_state()
+    try:
+        yield
+    finally:
+        restore_generators(state)
 
 
 def preferred_device() -> torch.device:

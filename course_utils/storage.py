@@ -12,14 +12,14 @@ from pathlib import Path
 from platformdirs import user_data_dir
 
 
-def project_root() -> Path:
-    """Return the folder that holds `data/` and `notebooks/`."""
-    return Path(__file__).resolve().parents[1]
-
-
 def data_dir() -> Path:
-    """Return the folder of the bundled images, weights and figures."""
-    return project_root() / "data"
+    """Return the folder of the bundled images, weights and figures.
+
+    It lies within the package where that was installed from a wheel, else beside it.
+    """
+    package = Path(__file__).resolve().parent
+    packaged = package / "data"
+    return packaged if packaged.is_dir() else package.parent / "data"
 
 
 def course_home() -> Path:

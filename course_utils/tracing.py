@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from course_utils.errors import CannotInspect
-from course_utils.meta import default_input_size, image_batch, meta_copy
+from course_utils.meta_tensors import default_input_size, image_batch, meta_copy
 
 BATCH = 2  # some layers refuse a batch of one
 

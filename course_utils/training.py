@@ -23,7 +23,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
-from course_utils.modes import explained_channels, inference
+from course_utils.errors import explained_channels
+from course_utils.modes import inference
 from course_utils.runtime import show_progress
 from course_utils.tracing import tensors_in
 

@@ -24,6 +24,7 @@ from course_utils.errors import (
     CheckpointError,
     DamagedCheckpoint,
     WeightsUnavailable,
+    command,
 )
 from course_utils.heads import find_heads, replace_head
 from course_utils.storage import data_dir, sha256_file
@@ -166,8 +167,7 @@ def resolve(name: str, *, weights: str | Path = "auto") -> WeightsInfo:
 def _ways_out(name: str, weights: str) -> str:
     kind = {"imagenet": "ImageNet weights", "bundled": "bundled weights"}.get(weights)
     ways = [
-        "fetch ImageNet weights once, with a connection: "
-        f"`python -m course_utils fetch {name}`"
+        f"fetch ImageNet weights once, with a connection: `{command('fetch', name)}`"
     ]
     if bundled := ", ".join(bundled_names()):
         ways.append(f"load a model whose weights came with the course ({bundled})")

@@ -1,8 +1,10 @@
-"""What tests share: a disk that is full."""
+"""What tests share: a disk that is full, figures of their own."""
 
 from contextlib import contextmanager
 
 import pytest
+
+from course_utils import measured
 
 
 @pytest.fixture
@@ -20,3 +22,10 @@ def full_disk():
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
     return limited
+
+
+@pytest.fixture
+def empty_measured(monkeypatch, tmp_path):
+    """Measurements are read from and written to an empty folder, which is returned."""
+    monkeypatch.setattr(measured, "data_dir", lambda: tmp_path)
+    return tmp_path / "measured"

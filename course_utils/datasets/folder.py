@@ -12,7 +12,6 @@ from course_utils.datasets.files import LabelledFiles, median_short_side, read_p
 from course_utils.datasets.images import EXTENSIONS
 from course_utils.datasets.splits import Source
 from course_utils.errors import DatasetError
-from course_utils.storage import project_root
 
 _SPLIT_NAMES = {
     "train": "train",
@@ -57,11 +56,14 @@ def folder_source(
 
 
 def find_folder(path: str | Path) -> Path:
-    """Return the folder, a relative one against PWD, the project, then here."""
+    """Return the folder; a relative one as seen from PWD, from here, from one above.
+
+    Notebooks run in a folder of the project, and their paths are meant from its root.
+    """
     if not str(path).strip():
         raise DatasetError('a folder needs a path, as in "folder:my_photos"')
     wanted = Path(path).expanduser()
-    bases = [Path(os.environ.get("PWD", ".")), project_root(), Path()]
+    bases = [Path(os.environ.get("PWD", ".")), Path(), Path("..")]
     tried = list(dict.fromkeys((base / wanted).resolve() for base in bases))
     for candidate in tried:
         if candidate.is_dir():

@@ -16,7 +16,7 @@ from course_utils.datasets.containers import DatasetReport
 from course_utils.datasets.files import LabelledFiles, median_short_side, read_pools
 from course_utils.datasets.images import pixel_hash, resize_all
 from course_utils.datasets.splits import Pool, Source
-from course_utils.errors import DatasetError
+from course_utils.errors import DatasetError, command
 from course_utils.storage import course_home
 
 # For each name: our split -> how torchvision is asked for it.
@@ -93,7 +93,7 @@ def real_source(
     if root is None:
         raise DatasetError(
             f"{name} is not on this machine: fetch it once with "
-            f"`python -m course_utils fetch --data {name}`"
+            f"`{command('fetch', '--data', name)}`"
         )
     opened = {split: make(root=str(root)) for split, make in _OPENERS[name].items()}
     report = DatasetReport(source=f"{name}: fetched through torchvision")

@@ -9,7 +9,7 @@ from torch import nn
 
 from course_utils.errors import CannotInspect
 from course_utils.heads import find_heads
-from course_utils.meta import body_of
+from course_utils.meta_tensors import body_of
 from course_utils.tracing import Trace
 from course_utils.tracing import trace as trace_model
 

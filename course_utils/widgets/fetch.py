@@ -9,16 +9,15 @@ import traitlets
 
 from course_utils import fetch as fetching
 from course_utils import weights
+from course_utils.errors import command
 
 from .base import CourseWidget, escape, script, style
-
-COMMAND = "python -m course_utils fetch"
 
 
 class FetchButton(CourseWidget):
     """Offer to download ImageNet weights; nothing is fetched before the click.
 
-    `names` are model names; by default all that the course uses. The download runs
+    `names` are model names. The download runs
     beside the notebook, which stays usable. `state` is "idle", "running", "done" or
     "failed"; `message` says which file is on its way, or what went wrong.
     """
@@ -32,8 +31,8 @@ class FetchButton(CourseWidget):
     finished = traitlets.Int(0).tag(sync=True)
     clicks = traitlets.Int(0).tag(sync=True)
 
-    def __init__(self, names: Sequence[str] | None = None):
-        names = list(fetching.FETCH_LIST if names is None else names)
+    def __init__(self, names: Sequence[str]):
+        names = list(names)
         there = [name for name in names if weights.imagenet_is_cached(name)]
         super().__init__(
             names=names,
@@ -77,10 +76,11 @@ class FetchButton(CourseWidget):
     def static_html(self) -> str:
         """Return the command that does the same in a terminal."""
         return (
-            f"<p><b>ImageNet weights:</b> run <code>{COMMAND}</code> to download "
+            f"<p><b>ImageNet weights:</b> run <code>{command('fetch')}</code> to download "
             f"{escape(', '.join(self.names))}.</p>"
         )
 
     def static_text(self) -> str:
         """Return the command that does the same in a terminal."""
-        return f"ImageNet weights: run `{COMMAND}` to download {', '.join(self.names)}."
+        names = ", ".join(self.names)
+        return f"ImageNet weights: run `{command('fetch')}` to download {names}."

@@ -11,7 +11,7 @@ import traitlets
 from torch import nn
 
 from course_utils.layer_groups import UnfreezeSchedule, layer_groups
-from course_utils.meta import build_on_meta
+from course_utils.meta_tensors import build_on_meta
 from course_utils.param_groups import param_groups
 
 from .base import CourseWidget, script, style

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import traitlets
 
-from course_utils.claims import loss_weights
+from course_utils import loss_weight_runs
 
 from .base import CourseWidget, script, style
 from .loss_weight_static import described, static_lines, static_table
@@ -25,18 +25,18 @@ class WeightError(ValueError, traitlets.TraitError):
 class LossWeightExplorer(CourseWidget):
     """Move the weight of one task's loss against another's, and see both tasks learn.
 
-    Nothing is trained: the runs are in a record, by default the course's own, which
-    `python -m course_utils.claims.loss_weights --write` made. On the left is one dot a
-    run, the mean over its seeds with their range, and the Pareto front: the runs that no
-    other beats at both tasks. On the right is what validation showed after each epoch.
-    Runs with w = 1 and w = 0 learn one task alone.
+    Nothing is trained: `record` holds the runs, as the content of
+    `read_measured("loss_weights")` does. On the left is one dot a run, the mean over its
+    seeds with their range, and the Pareto front: the runs that no other beats at both
+    tasks. On the right is what validation showed after each epoch. Runs with w = 1 and
+    w = 0 learn one task alone.
 
     From Python as from the browser: `weight`, one that is stored or "uncertainty" (the
     weights were learnt), and `measure`, "accuracy" or "loss". `table` is what is shown.
 
     Raises `ValueError` for a weight that is not stored and for another kind of record.
 
-    Example: `LossWeightExplorer(weight=0.9)`
+    Example: `LossWeightExplorer(read_measured("loss_weights").content, weight=0.9)`
     """
 
     _esm = script("loss_weight_explorer")
@@ -51,16 +51,14 @@ class LossWeightExplorer(CourseWidget):
     alt = traitlets.Unicode().tag(sync=True)
     weight = traitlets.Union([traitlets.Float(0.5), traitlets.Unicode()])
     weight.tag(sync=True)
-    measure = traitlets.Enum(loss_weights.MEASURES, "accuracy").tag(sync=True)
+    measure = traitlets.Enum(loss_weight_runs.MEASURES, "accuracy").tag(sync=True)
 
-    def __init__(
-        self, record: Mapping[str, Any] | None = None, *, weight: float | str = 0.5
-    ):
-        record = loss_weights.recorded() if record is None else dict(record)
+    def __init__(self, record: Mapping[str, Any], *, weight: float | str = 0.5):
+        record = dict(record)
         check_record(record)
         self._record = record
         tasks = list(record["tasks"])
-        scores = loss_weights.scores(record)
+        scores = loss_weight_runs.scores(record)
         tested = record["pictures"]["test"]
         alone = _alone(record, tasks)
         super().__init__(
@@ -84,12 +82,12 @@ class LossWeightExplorer(CourseWidget):
     @property
     def table(self) -> pd.DataFrame:
         """Test accuracy of each run: mean and range over the seeds, and the front."""
-        return loss_weights.table(self._record)
+        return loss_weight_runs.table(self._record)
 
     @traitlets.validate("weight")
     def _known_weight(self, proposal: Any) -> float | str:
         value = proposal["value"]
-        known = [loss_weights.LEARNT if r["weight"] is None else r["weight"]
+        known = [loss_weight_runs.LEARNT if r["weight"] is None else r["weight"]
                  for r in self.runs]  # fmt: skip
         if known and value not in known:
             listed = ", ".join(f"{w:g}" if isinstance(w, float) else repr(w)
@@ -118,16 +116,16 @@ def check_record(record: Mapping[str, Any]) -> None:
     if missing := [key for key in NEEDED if key not in record]:
         raise ValueError(
             f"a record of loss weights has {', '.join(NEEDED)}; this one lacks "
-            f"{missing[0]!r}. loss_weights.measure() makes one"
+            f"{missing[0]!r}. See loss_weight_runs for its form"
         )
     if len(record["tasks"]) != 2:
         found = ", ".join(record["tasks"]) or "none"
         raise ValueError(f"two tasks are weighed against each other, got {found}")
     for name, runs in record["runs"].items():
-        if name != loss_weights.LEARNT and not _is_share(name):
+        if name != loss_weight_runs.LEARNT and not _is_share(name):
             raise ValueError(
                 f"run {name!r} is neither a weight from 0 to 1 nor "
-                f"{loss_weights.LEARNT!r}"
+                f"{loss_weight_runs.LEARNT!r}"
             )
         if len(runs) != len(record["seeds"]):
             raise ValueError(
@@ -139,7 +137,7 @@ def check_record(record: Mapping[str, Any]) -> None:
 
 def described_runs(record: Mapping[str, Any], scores: pd.DataFrame) -> list[dict]:
     """Return each run for the browser, by rising weight, the learnt weights last."""
-    found = loss_weights.curves(record)
+    found = loss_weight_runs.curves(record)
     names = sorted(
         record["runs"], key=lambda n: 2.0 if _weight(n) is None else float(n)
     )
@@ -206,7 +204,7 @@ def _window(
 
 
 def _weight(name: str) -> float | None:
-    return None if name == loss_weights.LEARNT else float(name)
+    return None if name == loss_weight_runs.LEARNT else float(name)
 
 
 def _is_share(name: str) -> bool:

@@ -15,7 +15,7 @@ from torchvision import models
 from tqdm import tqdm
 
 from course_utils.architectures import build, parse_name
-from course_utils.meta import default_input_size
+from course_utils.meta_tensors import default_input_size
 from course_utils.modes import inference
 from course_utils.zoo.machine import device_name
 

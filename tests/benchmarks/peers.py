@@ -33,9 +33,9 @@ from torch.optim import lr_scheduler
 from course_utils.architectures import torchvision_names
 from course_utils.heads import find_heads
 from course_utils.layer_groups import UnfreezeSchedule, freeze, layer_groups
-from course_utils.meta import build_on_meta, default_input_size, image_batch
+from course_utils.meta_tensors import build_on_meta, default_input_size, image_batch
 from course_utils.param_groups import param_groups
-from course_utils.survey import try_survey
+from courseware.making.survey import try_survey
 
 PAGE = Path(__file__).parents[2] / "docs" / "peers.md"
 COMMAND = "python -m tests.benchmarks.peers --write"

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from course_utils.storage import project_root
+from courseware.places import project_root
 from tests.browser.driver import Browser, Lab, find_chromium
 
 

@@ -6,13 +6,16 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from course_utils.claims import loss_weights
+from course_utils import loss_weight_runs
+from course_utils.measured import read_measured
+from courseware.making import loss_weights
 from tests.browser.driver import Browser, ink
 from tests.browser.test_architecture_explorer import write_notebook
 from tests.browser.test_widgets import change_theme
 
-MAKE = """from course_utils.widgets import LossWeightExplorer
-runs = LossWeightExplorer(weight=0.5)
+MAKE = """from course_utils.measured import read_measured
+from course_utils.widgets import LossWeightExplorer
+runs = LossWeightExplorer(read_measured("loss_weights").content, weight=0.5)
 runs"""
 READ = """import json
 print(json.dumps({"weight": runs.weight, "measure": runs.measure}))"""
@@ -64,7 +67,7 @@ def test_the_slider_goes_through_the_stored_weights_by_keyboard(browser, noteboo
 
 def test_what_is_chosen_is_told_in_words_and_numbers(notebook):
     widget = explorer(notebook)
-    scores = loss_weights.scores(loss_weights.recorded())
+    scores = loss_weight_runs.scores(read_measured("loss_weights").content)
     for name in ("0.1", "0.9"):
         widget.locator(f'.lw-dot[data-run="{name}"] .lw-mark').click()
         chosen(widget, name)

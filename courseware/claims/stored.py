@@ -1,0 +1,145 @@
+"""The claims by their id: what each compares, and its figures as they were measured.
+
+Every claim is measured for the seeds 0 to 4 on the bundled data and the bundled
+weights. Every arm of a comparison gets the same pictures and the same settings; nothing
+is tuned on test pictures. Where an arm has settings they are the package's defaults, for
+all arms alike, or the best of four on validation pictures, where the claim says so.
+Intervals are 95 % over the seeds (Student's t), paired where two arms share a seed. They
+cover which pictures were drawn and how new weights began, not the pretraining. Values
+are accuracies from 0 to 1; `gain`, `cost` and `difference` are in points (per cent of
+the test pictures), `error` in per cent; `drift` is a share; `MB` are 10^6 bytes.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+import course_utils
+import courseware
+from course_utils.measured import read_measured, write_measured
+from course_utils.metrics import Interval, mean_interval
+from course_utils.storage import data_dir, sha256_bytes, sha256_file
+from courseware.claims import (
+    distillation,
+    features,
+    fine_tuning,
+    memory,
+    multitask,
+    source_accuracy,
+)
+from courseware.claims.dependencies import Definition, Sources
+from courseware.claims.protocol import Protocol
+
+TOPICS = (features, fine_tuning, distillation, multitask, memory, source_accuracy)
+PROTOCOLS: dict[str, Protocol] = {
+    protocol.id: protocol for topic in TOPICS for protocol in topic.PROTOCOLS
+}
+_POINTS = ("gain", "cost", "difference")  # in per cent of the test pictures
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim as measured: one list of values (one a seed) for each key."""
+
+    protocol: Protocol
+    rows: dict[str, list[float]]
+    hashes: dict[str, str]
+    confirmed: list[dict] = field(default_factory=list)
+
+    def interval(self, key: str) -> Interval:
+        """Mean with 95 % interval of one key, such as "test_resnet/flowers/gain"."""
+        if key not in self.rows:
+            raise ValueError(
+                f"{self.protocol.id} has no {key!r}; {', '.join(self.rows)}"
+            )
+        return mean_interval(self.rows[key])
+
+    @property
+    def holds(self) -> bool:
+        """Whether the claim's bar is met."""
+        return self.protocol.holds(self.rows)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the figures belong to today's code, weights and data."""
+        return self.hashes == current_hashes(self.protocol)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Mean ± half the 95 % interval, a row for each net (and data set)."""
+        names = self.protocol.keys
+        cells: dict[tuple[str, ...], dict[str, str]] = {}
+        for key, values in self.rows.items():
+            *row, column = key.split("/")
+            found = mean_interval(values)
+            digits = 1 if column.startswith(_POINTS) or " " in column else 3
+            text = (
+                f"{found.mean:z.{digits}f} ± {(found.high - found.low) / 2:.{digits}f}"
+            )
+            unit = " (points)" if column.startswith(_POINTS) else ""
+            cells.setdefault(tuple(row), {})[column + unit] = text
+        index = pd.MultiIndex.from_tuples(list(cells), names=names)
+        table = pd.DataFrame(list(cells.values()), index=index)
+        return (
+            table.reset_index(level=0).set_index(names[0]) if len(names) == 1 else table
+        )
+
+    def sentence(self) -> str:
+        """The claim, its bar, and whether it held, in lines that a notebook shows whole."""
+        held = "It holds." if self.holds else "It does NOT hold as stated."
+        about = f"{self.protocol.id}: {self.protocol.text} Bar: {self.protocol.bar}."
+        return textwrap.fill(f"{about} {held}", width=75)
+
+
+def find_protocol(id: str) -> Protocol:
+    """Return a claim's protocol; an unknown id names the known ones."""
+    if id not in PROTOCOLS:
+        raise ValueError(f"no claim {id!r}; there are {', '.join(PROTOCOLS)}")
+    return PROTOCOLS[id]
+
+
+def load_claim(id: str) -> Claim:
+    """Read a measured claim, such as "C1", for a lesson."""
+    protocol, stored = find_protocol(id), read_measured("claims").content.get(id)
+    if stored is None:
+        raise ValueError(f"{id} was not measured yet: run `course claims {id}`")
+    return Claim(
+        protocol, stored["rows"], stored["hashes"], stored.get("confirmed", [])
+    )
+
+
+def current_hashes(
+    protocol: Protocol, *, sources: Sources | None = None
+) -> dict[str, str]:
+    """Hash what figures depend on: the code that is reached, weights and data.
+
+    `sources` are by default those of the packages that run.
+    """
+    start = Definition(protocol.measure.__module__, protocol.measure.__name__)
+    hashes = {"code": (sources or _own_sources()).fingerprint(start)}
+    if protocol.weights:
+        weights = sorted((data_dir() / "weights").glob(protocol.weights))
+        hashes |= {
+            "weights": sha256_bytes(*(sha256_file(p).encode() for p in weights)),
+            "data": sha256_file(data_dir() / "images" / "SHA256SUMS"),
+        }
+    return hashes
+
+
+@cache
+def _own_sources() -> Sources:
+    return Sources(
+        {p.__name__: Path(p.__path__[0]) for p in (course_utils, courseware)}
+    )
+
+
+def write_claim(id: str, entry: dict) -> None:
+    """Store one claim; those that another process has stored meanwhile stay."""
+    stored = read_measured("claims")
+    claims = dict(sorted({**stored.content, id: entry}.items()))
+    write_measured("claims", claims, made_by=stored.made_by, made_with=stored.made_with)

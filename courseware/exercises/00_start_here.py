@@ -1,0 +1,64 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Exercise 00 · Warm-up
+#
+# Two short tasks. Write your answer, run the cell that checks it, read the card. Each
+# further try unfolds a stronger hint; `hint("00.1")` shows the next one at once.
+
+# %%
+import torch
+
+from courseware.grading import check, hint
+
+# %% [markdown]
+# ## 00.1 Count the parameters
+#
+# *Difficulty 1 of 5 · 3 minutes · trains: looking into a module*
+#
+# Write `count_parameters(model)`: how many numbers do the parameters of a module hold, in
+# all? Frozen ones count too. Return an `int`.
+
+
+# %% nbgrader={"grade": false, "grade_id": "count_parameters", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def count_parameters(model):
+    """Return the number of values in all parameters of a module."""
+    ### BEGIN SOLUTION
+    return sum(p.numel() for p in model.parameters())
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check_00_1", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check("00.1", count_parameters)
+
+# %% [markdown]
+# ## 00.2 Accuracy of a batch
+#
+# *Difficulty 1 of 5 · 5 minutes · trains: logits, argmax*
+#
+# Write `accuracy(logits, labels)`. `logits` has the shape (N, C), one row a picture;
+# `labels` (N,) holds the right classes. Return the share of pictures whose largest logit
+# stands at the right class, as a `float` from 0 to 1.
+
+
+# %% nbgrader={"grade": false, "grade_id": "accuracy", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def accuracy(logits, labels):
+    """Return the share of right predictions, from 0 to 1."""
+    ### BEGIN SOLUTION
+    predicted = logits.argmax(dim=1)
+    return (predicted == labels).float().mean().item()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "check_00_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check("00.2", accuracy)
+
+# %% [markdown]
+# Back to [lesson 00](../notebooks/00_start_here.ipynb), or on to
+# [lesson 01](../notebooks/01_loading_models.ipynb).

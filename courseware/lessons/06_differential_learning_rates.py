@@ -1,0 +1,589 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 06 · Differential learning rates
+#
+# **40 minutes of reading, about a minute of compute.** Needs: lesson 05.
+#
+# After this lesson you can
+#
+# 1. say what a learning rate of 0.1 does to pretrained weights, and why;
+# 2. find a rate with a range test, by hand and with a tool, and read its curve;
+# 3. build parameter groups: five, three, layer by layer; each parameter in exactly one;
+# 4. keep weight decay off norms and biases;
+# 5. judge the factor-ten rule of thumb against measured alternatives;
+# 6. choose between warm-up, cosine, one-cycle and step, and step them at the right time.
+
+# %%
+import matplotlib.pyplot as plt
+import pandas as pd
+import torch
+from torch import nn
+
+from course_utils.datasets import default_dataset, load_dataset
+from course_utils.metrics import mean_interval
+from course_utils.runtime import seed_everything
+from course_utils.training import evaluate, fit, make_loader
+from course_utils.weights import default_backbone, load_backbone
+
+seed_everything(0)
+name = default_backbone()
+data = load_dataset(default_dataset("flowers"), image_size="auto")
+num_classes = len(data.classes)
+per_class = min(20, *data.train.class_counts().values())
+few = data.train.sample_per_class(per_class)
+loader = make_loader(few, batch_size=20, shuffle=True)
+val_loader = make_loader(data.val, batch_size=150)
+load_backbone(name)  # says where its weights come from
+print(len(few), "pictures to learn from,", len(data.val), "to validate")
+
+# %% [markdown]
+# ## The problem
+#
+# A pretrained net with a new head is two nets in one: a body that is nearly right, and a head
+# that knows nothing. The head wants large steps, the body small ones. One learning rate must
+# displease one of them. First, how bad can it get?
+#
+# **Predict:** a rate of 0.1 is common when training from scratch with SGD. Fine-tune the
+# whole net with it. How far do the pretrained weights move, as a share of their length? And
+# does the net end above or below the linear probe of lesson 04?
+
+# %%
+from functools import partial
+
+from torch.nn.utils import parameters_to_vector
+
+from course_utils.layer_groups import freeze, layer_groups
+
+optimizers = {
+    "SGD, 0.01": partial(torch.optim.SGD, lr=0.01, momentum=0.9),
+    "SGD, 0.1": partial(torch.optim.SGD, lr=0.1, momentum=0.9),
+    "Adam, 0.001": partial(torch.optim.Adam, lr=0.001),
+    "Adam, 0.1": partial(torch.optim.Adam, lr=0.1),
+}
+rows = {}
+for what, make in optimizers.items():
+    seed_everything(0)
+    net = load_backbone(name, num_classes=num_classes)
+    body = [p for g in layer_groups(net)[:-1] for p in g.parameters]
+    start = parameters_to_vector(body).detach()
+    history = fit(
+        net,
+        loader,
+        val_loader,
+        optimizer=make(net.parameters()),
+        epochs=6,
+        progress=False,
+    )
+    move = parameters_to_vector(body).detach() - start
+    rows[what] = {
+        "body moved by": f"{(move.norm() / start.norm()).item():.0%}",
+        "highest training loss": f"{history['train_loss'].max():.2f}",
+        "validation": f"{history['val_accuracy'].iloc[-1]:.2f}",
+    }
+pd.DataFrame(rows).T
+
+# %% [markdown]
+# One seed, one net. Over five seeds, four nets and 12 epochs, with the linear probe beside it
+# and the usual rates (0.01 for SGD, 0.001 for Adam):
+
+# %%
+from courseware.claims import load_claim
+
+c5 = load_claim("C5")
+print(c5.sentence())
+c5.table.T
+
+# %% [markdown]
+# Large steps throw the weights far from where pretraining left them, and 20 pictures a
+# class cannot bring them back. The usual range for pretrained weights is 10⁻⁵ to 10⁻³ with Adam;
+# but nets and data differ, so let us *measure* it.
+#
+# ## The range test, by hand
+#
+# Train a few dozen steps while the rate climbs from 10⁻⁷ to 1, and write down the loss at
+# each ([Smith, 2017](https://arxiv.org/abs/1506.01186)). Three phases should appear: nothing
+# happens, the loss falls, it explodes. **Predict:** at which rate does each begin?
+
+# %%
+from itertools import cycle, islice
+
+net = load_backbone("test_resnet", weights="bundled", num_classes=5)
+hand = load_dataset("flowers", transform=net.weights_info.transform)
+batches = make_loader(hand.train.sample_per_class(20), batch_size=20, shuffle=True)
+optimizer = torch.optim.SGD(net.parameters(), lr=1.0, momentum=0.9)
+rates = torch.logspace(-7, 0, 60).tolist()
+losses = []
+net.train()
+for lr, (images, labels) in zip(rates, islice(cycle(batches), 60), strict=True):
+    optimizer.param_groups[0]["lr"] = lr
+    loss = nn.functional.cross_entropy(net(images), labels)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    losses.append(loss.item())
+
+# %%
+fig, ax = plt.subplots(figsize=(6, 3))
+ax.plot(rates, losses)
+ax.set(
+    title="Range test by hand: test_resnet, SGD with momentum",
+    xlabel="learning rate (log scale)",
+    ylabel="loss of the batch",
+    xscale="log",
+    ylim=(0, 3 * losses[0]),
+)
+plt.show()
+
+# %% [markdown]
+# The curve is rough, because every point is another batch.
+#
+# ### Pitfall: training what the test has left behind
+#
+# The curve says that 10⁻² is a good rate. **Predict:** train with it, once the net that has
+# just been tested, once a fresh one. Where do they begin, and where do they end?
+
+# %%
+hand_val = make_loader(hand.val, batch_size=150)
+fresh = load_backbone("test_resnet", weights="bundled", num_classes=5)
+for what, start in {"tested": net, "fresh": fresh}.items():
+    before = evaluate(start, hand_val)["accuracy"]
+    fit(
+        start,
+        batches,
+        None,
+        optimizer=torch.optim.SGD(start.parameters(), lr=1e-2, momentum=0.9),
+        epochs=6,
+        progress=False,
+    )
+    after = evaluate(start, hand_val)["accuracy"]
+    print(f"{what:6} net: {before:.2f} before, {after:.2f} after training")
+
+# %% [markdown]
+# The test *trains*, at the end with absurd rates. Both nets begin near chance, so the score
+# does not give it away, but in one of them the pretrained body is gone. `lr_range_test` puts
+# everything back: weights, BatchNorm's statistics, optimiser, mode, and the random
+# generators, to the bit.
+
+# %%
+from course_utils.lr_finder import lr_range_test
+
+net = load_backbone("test_resnet", weights="bundled", num_classes=5)
+saved = {k: v.clone() for k, v in net.state_dict().items()}
+optimizer = torch.optim.SGD(net.parameters(), lr=1e-2, momentum=0.9)
+curve = lr_range_test(net, batches, optimizer, num_iter=100)
+same = all(torch.equal(v, saved[k]) for k, v in net.state_dict().items())
+print("all as before:", same)
+print("stopped by:", curve.stopped or "the last step")
+curve.plot()
+plt.show()
+
+# %% [markdown]
+# Three ways to read one curve, and they differ:
+#
+# - **steepest**: where the smoothed loss falls fastest; a bold choice.
+# - **valley**: two thirds of the *steps* into the longest fall, which begins where nothing can
+#   be seen yet; mostly the most careful of the three.
+# - **minimum / 10**: a tenth of the rate at the bottom. At the bottom itself it is too late:
+#   the next steps already climb.
+#
+# All assume a *constant* rate from now on and say nothing about the end of training. Take
+# them as an order of magnitude. **Predict** how the curve changes with the optimiser, and
+# with how much of the net learns:
+
+# %%
+suggested = {}
+fig, ax = plt.subplots(figsize=(6.5, 3.2))
+for part in ("head", "all"):
+    for make in (torch.optim.SGD, torch.optim.Adam):
+        seed_everything(0)
+        net = load_backbone(name, num_classes=num_classes)
+        if part == "head":
+            freeze(net)
+        test = lr_range_test(net, loader, make(net.parameters()))
+        ax.plot(
+            test.lrs,
+            test.smoothed,
+            "--" if part == "head" else "-",
+            label=f"{make.__name__}, {part}",
+        )
+        suggested[f"{make.__name__}, {part}"] = {
+            how: f"{test.suggest(how):.0e}"
+            for how in ("steepest", "valley", "minimum/10")
+        }
+ax.set(
+    title=f"Range tests of {name}",
+    xlabel="learning rate (log scale)",
+    ylabel="smoothed loss",
+    xscale="log",
+    ylim=(0, 4),
+)
+ax.legend()
+plt.show()
+pd.DataFrame(suggested).T
+
+# %% [markdown]
+# Compare the two Adam curves. Each of its steps has about the size of the rate (lesson 05), so
+# a rate that a new head can stand wrecks the body below it. Two rates would suit both.
+#
+# ## Parameter groups, by hand
+#
+# An optimiser takes a list of groups, each with a rate of its own. Every parameter in exactly
+# one of them:
+
+# %% tags=["nbval-check-output"]
+net = load_backbone("test_resnet", weights="bundled", num_classes=5)
+head = list(net.fc.parameters())
+body = [p for n, p in net.named_parameters() if not n.startswith("fc.")]
+optimizer = torch.optim.AdamW(
+    [{"params": body, "lr": 1e-4}, {"params": head, "lr": 1e-3}]
+)
+for group in optimizer.param_groups:
+    print(group["lr"], sum(p.numel() for p in group["params"]))
+
+# %% [markdown]
+# ### A popular snippet that fails
+#
+# Many tutorials loop over all trainable parameters, and then add the head. **Predict** what
+# the optimiser says:
+
+# %% tags=["nbval-check-output"]
+groups = [{"params": [p], "lr": 1e-4} for p in net.parameters()]
+groups.append({"params": net.fc.parameters(), "lr": 1e-3})
+try:
+    torch.optim.AdamW(groups)
+except ValueError as error:
+    print(error)
+
+# %% [markdown]
+# It does not say *which* parameter. A check of ours does; and a group for each parameter is
+# needless anyway.
+
+# %% tags=["nbval-check-output"]
+from course_utils.param_groups import check_groups
+
+groups[-1]["params"] = list(net.fc.parameters())
+try:
+    check_groups(net, groups)
+except ValueError as error:
+    print(error)
+
+# %% [markdown]
+# ## By the package, for any architecture
+#
+# `param_groups` cuts any net into stages and gives each group `ratio` times the rate of the
+# one behind it. The rule of thumb says: three groups, a factor of ten.
+
+# %%
+from course_utils.param_groups import group_table, param_groups
+
+group_table(param_groups(net, 1e-3, ratio=0.1, groups=3))
+
+# %% [markdown]
+# Five groups and a gentler ratio; or **layer-wise decay**, where each *block* gets a little
+# less than the one behind it ([Clark et al., 2020](https://arxiv.org/abs/2003.10555)). The
+# rates over the depth of the net, on a log axis:
+
+# %%
+plans = {
+    "three groups, ratio 0.1": {"ratio": 0.1, "groups": 3},
+    "five groups, ratio 0.3": {"ratio": 0.3, "groups": 5},
+    "one a stage, ratio 0.5": {"ratio": 0.5},
+    "layer-wise decay 0.75": {"decay": 0.75},
+}
+names = {id(p): n for n, p in net.named_parameters()}
+order = list(names.values())
+fig, ax = plt.subplots(figsize=(6.5, 3.2))
+for what, options in plans.items():
+    rate = {
+        names[id(p)]: group["lr"]
+        for group in param_groups(net, 1e-3, **options)
+        for p in group["params"]
+    }
+    ax.step(range(len(order)), [rate[n] for n in order], label=what)
+ax.set(
+    title="Learning rate by depth (test_resnet, head at 1e-3)",
+    xlabel="parameter, from stem to head",
+    ylabel="learning rate (log scale)",
+    yscale="log",
+)
+ax.legend(fontsize=8)
+plt.show()
+
+# %% [markdown]
+# In a deep net the decay adds up. **Predict** the rate of a ViT's patch embedding, 13 blocks
+# below a head at 10⁻³, with a decay of 0.65. (No weights are needed to know.)
+
+# %% tags=["nbval-check-output"]
+from course_utils.meta_tensors import build_on_meta
+
+vit = build_on_meta("vit_b_16")
+deep = param_groups(vit, 1e-3, decay=0.65)
+held = param_groups(vit, 1e-3, decay=0.65, min_scale=0.05)
+print(f"lowest of {len(deep)} groups: {min(g['lr'] for g in deep):.1e}")
+print(f"with min_scale=0.05:   {min(g['lr'] for g in held):.1e}")
+
+# %% [markdown]
+# The rates stand in each group's `lr`. timm's own layer decay writes `lr_scale` instead, which
+# timm's schedulers read and PyTorch's do not. Frozen parameters are in the groups too: they
+# can wake later, and freezing does not shift the depth of the others.
+#
+# ## No weight decay on norms and biases
+#
+# Weight decay pulls every weight towards zero. For a norm's scale, whose neutral value is
+# *one*, that is a push away from neutral, and biases hardly overfit; so both are left out
+# ([He et al., 2019](https://arxiv.org/abs/1812.01187), section 3.1). All of them are vectors:
+
+# %% tags=["nbval-check-output"]
+vectors = [n for n, p in net.named_parameters() if p.ndim <= 1]
+count = sum(p.numel() for p in net.parameters() if p.ndim <= 1)
+print(f"{len(vectors)} of {len(order)} tensors, {count:,} numbers")
+print(vectors[0], vectors[1], vectors[-1])
+pair = param_groups(net, 1e-3, weight_decay=0.05, ratio=0.1, groups=3)
+group_table(pair)[["lr", "weight_decay", "parameters"]]
+
+# %% [markdown]
+# ## What if? Rates and waking together
+#
+# The bars are the rates, the grid says when each stage learns. Drag the ratio; watch which
+# stages end below 10⁻⁶, where they might as well be frozen.
+
+# %%
+from course_utils.widgets import FreezePlanner
+
+FreezePlanner(
+    load_backbone(name, num_classes=num_classes),
+    epochs=8,
+    lr=1e-3,
+    ratio=0.1,
+)
+
+# %% [markdown]
+# ## Does it help? The rule of thumb, measured
+#
+# Four arms, 20 pictures a class, 12 epochs, five seeds. `head-rate`: the rate that suits the
+# head, for the whole net. `one-rate`: the best of four for all stages. Then three groups with
+# the factor of ten, and every stage at half the rate of the one behind it; their head's rate
+# is the best of four as well. Chosen on validation, scored on test.
+#
+# **Predict:** where does the factor of ten end, against each of the first two?
+
+# %%
+c7 = load_claim("C7")
+print(c7.sentence())
+columns = ["head-rate", "one-rate", "factor-ten", "halved-by-stage"]
+c7.table[columns]
+
+# %%
+from course_utils.plots import plot_intervals
+
+found = {}
+for key in c7.rows:
+    net_name, target, column = key.split("/")
+    if column.startswith("gain of "):
+        arm, other = column.removeprefix("gain of ").split(" over ")
+        rows = found.setdefault(other, {})
+        row = rows.setdefault(f"{net_name}, {target}", {})
+        row[arm] = c7.interval(key)
+for other, rows in found.items():
+    plot_intervals(
+        rows,
+        title=f"Accuracy: gain over {other} (5 seeds)",
+        xlabel="points",
+        zero=True,
+    )
+    plt.show()
+
+# %% [markdown]
+# Two comparisons, two answers. Against the head's rate used everywhere, groups protect the
+# body, and by far. Against a single rate that was *searched for*, the factor of ten is not told
+# apart in any row, and halving by stage is ahead in one: claim C7 does not hold. The rule of
+# thumb protects from a bad rate; it does not spare you the search, for its own head's rate was
+# searched for, too.
+#
+# ## Schedules: the rate over time
+#
+# Four that you will meet. **Warm-up** begins small, because early gradients are noise;
+# **cosine** ends small, so that the weights settle; **one-cycle** does both; **step** divides
+# at fixed epochs. PyTorch has all of them, and each scales every group, so ratios are kept.
+
+# %%
+from torch.optim import lr_scheduler as sched
+
+steps = 40
+
+
+def warm_cosine(optimizer):
+    """A tenth of the steps up, the rest down a cosine."""
+    warm = sched.LinearLR(optimizer, 0.1, total_iters=steps // 10)
+    down = sched.CosineAnnealingLR(optimizer, steps - steps // 10)
+    return sched.SequentialLR(optimizer, [warm, down], milestones=[steps // 10])
+
+
+schedules = {
+    "constant": lambda o: sched.ConstantLR(o, 1.0),
+    "step": lambda o: sched.StepLR(o, steps // 3 + 1, 0.1),
+    "cosine": lambda o: sched.CosineAnnealingLR(o, steps),
+    "warm-up + cosine": warm_cosine,
+    "one-cycle": lambda o: sched.OneCycleLR(
+        o, [g["lr"] for g in o.param_groups], total_steps=steps
+    ),
+}
+
+# %%
+fig, axes = plt.subplots(1, 5, figsize=(11, 2.4), sharey=True, layout="constrained")
+for ax, (what, make) in zip(axes, schedules.items(), strict=True):
+    optimizer = torch.optim.SGD(param_groups(net, 1e-3, ratio=0.1, groups=3))
+    scheduler, seen = make(optimizer), []
+    for _ in range(steps):
+        seen.append([g["lr"] for g in optimizer.param_groups])
+        optimizer.step()
+        scheduler.step()
+    ax.plot(seen)
+    ax.set(title=what, xlabel="step", yscale="log", ylim=(1e-8, 3e-3))
+axes[0].set_ylabel("learning rate")
+fig.suptitle("Five schedules, three groups (head uppermost)")
+plt.show()
+
+# %% [markdown]
+# `lr_schedule` makes each of them by its name, with or without a warm-up. **Predict** which one
+# ends best here. Same net, same number of steps, same highest rate, three seeds:
+
+# %%
+from course_utils.lr_schedules import lr_schedule
+
+arms = {
+    "constant": {},
+    "step": {},
+    "cosine": {},
+    "warm-up + cosine": {"how": "cosine", "warmup": 0.1},
+    "one-cycle": {},
+}
+
+
+def trained(how, seed, **options):
+    """Train at 3e-3 under a schedule; return validation accuracy."""
+    seed_everything(seed)
+    net = load_backbone(name, num_classes=num_classes)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3)
+    pictures = make_loader(few, batch_size=20, shuffle=True, seed=seed)
+    fit(
+        net,
+        pictures,
+        None,
+        optimizer=optimizer,
+        epochs=steps // len(pictures),
+        batch_scheduler=lr_schedule(optimizer, how, steps=steps, **options),
+        progress=False,
+    )
+    return evaluate(net, val_loader)["accuracy"]
+
+
+rows = {}
+for what, options in arms.items():
+    options = {"how": what} | options
+    scores = [trained(seed=seed, **options) for seed in range(3)]
+    rows[what] = str(mean_interval(scores))
+pd.Series(rows, name="validation accuracy (3 seeds)").to_frame()
+
+# %% [markdown]
+# Where intervals overlap, three seeds cannot tell the schedules apart. Compare the first table
+# of this lesson: in runs as short as these the rate matters more than its shape.
+#
+# ### Pitfall: a schedule stepped at the wrong time
+#
+# `OneCycleLR(total_steps=60)` counts *batches*. Handed to the epoch's end instead, it is
+# stepped 12 times in 12 epochs. **Predict** the rates of those epochs:
+
+# %% tags=["nbval-check-output"]
+pinned = load_backbone("test_resnet", weights="bundled", num_classes=5)
+optimizer = torch.optim.AdamW(pinned.parameters(), lr=1e-3)
+wrong = sched.OneCycleLR(optimizer, 1e-3, total_steps=60)
+seen = []
+for _ in range(12):
+    seen.append(f"{optimizer.param_groups[0]['lr']:.0e}")
+    optimizer.step()
+    wrong.step()
+print(" ".join(seen))
+
+# %% [markdown]
+# Still climbing when the training ends: the cosine's quiet landing never comes. In this
+# course `fit(batch_scheduler=…)` steps after each batch, `fit(scheduler=…)` after each epoch.
+#
+# ## Quick check
+
+# %% jupyter={"source_hidden": true}
+from course_utils.widgets import Question, Quiz
+
+Quiz(
+    [
+        Question(
+            "Fine-tuning at lr 0.1 ends far below the probe. Why?",
+            [
+                "The head learns too fast for the body",
+                "A few huge steps destroy the pretrained weights",
+                "BatchNorm cannot follow",
+            ],
+            answer=1,
+            why=[
+                "Then a small rate for the body alone would be the cure; "
+                "the body itself is gone.",
+                "Right: few pictures cannot bring them back.",
+                "Nets without BatchNorm fall as well (claim C5).",
+            ],
+        ),
+        Question(
+            "Which rate do you take from a range test's curve?",
+            [
+                "The one at its minimum",
+                "The largest at which it has not exploded",
+                "One from the middle of the fall, or a tenth of the minimum's",
+            ],
+            answer=2,
+            why=[
+                "There it is about to climb.",
+                "That is further still.",
+                "Right, and as an order of magnitude.",
+            ],
+        ),
+        Question(
+            "Why do a norm's scale and biases get no weight decay?",
+            [
+                "They have no gradient",
+                "Their neutral value is not zero, or they are not what overfits",
+                "It would be too slow",
+            ],
+            answer=1,
+            why=[
+                "They do.",
+                "Right: a scale's neutral value is one.",
+                "It costs nothing.",
+            ],
+        ),
+    ]
+)
+
+# %% [markdown]
+# ## Summary
+#
+# 1. At 0.1 the pretrained weights are gone (claim C5): the usual range is 10⁻⁵ to 10⁻³ with
+#    Adam.
+# 2. A range test shows where the loss falls and where it explodes; restore the net afterwards.
+# 3. `param_groups(model, lr, ratio=…, groups=…)` or `decay=…`: each parameter once, a real
+#    rate in each group.
+# 4. `weight_decay=…` there spares norms and biases.
+# 5. The factor of ten protects from a bad single rate. It did not beat a good one: claim C7
+#    does not hold.
+# 6. Warm-up, cosine, one-cycle, step: know whether yours counts batches or epochs.
+#
+# **Try next:** a range test on groups: `lr_range_test` keeps their ratio. Does the suggested
+# rate of the head change?
+#
+# **Exercise:** [06 · Differential learning
+# rates](../exercises/06_differential_learning_rates.ipynb).

@@ -1,0 +1,1 @@
+"""What makes the files in `data/`: each module is a command of `course`."""

@@ -1,1 +1,0 @@
-"""The text sources of lessons and exercises, and the builder that makes notebooks."""

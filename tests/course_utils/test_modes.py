@@ -1,0 +1,45 @@
+import pytest
+import torch
+from torch import nn
+
+from course_utils.errors import explained_channels
+from course_utils.modes import inference
+
+
+def _net():
+    net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.Dropout(0.5)).train()
+    net[1].eval()
+    return net
+
+
+def _modes(net):
+    return [module.training for module in net.modules()]
+
+
+def test_a_model_runs_in_eval_without_gradients_and_comes_back_as_it_was():
+    net = _net()
+    with inference(net) as device:
+        assert not any(_modes(net))
+        assert not net(torch.ones(2, 2, device=device)).requires_grad
+    assert _modes(net) == [True, True, False, True]
+    assert torch.is_grad_enabled()
+
+
+def test_it_comes_back_as_it_was_after_an_error():
+    net = _net()
+    with pytest.raises(KeyError), inference(net):
+        raise KeyError
+    assert _modes(net) == [True, True, False, True]
+
+
+@pytest.mark.parametrize("images", [torch.zeros(2, 1, 8, 8), torch.zeros(1, 8, 8)])
+def test_images_with_other_channels_are_explained(images):
+    words = r"images have 1 channels, but the model takes 3: .*convert\(\"RGB\"\)"
+    with pytest.raises(ValueError, match=words), explained_channels():
+        nn.Conv2d(3, 4, 3)(images)
+
+
+def test_other_errors_pass():
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        with explained_channels():
+            nn.Linear(3, 4)(torch.zeros(2, 5))

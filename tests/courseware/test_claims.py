@@ -1,0 +1,106 @@
+"""The stored claims: fresh hashes, gates met, and one rotating seed measured again."""
+
+import pytest
+
+from course_utils import measured
+from course_utils.measured import read_measured, write_measured
+from courseware.claims import PROTOCOLS, load_claim, measuring
+from courseware.claims.measuring import compare, confirm, measure, rotating_seed
+
+
+@pytest.mark.parametrize("id", PROTOCOLS)
+def test_figures_belong_to_these_weights_data_and_code(id):
+    assert load_claim(id).is_current, (
+        f"run python -m course_utils claims --confirm {id}"
+    )
+
+
+NETS = ("test_resnet", "test_efficientnet", "test_convnext", "test_vit")
+BARS = {"flowers": 15, "cells": 5, "defects": 5, "digits": 5}  # points
+
+
+@pytest.mark.parametrize(
+    ("net", "data"),
+    [(net, data) for net in NETS for data in BARS],
+)
+def test_pretraining_gains_what_c1_asks(net, data):
+    assert load_claim("C1").interval(f"{net}/{data}/gain").mean >= BARS[data]
+
+
+@pytest.mark.parametrize("id", PROTOCOLS)
+def test_a_sentence_fits_a_narrow_notebook(id):
+    lines = load_claim(id).sentence().splitlines()
+    assert max(map(len, lines)) <= 75 and lines[0].startswith(f"{id}: ")
+
+
+@pytest.mark.parametrize("id", PROTOCOLS)
+def test_nothing_is_less_than_zero_by_nothing(id):
+    assert "-0.0 ±" not in load_claim(id).table.to_string()
+
+
+@pytest.mark.parametrize("id", [id for id, p in PROTOCOLS.items() if p.gate])
+def test_gates_are_met(id):
+    claim = load_claim(id)
+    assert claim.holds, claim.table.to_string()
+
+
+@pytest.mark.parametrize("id", PROTOCOLS)
+def test_one_seed_measured_again_agrees(id, tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_HOME", str(tmp_path))
+    seed, protocol = rotating_seed(), PROTOCOLS[id]
+    shares = compare(protocol, seed, measure(protocol, seed, **protocol.recheck))
+    assert max(shares.values()) <= 1, max(shares, key=shares.get)
+
+
+def test_tables_hold_every_figure():
+    table = load_claim("C1").table
+    assert len(table) == 16 and "gain (points)" in table
+
+
+def test_unknown_claim_names_the_known_ones():
+    with pytest.raises(ValueError, match="no claim 'C99'.*C1"):
+        load_claim("C99")
+
+
+# -- confirming ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def figures(tmp_path, monkeypatch):
+    """A copy of the stored claims, in which C12 was signed for other code."""
+    kept = read_measured("claims")
+    monkeypatch.setattr(measured, "data_dir", lambda: tmp_path)
+    kept.content["C12"]["hashes"]["code"] = "another"
+    write_measured("claims", kept.content, made_by=kept.made_by)
+    return kept.content
+
+
+def test_a_stale_claim_whose_seed_agrees_is_signed_again_and_it_is_noted(figures):
+    assert not load_claim("C12").is_current
+    assert confirm(["C12"], seed=3) == []
+    claim = load_claim("C12")
+    assert claim.is_current
+    assert [note["seed"] for note in claim.confirmed] == [3]
+    assert claim.confirmed[0]["worst"] <= 1
+
+
+def test_a_stale_claim_whose_seed_differs_stays_stale(figures, capsys):
+    figures["C12"]["rows"]["small/T=8"][2] += 0.1
+    write_measured("claims", figures, made_by="x")
+    assert measuring.main(["C12", "--confirm", "--seed", "2"]) == 1
+    assert not load_claim("C12").is_current
+    assert "C12: small/T=8 differs by" in capsys.readouterr().out
+
+
+def test_a_claim_that_is_current_is_not_measured(monkeypatch, capsys):
+    monkeypatch.setattr(measuring, "measure", None)
+    assert confirm(["C1"]) == []
+    assert "nothing that it depends on has changed" in capsys.readouterr().out
+
+
+def test_what_ends_by_chance_must_only_stay_bad():
+    protocol, rows = PROTOCOLS["C5"], load_claim("C5").rows
+    cost = next(key for key in rows if key.endswith("cost of Adam"))
+    assert compare(protocol, 0, {cost: 0.1})[cost] == 0
+    assert compare(protocol, 0, {cost: -0.1})[cost] > 1
+    assert compare(protocol, 0, {cost.replace("cost of ", ""): 5.0}) == {}

@@ -1,0 +1,448 @@
+"""What keeps a notebook whole while a learner's code runs; what a check believes."""
+
+import copy
+import getpass
+import logging
+import os
+import pickle
+import signal
+import threading
+import time
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from courseware.grading import Task, check, examine, hint, progress, task
+from courseware.grading.alarms import TookTooLong, call_within
+from courseware.grading.sandbox import call_safely
+from courseware.grading.score import Score, Verdict
+from courseware.grading.values import ModelRecord, plain
+
+needs_signals = pytest.mark.skipif(
+    not hasattr(signal, "setitimer"), reason="this system has no signal timer"
+)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_HOME", str(tmp_path))
+    return tmp_path
+
+
+def judge(function, answer, **more):
+    """Examine an answer with a check that is in no exercise."""
+    verdict = examine(Task("99.1", "A task", 1.0, ("mild",), function), answer, **more)
+    return verdict.status, verdict.key
+
+
+def seconds(function):
+    start = time.monotonic()
+    function()
+    return time.monotonic() - start
+
+
+# ----------------------------------------------------------------- loops and sleeps
+
+
+def sleeps_in_a_bare_except():
+    while True:
+        try:
+            time.sleep(30)
+        except:  # noqa: E722
+            pass
+
+
+def sleeps_in_three():
+    while True:
+        try:
+            while True:
+                try:
+                    sleeps_in_a_bare_except()
+                except BaseException:
+                    continue
+        except:  # noqa: E722
+            pass
+
+
+def never_leaves_finally():
+    while True:
+        try:
+            time.sleep(30)
+        finally:
+            continue  # noqa: B012
+
+
+def loops_in_a_bare_except():
+    while True:
+        try:
+            while True:
+                try:
+                    sum(range(50))
+                except:  # noqa: E722
+                    pass
+        except:  # noqa: E722
+            pass
+
+
+STUBBORN = [sleeps_in_a_bare_except, sleeps_in_three, never_leaves_finally]
+
+
+@needs_signals
+@pytest.mark.parametrize("function", [*STUBBORN, loops_in_a_bare_except])
+def test_nothing_that_swallows_alarms_outlives_its_time(function):
+    outcome = call_safely(function, time_limit=0.1)
+    assert isinstance(outcome.error, TookTooLong)
+
+
+def test_a_loop_in_another_thread_ends_too():
+    found = []
+    limited = lambda: found.append(call_safely(loops_in_a_bare_except, time_limit=0.1))  # noqa: E731
+    thread = threading.Thread(target=limited)
+    thread.start()
+    thread.join(timeout=20)
+    assert isinstance(found[0].error, TookTooLong)
+
+
+@needs_signals
+def test_an_inner_call_leaves_the_outer_limit_in_force():
+    def outer():
+        call_safely(lambda: 1, time_limit=5)
+        time.sleep(30)
+
+    assert seconds(lambda: call_safely(outer, time_limit=0.2)) < 10
+
+
+@needs_signals
+def test_somebody_else_s_timer_runs_on():
+    fired = []
+    old = signal.signal(signal.SIGALRM, lambda *_: fired.append(1))
+    timer = signal.setitimer(signal.ITIMER_REAL, 0.3)
+    try:
+        assert call_safely(lambda: 1).value == 1
+        time.sleep(0.6)
+    finally:
+        signal.signal(signal.SIGALRM, old)
+        signal.setitimer(signal.ITIMER_REAL, *timer)
+    assert fired == [1]
+
+
+@needs_signals
+def test_no_alarm_sounds_after_the_call():
+    for _ in range(50):
+        with pytest.raises(TookTooLong):
+            call_within(loops_in_a_bare_except, 0.002)
+    assert sum(range(100_000)) == 4_999_950_000
+
+
+def test_an_answer_that_loops_when_looked_at_ends(monkeypatch):
+    monkeypatch.setattr("courseware.grading.checking.CHECK_LIMIT", 0.2)
+
+    class Endless:
+        @property
+        def shape(self):
+            while True:
+                pass
+
+    assert judge(lambda answer, c: answer.shape, Endless()) == ("failed", "too-long")
+
+
+# ------------------------------------------------------------ nothing reaches stderr
+
+
+def writes_to_the_descriptor():
+    os.write(1, b"out\n")
+    os.write(2, b"err\n")
+
+
+def warns_and_logs():
+    warnings.warn("careful", UserWarning, stacklevel=1)
+    logging.getLogger("x").error("broken")
+
+
+@pytest.mark.parametrize("loud", [writes_to_the_descriptor, warns_and_logs])
+def test_not_a_word_comes_through(loud, capfd):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert call_safely(loud).error is None
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_handler_of_the_log_set_up_before_is_silent_too(capfd):
+    handler = logging.StreamHandler()
+    logger = logging.getLogger("course-test")
+    logger.addHandler(handler)
+    try:
+        call_safely(lambda: logger.error("broken"))
+        assert capfd.readouterr().err == ""
+        logger.error("heard")
+    finally:
+        logger.removeHandler(handler)
+    assert "heard" in capfd.readouterr().err
+
+
+# ------------------------------------------------------------------ what is given back
+
+
+def test_autograd_and_the_default_dtype_are_given_back():
+    def careless():
+        torch.set_grad_enabled(False)
+        torch.set_default_dtype(torch.float64)
+
+    call_safely(careless)
+    assert torch.is_grad_enabled() and torch.get_default_dtype() == torch.float32
+
+
+@pytest.mark.parametrize("ask", [lambda: getpass.getpass(), lambda: breakpoint()])
+def test_asking_the_keyboard_is_reported(ask):
+    assert judge(lambda answer, c: c.call(answer), ask) == ("failed", "input")
+
+
+def test_a_function_gets_copies_so_that_the_check_keeps_its_data():
+    data = {"x": torch.zeros(2), "list": [1, [2]]}
+
+    def changes(data):
+        data["x"].add_(1)
+        data["list"][1].append(3)
+
+    assert call_safely(changes, data).changed == ("argument 1",)
+    assert data["x"].tolist() == [0, 0] and data["list"] == [1, [2]]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        torch.tensor([float("nan")]),
+        np.array([np.nan, 1.0]),
+        [float("nan")],
+        [nn.Linear(1, 1)],
+        (1, torch.zeros(1)),
+        {"a": None},
+    ],
+)
+def test_data_that_is_only_read_is_not_called_changed(value):
+    assert call_safely(lambda x: 1, value).changed == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        (lambda m: m.eval(), "mode"),
+        (lambda m: m[0].weight.data.add_(1), "weights"),
+        (lambda m: m(torch.rand(4, 2)), "statistics"),
+        (lambda m: m.requires_grad_(False), "requires_grad"),
+        (lambda m: m.register_forward_hook(print), "hooks"),
+        (lambda m: m.__setitem__(1, nn.Identity()), "layers"),
+    ],
+)
+def test_what_became_of_a_model_is_named(change, kind):
+    model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)).train()
+    record = ModelRecord(model)
+    assert record.changes() == ()
+    change(model)
+    assert kind in record.changes()
+
+
+def test_a_task_can_require_that_a_model_keeps_its_mode():
+    def asks(answer, c):
+        c.call(answer, nn.Linear(1, 1), keeps=("mode",))
+
+    assert judge(asks, lambda m: m.eval()) == ("failed", "changed-mode")
+    assert judge(asks, lambda m: m.eval().train()) == ("passed", "")
+
+
+# ------------------------------------------------------------- what a check believes
+
+
+class SaysItIsC(str):
+    def __str__(self):
+        return "c"
+
+    def strip(self, *_):
+        return "c"
+
+
+class LiesAboutAll(torch.Tensor):
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        return torch.tensor(True)
+
+
+class LooksLikeATensor:
+    dtype, shape, requires_grad = torch.float32, (2,), False
+    __class__ = torch.Tensor
+
+
+def wants_ones(answer, c):
+    c.tensor(answer, "the answer", shape=(2,), dtype=torch.float32)
+    c.close(answer, torch.ones(2), "the answer", hint="ones")
+
+
+def test_a_subclass_cannot_speak_for_its_value():
+    assert examine("01.5", SaysItIsC("a")).key == "a"
+    liar = torch.zeros(2).as_subclass(LiesAboutAll)
+    assert judge(wants_ones, liar) == ("failed", "value")
+    assert judge(wants_ones, nn.Parameter(torch.ones(2))) == ("passed", "")
+    assert type(plain(np.float64(0.5))) is float and plain(True) is True
+
+
+def test_a_look_alike_is_not_a_tensor():
+    assert judge(wants_ones, LooksLikeATensor()) == ("failed", "type")
+
+
+@pytest.mark.parametrize("value", [torch.full((2,), torch.nan), torch.ones(2) * 1j])
+def test_nan_and_complex_numbers_are_not_near_a_real_one(value):
+    compare = lambda answer, c: c.close(answer, torch.ones(2), "it", hint="ones")  # noqa: E731
+    assert judge(compare, value) == ("failed", "value")
+
+
+def test_numbers_agree_within_a_relative_tolerance():
+    asks = lambda answer, c: c.number(answer, 1000, "it", rtol=0.01, hint="about")  # noqa: E731
+    found = [judge(asks, n)[1] for n in (1005, 1005.0, 1020, "1000", True)]
+    assert found == ["", "", "value", "type", "type"]
+
+
+def test_an_error_whose_text_misbehaves_is_still_reported():
+    class Mute(Exception):
+        def __str__(self):
+            raise RuntimeError("no text")
+
+    def fails(model):
+        raise Mute
+
+    verdict = examine("00.1", fails)
+    assert verdict.key == "error" and verdict.got.startswith("Mute")
+
+
+def test_a_huge_answer_makes_a_small_card():
+    score = check("00.1", lambda model: "x" * 10_000_000)
+    assert len(score._repr_html_()) < 5000
+    score = check("00.0", list(range(1_000_000)))
+    assert len(score._repr_html_()) < 5000
+
+
+# --------------------------------------------------------------- written, or not yet
+
+
+def documented(model):
+    """Count."""
+
+
+def dotted(model): ...
+
+
+def test_an_empty_function_is_not_written_yet():
+    found = [examine("00.1", f).status for f in (documented, dotted, lambda m: None)]
+    assert found == ["unwritten"] * 3
+
+
+@pytest.mark.parametrize("value", [0, 3, True, "x"])
+def test_a_function_that_returns_a_constant_is_an_answer(value):
+    constant = eval(f"lambda model: {value!r}")
+    assert examine("00.1", constant).status == "failed"
+
+
+def test_torch_s_own_not_implemented_is_an_error_not_a_stub():
+    def softmax_of_integers(logits, labels):
+        return torch.tensor([1, 2]).softmax(0)
+
+    verdict = examine("00.2", softmax_of_integers)
+    assert (verdict.status, verdict.key) == ("failed", "error")
+    assert "not implemented for" in verdict.got
+
+
+def test_brackets_too_many_are_explained():
+    assert examine("00.1", 12).key == "not-callable"
+
+
+# --------------------------------------------------------------- how a task is written
+
+
+def test_side_effects_count_after_the_value():
+    def asks(answer, c):
+        got = c.call(answer, torch.zeros(2))
+        c.same(got, 1, "the result", hint="one")
+
+    both = lambda x: x.add_(1) and 2 if False else (x.add_(1), 2)[1]  # noqa: E731
+    assert judge(asks, both) == ("failed", "value")
+    assert judge(asks, lambda x: (x.add_(1), 1)[1]) == ("failed", "mutated")
+
+
+def doubles(answer, c):
+    for n in c.cases([2], hidden=[5]):
+        got = c.call(answer, n, given=f"n = {n}")
+        c.same(got, 2 * n, "the double", given=f"n = {n}", hint="twice n")
+
+
+def test_a_hidden_input_catches_a_guess_and_stays_hidden():
+    task = Task("99.1", "Double", 1.0, ("mild",), doubles)
+    verdict = examine(task, lambda n: 4)
+    assert (verdict.status, verdict.got) == ("failed", "4")
+    assert "5" not in verdict.given and verdict.expected == ""
+    assert examine(task, lambda n: 7).given == "n = 2"
+    assert examine(task, lambda n: n + n).status == "passed"
+
+
+def test_a_prediction_is_held_against_a_measurement():
+    def asks(answer, c, *, measured):
+        c.number(answer, measured, "your prediction", atol=0.1, hint="far off")
+
+    assert judge(asks, 0.8, measured=0.75) == ("passed", "")
+    assert judge(asks, 0.5, measured=0.75) == ("failed", "value")
+    with pytest.raises(TypeError):
+        judge(asks, 0.5)
+
+
+def test_two_checks_cannot_share_an_id():
+    with pytest.raises(ValueError, match="00.1.*already"):
+        task("00.1", title="", points=1, hints=())(lambda answer, c: None)
+
+
+# ------------------------------------------------------------------ cards and records
+
+
+def test_a_score_can_be_pickled_and_copied():
+    score = check("01.5", "a")
+    for twin in (pickle.loads(pickle.dumps(score)), copy.deepcopy(score)):
+        assert (twin, twin.text) == (score, score.text)
+
+
+class Printer:
+    def __init__(self):
+        self.said = ""
+
+    def text(self, words):
+        self.said += words
+
+
+def test_a_terminal_shows_the_text_and_a_kernel_the_number(monkeypatch):
+    score, shown = Score(1.0, Verdict("passed", "A task"), 1.0), []
+    for terminal in (True, False):
+        monkeypatch.setattr(
+            "courseware.grading.score._in_terminal", lambda t=terminal: t
+        )
+        printer = Printer()
+        score._repr_pretty_(printer, False)
+        shown.append(printer.said)
+    assert shown == ["✓ Passed: A task (1 of 1 point)", "1.0"]
+
+
+def test_hint_goes_on_each_time_and_skips_none():
+    asked = [hint("00.2") for _ in range(4)]
+    assert len(set(asked)) == 3 and asked[2] == asked[3]
+
+
+@pytest.mark.parametrize("text", ['{"00.1": 3}', '{"00.1": {}}', "[]", "\x00"])
+def test_a_record_of_another_form_is_set_aside(home, text, capsys):
+    (home / "progress.json").write_text(text)
+    assert check("00.1", 12).verdict.status == "failed"
+    assert progress().loc["00.1", "tries"] == 1
+    assert "set aside" in capsys.readouterr().out
+
+
+def test_a_record_that_cannot_be_written_costs_no_card(home, capsys):
+    (home / "progress.json").mkdir()
+    assert check("01.5", "c") == 1.0
+    assert "could not be saved" in capsys.readouterr().out
