@@ -21,7 +21,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-import jupytext
 import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
@@ -63,6 +62,8 @@ def products(names: list[str] | None = None) -> dict[Path, NotebookNode]:
 
 def read_source(path: Path) -> NotebookNode:
     """Read a py:percent source as a notebook with stable cell ids."""
+    import jupytext  # an author's tool; the rest of this module needs none
+
     notebook = jupytext.read(path, fmt="py:percent")
     notebook.metadata = NotebookNode(
         kernelspec=notebook.metadata["kernelspec"],

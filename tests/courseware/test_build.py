@@ -5,6 +5,8 @@ import pytest
 
 from courseware import build
 
+pytest.importorskip("jupytext", reason="no jupytext, an author's tool")
+
 HEADER = """\
 # ---
 # jupyter:
