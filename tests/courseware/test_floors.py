@@ -22,6 +22,7 @@ MODULES = (  # those that too low versions broke, and those that lean on them mo
     "weights",
     "widgets",
 )
+OPTIONS = ("-n0", "-q", "--tb=short", "--disable-warnings", "-p", "no:cacheprovider")
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_unit_tests_pass_with_the_lowest_versions(lowest):
     tests = [f"tests/course_utils/test_{name}.py" for name in MODULES]
     tests.append("notebooks/00_start_here.ipynb")
     ended = subprocess.run(
-        [lowest, "-m", "pytest", "-n0", "-q", "-p", "no:cacheprovider", *tests],
+        [lowest, "-m", "pytest", *OPTIONS, *tests],
         cwd=project_root(),
         # Extras beyond the learner's are missing; the course is not installed there.
         env=without("CI") | {"PYTHONPATH": str(project_root())},
