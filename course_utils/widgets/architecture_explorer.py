@@ -8,7 +8,7 @@ import traitlets
 from torch import nn
 
 from course_utils.inspection import ModelReport, inspect_model
-from course_utils.layer_groups import freeze
+from course_utils.layer_groups import check_stage_names, freeze
 from course_utils.zoo import family_of, zoo_table
 
 from .architecture_code import code_for
@@ -110,11 +110,7 @@ class ArchitectureExplorer(CourseWidget):
 
     @traitlets.validate("frozen")
     def _known_stages(self, proposal: Any) -> list[str]:
-        unknown = [name for name in proposal["value"] if name not in self.stages]
-        if unknown:
-            raise traitlets.TraitError(
-                f"no stage {unknown[0]!r}; stages are {', '.join(self.stages)}"
-            )
+        check_stage_names(proposal["value"], self.stages, error=traitlets.TraitError)
         return [name for name in self.stages if name in proposal["value"]]
 
     @traitlets.validate("selected")

@@ -10,7 +10,7 @@ from typing import Any
 import traitlets
 from torch import nn
 
-from course_utils.layer_groups import UnfreezeSchedule, layer_groups
+from course_utils.layer_groups import UnfreezeSchedule, check_stage_names, layer_groups
 from course_utils.meta_tensors import build_on_meta
 from course_utils.param_groups import param_groups
 
@@ -205,10 +205,7 @@ class FreezePlanner(CourseWidget):
         return value
 
     def _check_stages(self, given: Mapping[str, Any]) -> None:
-        if unknown := [name for name in given if name not in self._names]:
-            raise PlanError(
-                f"no stage {unknown[0]!r}; stages are {', '.join(self._names)}"
-            )
+        check_stage_names(given, self._names, error=PlanError)
 
     def _follow_ratio(self, change: Any) -> None:
         if self.ratio is not None:

@@ -111,11 +111,6 @@ class Quiz(CourseWidget):
             tries[question].append(choice)
         self.tries = tries
 
-    def retry(self) -> None:
-        """Forget all tries and return to the first question."""
-        self.tries = [[] for _ in self.questions]
-        self.position = 0
-
     def static_html(self) -> str:
         """Return the questions, each with its answers folded away."""
         parts = [_question_html(i, q) for i, q in enumerate(self.questions, start=1)]

@@ -21,8 +21,9 @@ from course_utils.errors import (
     WeightsUnavailable,
 )
 from course_utils.heads import feature_dim, replace_head
+from course_utils.state_files import read_state_dict
 from course_utils.storage import sha256_file
-from course_utils.weights import load_backbone, read_state_dict, resolve
+from course_utils.weights import load_backbone, resolve
 
 CLASSES = ["disc", "star", "ring"]
 REAL_WEIGHTS = Path(__file__).resolve().parents[3] / "shared" / "real" / "torch_home"

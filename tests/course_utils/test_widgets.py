@@ -149,14 +149,6 @@ def test_quiz_counts_the_first_try_only():
     assert (quiz.answers, quiz.score) == ([0, 0], 1)
 
 
-def test_quiz_retry_forgets_everything():
-    quiz = Quiz(questions())
-    quiz.answer(1, 2)
-    quiz.position = 1
-    quiz.retry()
-    assert (quiz.answers, quiz.score, quiz.position) == ([None, None], 0, 0)
-
-
 def test_quiz_takes_the_browsers_tries_and_refuses_impossible_ones():
     quiz = Quiz(questions())
     quiz.set_state({"tries": [[1], []]})
