@@ -97,7 +97,7 @@ def default_backbone() -> str:
 
 def default_weights_info() -> WeightsInfo:
     """Describe the weights that `load_backbone(default_backbone())` would load."""
-    return resolve(default_backbone())
+    return find_weights(default_backbone())
 
 
 def bundled_names() -> list[str]:
@@ -122,7 +122,7 @@ def load_backbone(
     Raises `UnknownModel` (with the nearest names), `WeightsUnavailable` (with the ways
     out) and `CheckpointError` (a file that is damaged, unsafe or of another model).
     """
-    info = resolve(name, weights=weights)
+    info = find_weights(name, weights=weights)
     model = _build(info)
     if num_classes is not None:
         replace_head(model, num_classes)
@@ -133,7 +133,7 @@ def load_backbone(
     return model.eval()
 
 
-def resolve(name: str, *, weights: str | Path = "auto") -> WeightsInfo:
+def find_weights(name: str, *, weights: str | Path = "auto") -> WeightsInfo:
     """Find out which weights `load_backbone` would load, without loading them."""
     library, model_name, tag = parse_name(name)
     if weights == "auto":
