@@ -46,14 +46,20 @@ function makeSwitch(label, options, value, onchange) {
   const node = make("fieldset", { class: "cw-switch", role: "radiogroup", "aria-label": label });
   const inputs = new Map();
   for (const option of options) {
-    const input = make("input", { type: "radio", name, value: option.value,
-      onchange: () => onchange(option.value) });
+    const input = make("input", {
+      type: "radio",
+      name,
+      value: option.value,
+      onchange: () => onchange(option.value),
+    });
     const caption = make("span", {}, option.label);
     if (option.note) caption.append(make("small", {}, option.note));
     node.append(make("label", {}, input, caption));
     inputs.set(option.value, input);
   }
-  const set = (chosen) => { if (inputs.has(chosen)) inputs.get(chosen).checked = true; };
+  const set = (chosen) => {
+    if (inputs.has(chosen)) inputs.get(chosen).checked = true;
+  };
   set(value);
   return { node, set };
 }
@@ -61,7 +67,9 @@ function makeSwitch(label, options, value, onchange) {
 // Follows traits of the model for as long as the view lives; returns the clean-up.
 function follow(model, names, callback) {
   for (const name of names) model.on(`change:${name}`, callback);
-  return () => { for (const name of names) model.off(`change:${name}`, callback); };
+  return () => {
+    for (const name of names) model.off(`change:${name}`, callback);
+  };
 }
 
 function send(model, changes) {
@@ -81,7 +89,10 @@ function rove(items, columns = 1) {
       else if (!(event.key in steps)) return;
       event.preventDefault();
       if (columns === 1) next = (next + items.length) % items.length;
-      if (items[next]) { focusIn(items, items[next]); items[next].focus(); }
+      if (items[next]) {
+        focusIn(items, items[next]);
+        items[next].focus();
+      }
     });
   });
 }

@@ -15,9 +15,13 @@ function colouredCode(code) {
 
 async function copyCode(text, node) {
   if (navigator.clipboard?.writeText) {
-    try { await navigator.clipboard.writeText(text); return true; } catch { /* no permission: the older way below */ }
+    try {
+      await navigator.clipboard.writeText(text);
+      return true;
+    } catch { /* no permission: the older way below */ }
   }
-  const range = document.createRange(), chosen = getSelection();
+  const range = document.createRange();
+  const chosen = getSelection();
   range.selectNodeContents(node);
   chosen.removeAllRanges();
   chosen.addRange(range);
@@ -26,18 +30,44 @@ async function copyCode(text, node) {
 
 // Follows the trait `code`. Returns {button, panel, paint}.
 function makeCodePanel(model) {
-  const id = uid("code"), text = make("code", {}), said = make("span", { class: "cw-quiet", role: "status" });
-  const pre = make("pre", { class: "code-text", tabindex: 0, "aria-label": "Code for what is shown" }, text);
-  const copy = make("button", { class: "cw-button", type: "button", onclick: async () => {
-    said.textContent = (await copyCode(model.get("code"), text)) ? "Copied." : "Select the text and copy it.";
-  } }, "Copy");
-  const panel = make("div", { id, hidden: true, class: "code-panel" }, pre, make("div", { class: "code-tools" }, copy, said));
-  const button = make("button", { class: "cw-button", type: "button", "aria-expanded": "false", "aria-controls": id, onclick: () => {
-    panel.hidden = !panel.hidden;
-    button.setAttribute("aria-expanded", String(!panel.hidden));
-    button.textContent = panel.hidden ? "Show the code" : "Hide the code";
-  } }, "Show the code");
-  const paint = () => { text.replaceChildren(...colouredCode(model.get("code"))); said.textContent = ""; };
+  const id = uid("code");
+  const text = make("code", {});
+  const said = make("span", { class: "cw-quiet", role: "status" });
+  const pre = make("pre", {
+    class: "code-text",
+    tabindex: 0,
+    "aria-label": "Code for what is shown",
+  }, text);
+  const copy = make("button", {
+    class: "cw-button",
+    type: "button",
+    onclick: async () => {
+      said.textContent = (await copyCode(model.get("code"), text))
+        ? "Copied."
+        : "Select the text and copy it.";
+    },
+  }, "Copy");
+  const panel = make(
+    "div",
+    { id, hidden: true, class: "code-panel" },
+    pre,
+    make("div", { class: "code-tools" }, copy, said),
+  );
+  const button = make("button", {
+    class: "cw-button",
+    type: "button",
+    "aria-expanded": "false",
+    "aria-controls": id,
+    onclick: () => {
+      panel.hidden = !panel.hidden;
+      button.setAttribute("aria-expanded", String(!panel.hidden));
+      button.textContent = panel.hidden ? "Show the code" : "Hide the code";
+    },
+  }, "Show the code");
+  const paint = () => {
+    text.replaceChildren(...colouredCode(model.get("code")));
+    said.textContent = "";
+  };
   paint();
   return { button, panel, paint };
 }
