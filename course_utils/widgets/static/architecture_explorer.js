@@ -1,33 +1,20 @@
+// @ts-check
+import { compact, follow, frame, make, makeSwitch, rove, send, svg } from "./base.js";
+import { makeCodePanel } from "./code_panel.js";
+import { FLAME, SNOWFLAKE } from "./icons.js";
+
 const NARROWEST = 73;
 const AIR = 14;
 const THINNEST = 5;
 const ARROW = 12;
 const FEW = 20;
 const LONG = 11;
-const ICONS = {
-  frozen:
-    "M8 .8V15.2M1.8 4.4L14.2 11.6M14.2 4.4L1.8 11.6M6 2.2L8 4L10 2.2M6 13.8L8 12L10 13.8M2 7L4.4 5.9L4.1 3.2M14 9L11.6 10.1L11.9 12.8M14 7L11.6 5.9L11.9 3.2M2 9L4.4 10.1L4.1 12.8",
-  learns:
-    "M8.4.8C9 4 13 6 13 10.2A5 5 0 0 1 8 15.2A5 5 0 0 1 3 10.2C3 8 4.4 6.8 4.6 4.8C5.8 5.6 6.3 6.6 6.4 7.6C7.8 6 8.6 3.6 8.4.8Z",
-};
+const ICONS = { frozen: SNOWFLAKE, learns: FLAME };
 
 // -- words and numbers ---------------------------------------------------------------
 
-function figures(value) {
-  return value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0);
-}
-
-function scaled(n, units, base) {
-  let i = 0;
-  while (n >= base && i < units.length - 1) {
-    n /= base;
-    i++;
-  }
-  return i ? `${figures(n)} ${units[i]}` : `${n}${units[0]}`;
-}
-const compact = (n) => scaled(n, ["", "k", "M", "G", "T"], 1000);
 const macsText = (n) => `${compact(n)}${n < 1000 ? " " : ""}MACs`;
-const bytes = (n) => scaled(n, [" B", "kB", "MB", "GB", "TB"], 1000);
+const bytes = (n) => compact(n, ["B", "kB", "MB", "GB", "TB"]);
 const exact = (n) => n.toLocaleString("en");
 const shapeText = (shape) => (shape ? shape.join(" × ") : "–");
 const tightShape = (shape) => (shape ? shape.join("×") : "–");
@@ -77,13 +64,10 @@ function inRows(items, perRow) {
 }
 
 const slabWidth = (stage, scale, unit) => Math.max(THINNEST, stage[scale] * unit);
-const columnWidth = (
-  stage,
-  scale,
-  unit,
-) => (stage
-  ? Math.max(NARROWEST, slabWidth(stage, scale, unit) + AIR + thickness(stage.channels))
-  : NARROWEST);
+function columnWidth(stage, scale, unit) {
+  if (!stage) return NARROWEST;
+  return Math.max(NARROWEST, slabWidth(stage, scale, unit) + AIR + thickness(stage.channels));
+}
 const thickness = (channels) => 2 + 14 * Math.min(1, Math.log2(1 + channels) / 11);
 const slabHeight = (side, plan) =>
   12 + (plan.height - 30) * Math.log2(1 + side) / Math.log2(1 + plan.side);
@@ -118,7 +102,7 @@ function shares(mix, kind) {
   const entries = Object.entries(mix ?? {});
   const total = entries.reduce((sum, [, n]) => sum + n, 0);
   if (!total) return [[kind, 1]];
-  return entries.map(([name, n]) => [name, n / total]).sort((a, b) => b[1] - a[1]);
+  return entries.sort((a, b) => b[1] - a[1]).map(([name, n]) => [name, n / total]);
 }
 
 // The part of a name that tells it from its neighbours: "denseblock1", but "features.1".
@@ -159,9 +143,9 @@ function inputColumn(m, plan) {
 }
 
 function stageWords(stage, m) {
-  return `${stage.name}, ${stage.kind}, output ${shapeText(stage.output)}, ${
-    exact(stage.params)
-  } parameters (${percent(stage.params / m.params)}), ${macsText(stage.macs)}`;
+  const share = percent(stage.params / m.params);
+  const costs = `${exact(stage.params)} parameters (${share}), ${macsText(stage.macs)}`;
+  return `${stage.name}, ${stage.kind}, output ${shapeText(stage.output)}, ${costs}`;
 }
 
 function stageColumn(stage, m, plan, scale, actions) {
@@ -278,10 +262,9 @@ function growTree(m) {
   return nodes;
 }
 
-const siblings = (
-  node,
-  nodes,
-) => (node.parent ? node.parent.children : nodes.filter((n) => !n.parent));
+function siblings(node, nodes) {
+  return node.parent ? node.parent.children : nodes.filter((n) => !n.parent);
+}
 
 const nameOf = (node) => (node.depth ? node.name : lastPart(node.name, 15));
 
@@ -307,9 +290,14 @@ function makeRow(node, m, tops) {
       "aria-posinset": group.indexOf(node) + 1,
       "aria-setsize": group.length,
       style: `--depth: ${node.depth}`,
-      "aria-label": `${node.name}, ${node.type}, ${node.kind}, output ${shapeText(node.output)}, ${
-        exact(node.params)
-      } parameters, ${macsText(node.macs)}`,
+      "aria-label": [
+        node.name,
+        node.type,
+        node.kind,
+        `output ${shapeText(node.output)}`,
+        `${exact(node.params)} parameters`,
+        macsText(node.macs),
+      ].join(", "),
     },
     make(
       "span",
@@ -372,7 +360,8 @@ function makeTree(m, onselect) {
       made.row.addEventListener("click", (event) => {
         if (
           node.children.length && !filtering() &&
-          (event.target.classList.contains("arch-twist") || node === active)
+          (/** @type {Element} */ (event.target).classList.contains("arch-twist") ||
+            node === active)
         ) toggle(node);
         choose(node, { focus: true });
       });
@@ -439,9 +428,9 @@ function makeTree(m, onselect) {
   function reveal(row) {
     if (!row.isConnected) return;
     const here = row.getBoundingClientRect();
-    const frame = scroller.getBoundingClientRect();
-    const over = here.top - frame.top - head.offsetHeight - 1;
-    const under = here.bottom - frame.bottom + 1;
+    const view = scroller.getBoundingClientRect();
+    const over = here.top - view.top - head.offsetHeight - 1;
+    const under = here.bottom - view.bottom + 1;
     if (over < 0) scroller.scrollTop += over;
     else if (under > 0) scroller.scrollTop += under;
   }
@@ -468,18 +457,18 @@ function makeTree(m, onselect) {
       toggle(n, true);
       return n;
     },
-    ArrowLeft: (i, n) => {
+    ArrowLeft: (_i, n) => {
       if (expanded.has(n) && !filtering()) {
         toggle(n, false);
         return n;
       }
       return n.parent;
     },
-    Enter: (i, n) => {
+    Enter: (_i, n) => {
       if (n.children.length && !filtering()) toggle(n);
       return n;
     },
-    "*": (i, n) => {
+    "*": (_i, n) => {
       siblings(n, tops).forEach((s) => s.children.length && expanded.add(s));
       show();
       return n;
@@ -664,13 +653,11 @@ function ratio(a, b) {
 
 function compareRows(a, b, full) {
   const number = (name, key, text) => [name, text(a[key]), text(b[key]), ratio(a[key], b[key])];
-  const known = (
-    name,
-    key,
-    text,
-  ) => (a.facts[key] || b.facts[key]
-    ? [[name, ...[a, b].map((m) => (m.facts[key] ? text(m.facts[key]) : "–")), ""]]
-    : []);
+  const known = (name, key, text) => {
+    if (!a.facts[key] && !b.facts[key]) return [];
+    const cells = [a, b].map((m) => (m.facts[key] ? text(m.facts[key]) : "–"));
+    return [[name, ...cells, ""]];
+  };
   return [
     ...known("Year", "year", String),
     ...known("Top-1 on ImageNet", "top1", (n) => `${n.toFixed(1)} %`),
@@ -821,6 +808,7 @@ function makeLegend(m, models, scale, onchange) {
   );
 }
 
+/** @param {import("./base.js").View} view */
 function render({ model, el }) {
   const models = model.get("models");
   const kinds = model.get("kinds");
@@ -1058,9 +1046,8 @@ function render({ model, el }) {
     partList.replaceChildren(memoryTable(parts, now));
     const saved = 1 - total(now) / total(t.full[0]);
     sum.textContent = saved > 0.004
-      ? `Freezing saves ${
-        percent(saved)
-      }: no gradients and no optimizer state for what is frozen, and nothing is kept before the first stage that learns.`
+      ? `Freezing saves ${percent(saved)}: no gradients and no optimizer state for what is ` +
+        "frozen, and nothing is kept before the first stage that learns."
       : "";
     sum.hidden = !sum.textContent;
     if (models[1]) compared.replaceChildren(compareTable(models[0], models[1], t.full));

@@ -1,7 +1,10 @@
+// @ts-check
 // The code that makes what a widget shows: folded, coloured, with a button that copies.
+import { make, uid } from "./base.js";
 
 const CODE_WORDS = /(#.*$)|("[^"]*")|\b(from|import|for|in|not|if|True|False|None)\b/gm;
 
+/** @param {string} code */
 function colouredCode(code) {
   const out = [];
   let at = 0;
@@ -13,6 +16,10 @@ function colouredCode(code) {
   return [...out, code.slice(at)];
 }
 
+/**
+ * @param {string} text
+ * @param {Node} node that shows the text
+ */
 async function copyCode(text, node) {
   if (navigator.clipboard?.writeText) {
     try {
@@ -28,8 +35,12 @@ async function copyCode(text, node) {
   return document.execCommand("copy");
 }
 
-// Follows the trait `code`. Returns {button, panel, paint}.
-function makeCodePanel(model) {
+/**
+ * Makes the panel and its button; `paint` is called when the trait `code` has changed.
+ *
+ * @param {import("./base.js").Model} model
+ */
+export function makeCodePanel(model) {
   const id = uid("code");
   const text = make("code", {});
   const said = make("span", { class: "cw-quiet", role: "status" });

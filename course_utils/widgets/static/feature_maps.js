@@ -1,3 +1,6 @@
+// @ts-check
+import { focusIn, follow, frame, make, makeSwitch, rove, send, uid } from "./base.js";
+
 const decode = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 const number = (x) => (Math.abs(x) >= 100 ? x.toFixed(0) : x.toFixed(2));
 
@@ -86,6 +89,7 @@ function buildTiles(layer, choose) {
   return buttons;
 }
 
+/** @param {import("./base.js").View} view */
 function render({ model, el }) {
   const layers = new Map(model.get("layers").map((l) => [l.label, l]));
   const box = frame(el, "Feature maps");
@@ -110,7 +114,7 @@ function render({ model, el }) {
     min: 0,
     max: 100,
     step: 5,
-    oninput: () => send(model, { opacity: opacity.value / 100 }),
+    oninput: () => send(model, { opacity: Number(opacity.value) / 100 }),
   });
   const colormap = make(
     "select",
@@ -147,10 +151,10 @@ function render({ model, el }) {
     const tile = shownTile();
     const share = model.get("opacity");
     const name = `${layer.label}, channel ${model.get("channel")} of ${layer.shape[0]}`;
-    opacity.value = Math.round(100 * share);
+    opacity.value = String(Math.round(100 * share));
     opacity.setAttribute("aria-valuetext", `${Math.round(100 * share)} percent`);
     channel.value = model.get("channel");
-    channel.max = layer.shape[0] - 1;
+    channel.max = String(layer.shape[0] - 1);
     layer.tiles.forEach((t, i) =>
       buttons[i].setAttribute("aria-checked", String(t.channel === model.get("channel")))
     );

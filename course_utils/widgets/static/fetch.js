@@ -1,3 +1,7 @@
+// @ts-check
+import { follow, frame, make, rich, send } from "./base.js";
+
+/** @param {import("./base.js").View} view */
 function render({ model, el }) {
   const names = model.get("names");
   const box = frame(el, "Download ImageNet weights");

@@ -1,13 +1,10 @@
+// @ts-check
+import { compact, follow, frame, make, makeSwitch, send, svg } from "./base.js";
+
 const TOP = 40;
 const HEIGHT = 92;
 const BACK = TOP + HEIGHT + 26;
 const KEPT = BACK + 36;
-
-function compact(n) {
-  if (n >= 1e6) return `${(n / 1e6).toFixed(n < 1e7 ? 1 : 0)} M`;
-  if (n >= 1e3) return `${(n / 1e3).toFixed(n < 1e4 ? 1 : 0)} k`;
-  return String(n);
-}
 
 const NARROWEST = 56;
 
@@ -145,15 +142,8 @@ function drawStage(stage, learns, column) {
     svg("text", { x: column.middle, y: TOP + 67 }, learns ? "learns" : "frozen"),
     svg("text", { class: "small", x: column.middle, y: TOP + 83 }, compact(stage.parameters)),
   );
-  group.append(
-    svg(
-      "title",
-      {},
-      `${stage.name}: ${stage.parameters.toLocaleString("en")} parameters, ${
-        learns ? "learns" : "frozen"
-      }`,
-    ),
-  );
+  const count = `${stage.parameters.toLocaleString("en")} parameters`;
+  group.append(svg("title", {}, `${stage.name}: ${count}, ${learns ? "learns" : "frozen"}`));
   return group;
 }
 
@@ -222,9 +212,8 @@ function describe(stages, trains, title) {
 }
 
 function showFacts(list, labels, facts) {
-  const rows = Object.entries(labels).flatMap((
-    [key, label],
-  ) => [make("dt", {}, label), make("dd", {}, facts[key])]);
+  const row = (key, label) => [make("dt", {}, label), make("dd", {}, facts[key])];
+  const rows = Object.entries(labels).flatMap(([key, label]) => row(key, label));
   rows[1].append(
     make(
       "div",
@@ -235,6 +224,7 @@ function showFacts(list, labels, facts) {
   list.replaceChildren(...rows);
 }
 
+/** @param {import("./base.js").View} view */
 function render({ model, el }) {
   const stages = model.get("stages");
   const modes = model.get("modes");

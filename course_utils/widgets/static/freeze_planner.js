@@ -1,33 +1,21 @@
-const SIGNS = {
-  frozen:
-    "M8 .8V15.2M1.8 4.4L14.2 11.6M14.2 4.4L1.8 11.6M6 2.2L8 4L10 2.2M6 13.8L8 12L10 13.8M2 7L4.4 5.9L4.1 3.2M14 9L11.6 10.1L11.9 12.8M14 7L11.6 5.9L11.9 3.2M2 9L4.4 10.1L4.1 12.8",
-  wakes:
-    "M8.4.8C9 4 13 6 13 10.2A5 5 0 0 1 8 15.2A5 5 0 0 1 3 10.2C3 8 4.4 6.8 4.6 4.8C5.8 5.6 6.3 6.6 6.4 7.6C7.8 6 8.6 3.6 8.4.8Z",
-};
+// @ts-check
+import { compact, compactParts, focusIn, follow, frame, make, plural, send, svg } from "./base.js";
+import { makeCodePanel } from "./code_panel.js";
+import { FLAME, SNOWFLAKE } from "./icons.js";
+
+const SIGNS = { frozen: SNOWFLAKE, wakes: FLAME };
 const SLEEPS = 0;
-const STEP = 0.1;
-const FINE = 0.01; // decades
-const NAMES = [92, 138];
-const BESIDE = 224;
-const NARROWEST = 20;
-const UPRIGHT = 29;
-const ONE_LINE = 35; // pixels: names; rates; a cell; a count upright; with its unit beside it
+const STEP = 0.1; // decades, by a key
+const FINE = 0.01; // decades, by the pointer
+const NAMES = [92, 138]; // pixels, as those below
+const BESIDE = 224; // rates
+const NARROWEST = 20; // a cell
+const UPRIGHT = 29; // a count upright
+const ONE_LINE = 35; // with its unit beside it
 const KEYS = "Keys: arrows move, Enter wakes a stage or lets it sleep.";
 const AXIS = [-6, 0]; // powers of ten, wider where a rate asks for it
 
 // -- words and numbers ---------------------------------------------------------------
-
-function compactParts(n) {
-  const units = ["", "k", "M", "G"];
-  let i = 0;
-  while (n >= 1000 && i < units.length - 1) {
-    n /= 1000;
-    i++;
-  }
-  return i ? [n.toFixed(n < 10 ? 2 : n < 100 ? 1 : 0), units[i]] : [String(n), ""];
-}
-const compact = (n) => compactParts(n).join(" ").trim();
-const plural = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
 
 // 0.001 as "1e-3", 0.03 as "0.03"
 function rateText(lr) {
@@ -36,11 +24,8 @@ function rateText(lr) {
     ? String(digits)
     : digits.toExponential().replace("e+", "e");
 }
-const power = (
-  n,
-) => (n === 0
-  ? "1"
-  : `10${[...String(n)].map((c) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(c)]).join("")}`);
+const raised = (c) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(c)];
+const power = (n) => (n === 0 ? "1" : `10${[...String(n)].map(raised).join("")}`);
 const twoFigures = (decades) => Number((10 ** decades).toPrecision(2));
 
 // The part of a name that tells it from its neighbours: "denseblock1", but "features.1".
@@ -69,10 +54,10 @@ function sign(name) {
   );
 }
 
-const stateAt = (
-  wakes,
-  epoch,
-) => (wakes === SLEEPS || epoch < wakes ? "frozen" : epoch === wakes ? "wakes" : "learns");
+function stateAt(wakes, epoch) {
+  if (wakes === SLEEPS || epoch < wakes) return "frozen";
+  return epoch === wakes ? "wakes" : "learns";
+}
 
 // -- stages by epochs ----------------------------------------------------------------
 
@@ -89,13 +74,12 @@ function nameCell(stage, role, note) {
 function countCell(n, total) {
   const [value, unit] = compactParts(n);
   const share = total ? (100 * n) / total : 0;
+  const percent = `${share.toFixed(share < 10 ? 1 : 0)} %`;
   return make(
     "div",
     {
       class: `plan-count${n ? "" : " is-nothing"}`,
-      title: `${n.toLocaleString("en")} parameters learn, ${
-        share.toFixed(share < 10 ? 1 : 0)
-      } % of all`,
+      title: `${n.toLocaleString("en")} parameters learn, ${percent} of all`,
     },
     make("span", { class: "plan-column", style: `--share: ${share}%` }),
     make(
@@ -138,7 +122,7 @@ function makeGrid(model, stages, act) {
       make("div", { class: "plan-row", role: "row" }, first, ...heads),
       ...stages.map(buildRow),
     );
-    node.style.setProperty("--epochs", epochs);
+    node.style.setProperty("--epochs", String(epochs));
     cells.forEach((cell, i) => {
       cell.node.tabIndex = i === 0 ? 0 : -1;
     });
@@ -273,7 +257,7 @@ const along = (decades, [low, high]) => (decades - low) / (high - low);
 
 // A range input over a bar. Arrow keys go a tenth of a decade.
 function rateRow(stage, change) {
-  const fill = make("span", { class: "plan-fill" });
+  const level = make("span", { class: "plan-fill" });
   const slider = make("input", {
     type: "range",
     step: FINE,
@@ -320,16 +304,16 @@ function rateRow(stage, change) {
       { "aria-hidden": "true", title: stage.name },
       stageLabel(stage.name, "plan-rate-name"),
     ),
-    make("div", { class: "plan-bar" }, make("span", { class: "plan-track" }, fill), slider),
+    make("div", { class: "plan-bar" }, make("span", { class: "plan-track" }, level), slider),
     field,
   );
   const paint = (lr, axis, asleep) => {
     const decades = Math.log10(lr);
     const text = rateText(lr);
     [slider.min, slider.max] = axis;
-    slider.value = decades;
+    slider.value = String(decades);
     slider.setAttribute("aria-valuetext", text + (asleep ? ", frozen throughout" : ""));
-    fill.style.width = `${100 * along(decades, axis)}%`;
+    level.style.width = `${100 * along(decades, axis)}%`;
     field.value = field.dataset.before = text;
     field.title = String(lr);
     field.classList.remove("is-refused");
@@ -418,16 +402,16 @@ function makeRates(model, stages) {
   function drawAxis(axis) {
     if (drawn === String(axis)) return;
     drawn = String(axis);
-    const places = axisTicks(axis).map((n) => [power(n), along(n, axis)]);
+    const places = axisTicks(axis).map((n) => ({ words: power(n), at: along(n, axis) }));
     ticks.replaceChildren(
-      ...places.map(([words, at]) =>
+      ...places.map(({ words, at }) =>
         make("span", {
           class: at === 0 ? "is-first" : at === 1 ? "is-last" : "",
           style: `left: ${100 * at}%`,
         }, words)
       ),
     );
-    lines.replaceChildren(...places.map(([, at]) => make("span", { style: `left: ${100 * at}%` })));
+    lines.replaceChildren(...places.map(({ at }) => make("span", { style: `left: ${100 * at}%` })));
   }
   function paint() {
     const rates = model.get("rates");
@@ -455,7 +439,8 @@ function presetButtons(model, set) {
 }
 
 function makeHead(model, stages) {
-  const total = model.get("counts").total;
+  const stagesText = plural(stages.length, "stage");
+  const epochsText = plural(model.get("epochs"), "epoch");
   return make(
     "header",
     { class: "plan-top" },
@@ -464,9 +449,8 @@ function makeHead(model, stages) {
     make(
       "p",
       { class: "plan-about" },
-      `${compact(total)} parameters in ${plural(stages.length, "stage")}, ${
-        plural(model.get("epochs"), "epoch")
-      }. Click a cell: the stage wakes there and learns to the end; again, and it sleeps.`,
+      `${compact(model.get("counts").total)} parameters in ${stagesText}, ${epochsText}. ` +
+        "Click a cell: the stage wakes there and learns to the end; again, and it sleeps.",
     ),
   );
 }
@@ -488,6 +472,7 @@ function legend() {
   );
 }
 
+/** @param {import("./base.js").View} view */
 function render({ model, el }) {
   const stages = [...model.get("stages")].reverse(); // the head on top, as the schedule goes
   const box = frame(el, `Plan of fine-tuning ${model.get("model_name")}`);
@@ -525,11 +510,10 @@ function render({ model, el }) {
     const { learning } = model.get("counts");
     const idle = learning.indexOf(0);
     const last = learning.lastIndexOf(0);
+    const when = last > idle ? `epochs ${idle + 1} to ${last + 1}` : `epoch ${idle + 1}`;
     const warning = idle < 0
       ? ""
-      : last > idle
-      ? `⚠ Nothing learns in epochs ${idle + 1} to ${last + 1}: training stops with an error there.`
-      : `⚠ Nothing learns in epoch ${idle + 1}: training stops with an error there.`;
+      : `⚠ Nothing learns in ${when}: training stops with an error there.`;
     said.textContent = warning || telling
       ? [telling ? `${telling}. ` : "", warning].join("")
       : KEYS;

@@ -1,6 +1,10 @@
+// @ts-check
+import { clamp, follow, frame, make, makeSwitch, plural, send, svg, uid } from "./base.js";
+
 const LEARNT = "uncertainty";
 const EDGE = { left: 46, right: 14, top: 24, bottom: 38 }; // of the plane of accuracies
-const PANEL = { left: 40, right: 88, top: 26, bottom: 24, height: [158, 216] }; // of a task's curves
+const PANEL = { left: 40, right: 88, top: 26, bottom: 24, low: 158, high: 216 }; // of its curves
+/** @type {[number, number, string][]} places of a label beside its dot, and its anchor */
 const LABELS = [
   [-9, 15, "end"],
   [9, 15, "start"],
@@ -20,7 +24,6 @@ const LABELS = [
 const percent = (x, digits = 1) => `${(100 * x).toFixed(digits)} %`;
 const range = (found) => `${(100 * found.min).toFixed(1)} to ${(100 * found.max).toFixed(1)}`;
 const keyOf = (run) => (run.weight === null ? LEARNT : run.weight);
-const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
 const rounded = (w) => String(Number(w.toFixed(3)));
 
 // Round values inside [low, high], about `count` of them.
@@ -57,21 +60,18 @@ function spacedTicks([low, high], place, room) {
 // -- the plane of both accuracies ----------------------------------------------------
 
 // Blue for the first task, orange for the second, mixed as the weights are.
-const tint = (
-  run,
-) => (run.weight === null
-  ? "var(--learnt)"
-  : `color-mix(in oklab, var(--first) ${100 * run.weight}%, var(--second))`);
+function tint(run) {
+  if (run.weight === null) return "var(--learnt)";
+  return `color-mix(in oklab, var(--first) ${100 * run.weight}%, var(--second))`;
+}
 
 class Plane {
   constructor(model, choose) {
-    Object.assign(this, {
-      model,
-      choose,
-      tasks: model.get("tasks"),
-      runs: model.get("runs"),
-      window: model.get("window"),
-    });
+    this.model = model;
+    this.choose = choose;
+    this.tasks = model.get("tasks");
+    this.runs = model.get("runs");
+    this.window = model.get("window");
     this.node = make("figure", { class: "lw-plane", role: "img", "aria-label": model.get("alt") });
   }
   paint(chosen) {
@@ -84,7 +84,9 @@ class Plane {
     const { tested } = this.model.get("about");
     this.x = logScale(this.window[a], [EDGE.left, right], tested);
     this.y = logScale(this.window[b], [bottom, EDGE.top], tested);
-    Object.assign(this, { right, bottom, taken: [] });
+    this.right = right;
+    this.bottom = bottom;
+    this.taken = [];
     const dots = this.runs.map((run) => this.placed(run));
     for (const { x, y } of dots) this.taken.push([x - 8, y - 8, x + 8, y + 8]);
     const drawing = svg(
@@ -96,7 +98,8 @@ class Plane {
     );
     const far = (dot) => dot.below || dot.before;
     for (const dot of [...dots].sort((p, q) => far(q) - far(p))) dot.label = this.label(dot);
-    for (const dot of [...dots].sort((p, q) => (p.run === chosen) - (q.run === chosen))) {
+    const onTop = (dot) => Number(dot.run === chosen);
+    for (const dot of [...dots].sort((p, q) => onTop(p) - onTop(q))) {
       drawing.append(this.dot(dot, dot.run === chosen));
     }
     this.node.replaceChildren(drawing);
@@ -199,13 +202,12 @@ class Plane {
       [clamp(from, low, high), clamp(to, low, high)].map((v) => v.toFixed(1));
     const [x0, x1] = spread(this.x(a.min), this.x(a.max), EDGE.left, this.right);
     const [y0, y1] = spread(this.y(b.max), this.y(b.min), EDGE.top - 14, this.bottom);
+    const told = (task, found) => `${task} ${percent(found.mean)} (${range(found)})`;
     group.append(
       svg(
         "title",
         {},
-        `${run.label}: ${this.tasks[0]} ${percent(a.mean)} (${range(a)}), ${this.tasks[1]} ${
-          percent(b.mean)
-        } (${range(b)})`,
+        `${run.label}: ${told(this.tasks[0], a)}, ${told(this.tasks[1], b)}`,
       ),
       svg("circle", { class: "lw-hit", cx: x, cy: y, r: 15 }),
     );
@@ -217,6 +219,7 @@ class Plane {
     }
     if (isChosen) group.append(svg("circle", { class: "lw-ring", cx: x, cy: y, r: 11 }));
     const size = isChosen ? 7.5 : 6;
+    const half = size + 2;
     if (away) {
       group.append(
         svg("path", {
@@ -228,9 +231,7 @@ class Plane {
       group.append(
         svg("path", {
           class: "lw-mark",
-          d: `M${x} ${y - size - 2}l${size + 2} ${size + 2}l${-size - 2} ${size + 2}l${-size - 2} ${
-            -size - 2
-          }z`,
+          d: `M${x} ${y - half}l${half} ${half}l${-half} ${half}l${-half} ${-half}z`,
         }),
       );
     } else group.append(svg("circle", { class: "lw-mark", cx: x, cy: y, r: size }));
@@ -256,10 +257,8 @@ class Plane {
     const costs = (box) =>
       (outside(box) ? 100 : 0) +
       this.taken.filter((t) => meets(box, t) && !(t[0] === x - 8 && t[1] === y - 8)).length;
-    const at = LABELS.reduce((
-      best,
-      place,
-    ) => (costs(boxOf(place)) < costs(boxOf(best)) ? place : best));
+    const better = (best, place) => (costs(boxOf(place)) < costs(boxOf(best)) ? place : best);
+    const at = LABELS.reduce((best, place) => better(best, place));
     this.taken.push(boxOf(at));
     return this.text(x + at[0], y + at[1], words, at[2], "lw-label");
   }
@@ -270,14 +269,16 @@ const percentTick = (t) => String(Number((100 * t).toFixed(1)));
 
 class Curves {
   constructor(model, task, kind) {
-    Object.assign(this, { model, task, kind, runs: model.get("runs") });
-    const untaught = Object.entries(model.get("alone")).filter(([other]) => other !== task).map((
-      [, name],
-    ) => name);
+    this.model = model;
+    this.task = task;
+    this.runs = model.get("runs");
+    const others = Object.entries(model.get("alone")).filter(([other]) => other !== task);
+    const untaught = others.map(([, name]) => name);
     this.learning = this.runs.filter((run) => !untaught.includes(run.name));
     this.node = make("figure", { class: `lw-curves ${kind}`, role: "img" });
   }
   // All runs that learn this task; a run that does not only where it is the chosen one.
+  /** @returns {[number, number]} */
   limits(measure, chosen) {
     const values = [...new Set([...this.learning, chosen])].map((run) =>
       run.curves[measure][this.task]
@@ -291,7 +292,7 @@ class Curves {
   paint(chosen) {
     const measure = this.model.get("measure");
     const width = this.node.clientWidth || 440;
-    const height = clamp(width * 0.42, ...PANEL.height);
+    const height = clamp(width * 0.42, PANEL.low, PANEL.high);
     const short = width < 330;
     const right = width - (short ? 60 : PANEL.right);
     const bottom = height - PANEL.bottom;
@@ -300,16 +301,13 @@ class Curves {
     const x = scale([1, Math.max(epochs, 2)], [PANEL.left + 4, right]);
     const y = scale(limits, [bottom, PANEL.top]);
     const of = (run) => run.curves[measure][this.task];
-    const path = (values) =>
-      values.map((v, i) => `${i ? "L" : "M"}${x(i + 1).toFixed(1)} ${y(v).toFixed(1)}`).join("");
+    const point = (v, i) => `${x(i + 1).toFixed(1)} ${y(v).toFixed(1)}`;
+    const path = (values) => values.map((v, i) => `${i ? "L" : "M"}${point(v, i)}`).join("");
     const shown = of(chosen);
     const alone = this.runs.find((run) => run.name === this.model.get("alone")[this.task]);
     const id = uid("clip");
-    const band = `${path(shown.max)}${
-      shown.min.map((v, i) => [x(i + 1), y(v)]).reverse().map(([px, py]) =>
-        `L${px.toFixed(1)} ${py.toFixed(1)}`
-      ).join("")
-    }Z`;
+    const back = shown.min.map((v, i) => `L${point(v, i)}`).reverse().join("");
+    const band = `${path(shown.max)}${back}Z`;
     const inside = svg(
       "g",
       { "clip-path": `url(#${id})` },
@@ -350,6 +348,7 @@ class Curves {
     this.node.setAttribute("aria-label", this.words(measure, chosen, shown, alone && of(alone)));
   }
   axes(measure, limits, { x, y, right, bottom, epochs }) {
+    /** @type {SVGElement[]} */
     const parts = [
       svg(
         "text",
@@ -393,8 +392,9 @@ class Curves {
     ];
     if (!alone) return parts;
     const wanted = clamp(y(alone[epochs - 1]), PANEL.top, bottom);
+    // clear of the other end, and of the axis' name
     const above = at - 16;
-    const below = at + 16; // clear of the other end, and of the axis' name
+    const below = at + 16;
     const away = (wanted <= at && above > PANEL.top - 8) || below > bottom - 8
       ? Math.min(wanted, above)
       : Math.max(wanted, below);
@@ -410,11 +410,10 @@ class Curves {
   words(measure, chosen, shown, alone) {
     const n = shown.mean.length - 1;
     const text = (value) => (measure === "accuracy" ? percent(value) : value.toFixed(3));
-    return `${this.task}, validation ${measure}, ${chosen.label}: ${
-      text(shown.mean[0])
-    } after epoch 1, ${text(shown.mean[n])} after epoch ${n + 1}${
-      alone ? `; alone ${text(alone.mean[n])}` : ""
-    }.`;
+    const first = `${text(shown.mean[0])} after epoch 1`;
+    const last = `${text(shown.mean[n])} after epoch ${n + 1}`;
+    const beside = alone ? `; alone ${text(alone.mean[n])}` : "";
+    return `${this.task}, validation ${measure}, ${chosen.label}: ${first}, ${last}${beside}.`;
   }
 }
 
@@ -464,8 +463,8 @@ function makeWeight(model, choose) {
       {
         type: "button",
         class: "cw-button lw-learnt",
-        title:
-          "Weights that were learnt beside the net, by how uncertain each task is (Kendall et al., 2018)",
+        title: "Weights that were learnt beside the net, " +
+          "by how uncertain each task is (Kendall et al., 2018)",
         onclick: () => choose(learnt),
       },
       make("i", { "aria-hidden": "true" }),
@@ -512,9 +511,7 @@ function formula(model) {
       make("b", { class: "is-second" }, b),
       ")",
     ),
-    `. Stored runs: ${about.epochs} epochs, ${about.seeds} seed${
-      about.seeds === 1 ? "" : "s"
-    } each.`,
+    `. Stored runs: ${about.epochs} epochs, ${plural(about.seeds, "seed")} each.`,
   );
 }
 
@@ -572,13 +569,9 @@ function makeScores(model) {
         const found = chosen.scores[task];
         const single = runs.find((run) => run.name === alone[task]);
         value.textContent = percent(found.mean);
-        note.textContent = `${range(found)}${
-          !single
-            ? ""
-            : single === chosen
-            ? "; learnt alone"
-            : `; alone ${percent(single.scores[task].mean)}`
-        }`;
+        note.textContent = range(found);
+        if (single === chosen) note.append("; learnt alone");
+        else if (single) note.append(`; alone ${percent(single.scores[task].mean)}`);
       }
       verdict.textContent = chosen.front
         ? "On the front: no other run is better at one task without being worse at the other."
@@ -590,6 +583,7 @@ function makeScores(model) {
 
 // -- the widget ----------------------------------------------------------------------
 
+/** @param {import("./base.js").View} view */
 function render({ model, el }) {
   const runs = model.get("runs");
   const tasks = model.get("tasks");
@@ -652,16 +646,15 @@ function render({ model, el }) {
     plane.paint(chosen);
     for (const panel of panels) panel.paint(chosen);
     scores.paint(chosen);
-    said.textContent = `${
-      chosen.weight === null
-        ? `Learnt weights (share of ${tasks[0]} at the end ${chosen.share.toFixed(2)})`
-        : chosen.label
-    }: ${tasks.map((task) => `${task} ${percent(chosen.scores[task].mean)}`).join(", ")} of ${
-      model.get("about").tested
-    } test pictures.`;
+    const what = chosen.weight === null
+      ? `Learnt weights (share of ${tasks[0]} at the end ${chosen.share.toFixed(2)})`
+      : chosen.label;
+    const found = tasks.map((task) => `${task} ${percent(chosen.scores[task].mean)}`).join(", ");
+    said.textContent = `${what}: ${found} of ${model.get("about").tested} test pictures.`;
   }
   paint();
-  const resized = new ResizeObserver(() => requestAnimationFrame(paint)); // drawn as wide as there is room
+  // drawn as wide as there is room
+  const resized = new ResizeObserver(() => requestAnimationFrame(paint));
   resized.observe(box);
   const stop = follow(model, ["weight", "measure"], paint);
   return () => {

@@ -1,3 +1,7 @@
+// @ts-check
+import { follow, frame, make, makeSwitch, send } from "./base.js";
+
+/** @param {import("./base.js").View} view */
 function render({ model, el }) {
   const pictures = model.get("pictures");
   const label = model.get("label");

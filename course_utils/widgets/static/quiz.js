@@ -1,3 +1,6 @@
+// @ts-check
+import { follow, frame, make, rich, rove, send, uid } from "./base.js";
+
 function buildQuestion(question, number, pick) {
   const ids = { prompt: uid("prompt"), help: uid("help") };
   const prompt = make(
@@ -67,6 +70,7 @@ function paintQuestion(view, question, tried) {
   });
 }
 
+/** @param {import("./base.js").View} view */
 function render({ model, el }) {
   const questions = model.get("questions");
   const box = frame(

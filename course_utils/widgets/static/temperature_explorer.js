@@ -1,3 +1,6 @@
+// @ts-check
+import { follow, frame, make, send, svg, uid } from "./base.js";
+
 const MARKS = [1, 2, 4, 8, 20]; // temperatures named below the slider
 const CHART = { height: 62, left: 2, right: 2, top: 6, bottom: 5 };
 
@@ -12,15 +15,7 @@ function oddsText(odds) {
   if (odds >= 1e6) return odds.toExponential(0).replace("e+", "e");
   return odds >= 9.95 ? Math.round(odds).toLocaleString("en") : odds.toFixed(1);
 }
-const timesText = (
-  x,
-) => (x >= 9.95
-  ? x.toFixed(0)
-  : x >= 0.995
-  ? x.toFixed(1)
-  : x >= 0.0995
-  ? x.toFixed(2)
-  : x.toFixed(3));
+const timesText = (x) => x.toFixed(x >= 9.95 ? 0 : x >= 0.995 ? 1 : x >= 0.0995 ? 2 : 3);
 const atT = (T) => `T = ${Number(T.toFixed(2))}`;
 
 // -- the pictures --------------------------------------------------------------------
@@ -83,7 +78,7 @@ function makePicture(model, choose) {
 
 // -- the temperature -----------------------------------------------------------------
 
-function makeTemperature(model, steps, set) {
+function makeTemperature(steps, set) {
   const last = steps.length - 1;
   const id = uid("T");
   const slider = make("input", {
@@ -192,7 +187,7 @@ function makeBars() {
 
 // -- what follows from T -------------------------------------------------------------
 
-// Lines over the slider's steps, with a mark at the chosen one. `top` is the value at the upper edge.
+// Lines over the slider's steps, with a mark at the chosen one; `top` is the upper edge's value.
 function drawChart(place, lines, top, at) {
   const width = place.clientWidth || 240;
   const { height, left, right, bottom } = CHART;
@@ -241,6 +236,7 @@ function makeCards(model) {
   const gradient = makeCard("Soft part’s gradient");
   const node = make("div", { class: "soft-cards" }, entropy.node, dark.node, gradient.node);
   const most = Math.log2(model.get("num_classes"));
+  const allClasses = `all ${model.get("num_classes").toLocaleString("en")} classes`;
   function paintEntropy(picture, step, at) {
     entropy.figure.replaceChildren(
       make("b", {}, step.entropy.toFixed(2)),
@@ -253,9 +249,8 @@ function makeCards(model) {
       most,
       at,
     );
-    entropy.note.textContent = `0 for a hard label; at most ${most.toFixed(2)}, all ${
-      model.get("num_classes").toLocaleString("en")
-    } classes alike.`;
+    const limit = `at most ${most.toFixed(2)}, ${allClasses} alike`;
+    entropy.note.textContent = `0 for a hard label; ${limit}.`;
   }
   function paintDark(picture, step, at) {
     const [best, second] = picture.classes;
@@ -301,14 +296,13 @@ function makeCards(model) {
 // -- the widget ----------------------------------------------------------------------
 
 function summary(picture, step, T) {
-  const order = step.shares.map((share, i) => [share, picture.classes[i]]).sort((a, b) =>
-    b[0] - a[0]
-  ).slice(0, 3);
-  return `${atT(T)}: the student is told ${
-    order.map(([share, name]) => `${name} ${shareText(share)}`).join(", ")
-  }; ${step.entropy.toFixed(2)} bits.`;
+  const classes = step.shares.map((share, i) => ({ share, name: picture.classes[i] }));
+  const first = classes.sort((a, b) => b.share - a.share).slice(0, 3);
+  const told = first.map(({ share, name }) => `${name} ${shareText(share)}`).join(", ");
+  return `${atT(T)}: the student is told ${told}; ${step.entropy.toFixed(2)} bits.`;
 }
 
+/** @param {import("./base.js").View} view */
 function render({ model, el }) {
   const steps = model.get("temperatures");
   const box = frame(el, "Soft targets by temperature");
@@ -318,7 +312,7 @@ function render({ model, el }) {
     paint();
   };
   const look = makePicture(model, (i) => change({ picture: i }));
-  const control = makeTemperature(model, steps, (T) => change({ T }));
+  const control = makeTemperature(steps, (T) => change({ T }));
   const bars = makeBars();
   const cards = makeCards(model);
   const said = make("p", { class: "soft-said cw-quiet", role: "status" });
@@ -328,6 +322,7 @@ function render({ model, el }) {
     make("span", {}, make("i", { class: "soft-before" }), "T = 1"),
     make("span", {}, make("i", { class: "soft-now" }), "at T"),
   );
+  const known = model.get("num_classes").toLocaleString("en");
   box.append(
     make(
       "header",
@@ -337,9 +332,8 @@ function render({ model, el }) {
       make(
         "p",
         { class: "soft-about" },
-        `What ${model.get("teacher_name")}, which knows ${
-          model.get("num_classes").toLocaleString("en")
-        } classes, tells a student: softmax(logits / T).`,
+        `What ${model.get("teacher_name")}, which knows ${known} classes, tells a student: ` +
+          "softmax(logits / T).",
       ),
     ),
     make(
@@ -363,7 +357,8 @@ function render({ model, el }) {
     said.textContent = summary(picture, step, T);
   }
   paint();
-  const resized = new ResizeObserver(() => requestAnimationFrame(paint)); // the charts are as wide as their cards
+  // the charts are as wide as their cards
+  const resized = new ResizeObserver(() => requestAnimationFrame(paint));
   resized.observe(box);
   const stop = follow(model, ["T", "picture"], paint);
   return () => {

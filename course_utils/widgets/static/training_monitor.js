@@ -1,7 +1,7 @@
-// -- figures ------------------------------------------------------------------------
+// @ts-check
+import { clamp, follow, frame, gap, make, makeSwitch, send, svg } from "./base.js";
 
-const gap = (value) => value === null || value === undefined;
-const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+// -- figures ------------------------------------------------------------------------
 
 function rateText(value) {
   if (gap(value)) return "–";
@@ -77,9 +77,8 @@ const wakesAt = (run, epoch) =>
   run.marks.filter((mark) => mark.epoch === epoch).flatMap((mark) => mark.stages);
 
 function spoken(run, row) {
-  const parts = Object.entries(run.columns).filter(([name]) =>
-    name !== "epoch" && name !== "seconds" && !gap(row[name])
-  )
+  const parts = Object.entries(run.columns)
+    .filter(([name]) => name !== "epoch" && name !== "seconds" && !gap(row[name]))
     .map(([name, label]) => `${label} ${shown(name, row[name])}`);
   const woke = wakesAt(run, row.epoch);
   if (woke.length) parts.unshift(`${woke.join(", ")} begin${woke.length > 1 ? "" : "s"} to learn`);
@@ -97,12 +96,9 @@ function said(run) {
   }
   if (!run.rows.length) return "Training: the first epoch is under way.";
   const last = run.rows[run.rows.length - 1];
-  if (run.phase === "training") {
-    return `${spoken(run, last)}. ${run.done}${of} epoch${run.done === 1 && !of ? "" : "s"} done.`;
-  }
-  return `${PHASES[run.phase]} after ${run.done}${of} epoch${
-    run.done === 1 && !of ? "" : "s"
-  }.${best}`;
+  const done = `${run.done}${of} epoch${run.done === 1 && !of ? "" : "s"}`;
+  if (run.phase === "training") return `${spoken(run, last)}. ${done} done.`;
+  return `${PHASES[run.phase]} after ${done}.${best}`;
 }
 
 // -- chart ---------------------------------------------------------------------------
@@ -113,8 +109,10 @@ const LANES = 3;
 const HEIGHTS = { both: [168, 168], loss: [262, 96], accuracy: [96, 262] };
 const RATE_HEIGHT = 52;
 
-const FLAME =
-  "M0-6C.6-3.3 3.8-2.2 3.8 1.6A3.8 3.8 0 0 1-3.8 1.6C-3.8-.5-2.2-1.1-2.2-3.3C-1.1-2.7-.6-1.6-.6-1.1C.6-2.2.6-4.4 0-6Z";
+const FLAME = [
+  "M0-6C.6-3.3 3.8-2.2 3.8 1.6A3.8 3.8 0 0 1-3.8 1.6",
+  "C-3.8-.5-2.2-1.1-2.2-3.3C-1.1-2.7-.6-1.6-.6-1.1C.6-2.2.6-4.4 0-6Z",
+].join("");
 const STAR = "M0-7.5L2.1-2.6L7.4-2.2L3.4 1.3L4.6 6.5L0 3.7L-4.6 6.5L-3.4 1.3L-7.4-2.2L-2.1-2.6Z";
 
 // Steps of 1, 2 or 5 that part a range into about so many.
@@ -129,14 +127,14 @@ function ticks(low, high, count) {
   return { found, step };
 }
 
-function linear(values, { top, height, floor, ceil, least }) {
+function linear(values, { top, height, floor, ceil = Infinity, least }) {
   let low = Math.min(...values);
   let high = Math.max(...values);
-  if (!values.length) [low, high] = [0, ceil ?? 1];
+  if (!values.length) [low, high] = [0, Math.min(ceil, 1)];
   const pad = Math.max((high - low) * 0.08, least / 2);
   if (low < 0) floor = -Infinity; // a loss of one's own may be negative
   low = Math.max(floor, low - pad);
-  high = Math.min(ceil ?? Infinity, high + pad);
+  high = Math.min(ceil, high + pad);
   if (floor === 0 && low < (high - low) * 0.35) low = floor; // close to nothing: begin there
   const { found, step } = ticks(low, high, height / 42);
   return {
@@ -190,9 +188,10 @@ function spread(labels, top, bottom, step = 15) {
   labels.forEach((label, i) => {
     label.at = Math.max(label.y, i ? labels[i - 1].at + step : top);
   });
-  for (let i = labels.length - 1, limit = bottom; i >= 0; i--, limit -= step) {
-    labels[i].at = Math.min(labels[i].at, limit);
-    limit = labels[i].at;
+  let limit = bottom;
+  for (const label of [...labels].reverse()) {
+    label.at = Math.min(label.at, limit);
+    limit = label.at - step;
   }
   return labels;
 }
@@ -215,7 +214,8 @@ function lanes(marks, x, right) {
     const left = Math.min(x(mark.epoch - 0.5), right - w + 4);
     let lane = ends.findIndex((end) => end + 5 <= left);
     if (lane < 0) lane = ends.length < LANES ? ends.length : ends.indexOf(Math.min(...ends));
-    const hidden = lane in ends && ends[lane] + 5 > left; // no room: the line alone, named on reading
+    // no room: the line alone, named on reading
+    const hidden = lane in ends && ends[lane] + 5 > left;
     if (!hidden) ends[lane] = left + w;
     placed.push({ mark, text, left, w, lane, hidden });
   }
@@ -271,7 +271,7 @@ class Chart {
       viewBox: `0 0 ${this.width} ${height}`,
       "aria-hidden": "true",
     });
-    drawing.append(...this.drawMarks(names, right), ...this.drawEpochs(right));
+    drawing.append(...this.drawMarks(names), ...this.drawEpochs(right));
     for (const panel of this.panels) {
       drawing.append(
         ...(panel.rates ? this.drawRates(panel, right) : this.drawPanel(panel, right)),
@@ -286,9 +286,10 @@ class Chart {
   panel(quantity, top, height) {
     const series = ["train", "val"].map((split) => {
       const name = `${split}_${quantity}`;
-      const points = this.run.rows.map((
-        row,
-      ) => (gap(row[name]) ? null : { epoch: row.epoch, x: this.x(row.epoch), value: row[name] }));
+      const points = this.run.rows.map((row) => {
+        const value = row[name];
+        return gap(value) ? null : { epoch: row.epoch, x: this.x(row.epoch), value };
+      });
       return { split, name, points, some: points.filter(Boolean) };
     });
     const values = series.flatMap((one) => one.some.map((point) => point.value));
@@ -318,6 +319,7 @@ class Chart {
   }
 
   frame(panel, right, format) {
+    /** @type {SVGElement[]} */
     const parts = [
       svg("text", { class: "axis-title", x: 2, y: panel.top - 9 }, `↑ ${panel.title}`),
     ];
@@ -373,7 +375,7 @@ class Chart {
     return parts;
   }
 
-  dot(split, { x, y, of }) {
+  dot(split, { x, y, of = null }) {
     return split === "train"
       ? svg("rect", { class: "dot train", "data-of": of, x: x - 3, y: y - 3, width: 6, height: 6 })
       : svg("circle", { class: "dot val", "data-of": of, cx: x, cy: y, r: 3.6 });
@@ -391,10 +393,10 @@ class Chart {
     const { rates, rows } = this.run;
     const labels = [];
     rates.forEach((line, i) => {
-      const points = line.values.map((
-        value,
-        k,
-      ) => (gap(value) ? null : { x: this.x(rows[k].epoch), y: panel.scale.y(value), value }));
+      const points = line.values.map((value, k) => {
+        if (gap(value)) return null;
+        return { x: this.x(rows[k].epoch), y: panel.scale.y(value), value };
+      });
       const some = points.filter(Boolean);
       if (!some.length) return;
       const strength = rates.length === 1 ? 1 : 0.45 + (0.55 * i) / (rates.length - 1);
@@ -449,7 +451,7 @@ class Chart {
   }
 
   // A stage wakes where its first epoch begins, half a step before that epoch's result.
-  drawMarks({ placed }, right) {
+  drawMarks({ placed }) {
     const reached = this.run.done + (this.run.running ? 1 : 0);
     return placed.map(({ mark, text, left, w, lane, hidden }) => {
       const x = this.x(mark.epoch - 0.5);
@@ -571,9 +573,8 @@ class Chart {
     );
     const w = this.tip.offsetWidth;
     const left = x + 16 + w < this.width - 4 ? x + 16 : x - w - 16;
-    this.tip.style.transform = `translate(${Math.round(Math.max(0, left))}px, ${
-      this.panels[0].top
-    }px)`;
+    const place = `${Math.round(Math.max(0, left))}px, ${this.panels[0].top}px`;
+    this.tip.style.transform = `translate(${place})`;
   }
 }
 
@@ -646,10 +647,10 @@ class Facts {
     this.epoch.value.textContent = run.phase === "waiting" ? "–" : String(current);
     this.epoch.note.textContent = run.epochs ? `of ${run.epochs}` : "";
     this.best.value.textContent = gap(run.best) ? "–" : `★ ${run.best}`;
-    this.best.note.textContent = run.bestRow
-      ? `val loss ${shown("val_loss", run.bestRow.val_loss)} · ${
-        shown("val_accuracy", run.bestRow.val_accuracy)
-      }`
+    const { bestRow } = run;
+    const figure = (name) => shown(name, bestRow[name]);
+    this.best.note.textContent = bestRow
+      ? `val loss ${figure("val_loss")} · ${figure("val_accuracy")}`
       : run.rows.length
       ? "needs validation"
       : "least val loss";
@@ -742,6 +743,7 @@ function keepFocus(box) {
 const QUIET_MS = 4000; // a fast run is not read out epoch by epoch
 const STILL = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
+/** @param {import("./base.js").View} view */
 function render({ model, el }) {
   const box = frame(el, model.get("title") || "Training monitor");
   box.classList.add("cw-tm");
@@ -798,7 +800,7 @@ function render({ model, el }) {
     table.hidden = !asTable;
     const measured = !run.rows.length || run.rows.some((row) => "val_loss" in row);
     [true, measured, measured, run.marks.length > 0].forEach((used, i) => {
-      key.children[i].hidden = !used;
+      /** @type {HTMLElement} */ (key.children[i]).hidden = !used;
     });
     if (asTable) {
       const below = table.scrollHeight - table.scrollTop - table.clientHeight < 8;

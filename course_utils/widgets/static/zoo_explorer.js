@@ -1,6 +1,7 @@
-// -- figures ------------------------------------------------------------------------
+// @ts-check
+import { follow, frame, gap, make, makeSwitch, plural, send, svg } from "./base.js";
 
-const gap = (value) => value === null || value === undefined;
+// -- figures ------------------------------------------------------------------------
 
 function digits(value, places) {
   return value.toLocaleString("en", {
@@ -17,7 +18,6 @@ function short(value) {
 
 const percent = (value) => (gap(value) ? "–" : digits(value, 1));
 const plainWeights = (name) => name.replace("IMAGENET1K_", "").replaceAll("_", " ");
-const plural = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
 
 // -- groups: each has a colour (in the styles), a mark and a name --------------------
 
@@ -75,7 +75,8 @@ function sorted(rows, key, descending) {
   return [...rows].sort((a, b) => {
     const x = a[key];
     const y = b[key];
-    if (gap(x) || gap(y)) return gap(x) - gap(y) || a.id - b.id; // what is not known stays below
+    // what is not known stays below
+    if (gap(x) || gap(y)) return Number(gap(x)) - Number(gap(y)) || a.id - b.id;
     if (x === y) return a.id - b.id;
     return sign * (typeof x === "string" ? x.localeCompare(y) : x - y);
   });
@@ -150,12 +151,9 @@ function drawAxes(canvas, scale, xTitle, yTitle) {
 
 // The most that can be had for a cost: flat until the next model of the front.
 function frontPath(front, scale, cost, gain) {
-  const steps = front.map((row) =>
-    `H${scale.x(row[cost]).toFixed(1)}V${scale.y(row[gain]).toFixed(1)}`
-  );
-  const line = `M${scale.x(front[0][cost]).toFixed(1)} ${scale.bottom}${
-    steps.join("")
-  }H${scale.right}`;
+  const x = (row) => scale.x(row[cost]).toFixed(1);
+  const steps = front.map((row) => `H${x(row)}V${scale.y(row[gain]).toFixed(1)}`).join("");
+  const line = `M${x(front[0])} ${scale.bottom}${steps}H${scale.right}`;
   return { line, area: `${line}V${scale.bottom}Z` };
 }
 
@@ -194,7 +192,12 @@ function pointLabel(row, model, onFront) {
 
 class Chart {
   constructor(model, zoo, actions) {
-    Object.assign(this, { model, zoo, actions, points: [], order: [], nodes: new Map() });
+    this.model = model;
+    this.zoo = zoo;
+    this.actions = actions;
+    this.points = [];
+    this.order = [];
+    this.nodes = new Map();
     this.tip = make("div", { class: "zoo-tip", hidden: true, "aria-hidden": "true" });
     this.holder = make("div", { class: "zoo-canvas" });
     this.node = make("div", { class: "zoo-chart" }, this.holder, this.tip);
@@ -240,16 +243,15 @@ class Chart {
     const { model, width, height } = this;
     const cost = model.get("cost");
     const axis = model.get("costs")[cost].axis;
+    const title = model.get("gain_label");
     const canvas = svg("svg", {
       width,
       height,
       viewBox: `0 0 ${width} ${height}`,
       role: "group",
-      "aria-label": `${
-        model.get("gain_label")
-      } against ${axis}; arrow keys move from model to model`,
+      "aria-label": `${title} against ${axis}; arrow keys move from model to model`,
     });
-    drawAxes(canvas, scale, axis, model.get("gain_label"));
+    drawAxes(canvas, scale, axis, title);
     const path = frontPath(
       frontIds(model).map((id) => this.zoo.rows[id]),
       scale,
@@ -459,7 +461,9 @@ const COLUMNS = [
 
 class Table {
   constructor(model, zoo, actions) {
-    Object.assign(this, { model, zoo, actions });
+    this.model = model;
+    this.zoo = zoo;
+    this.actions = actions;
     this.columns = COLUMNS.filter(({ key }) => zoo.rows.some((row) => !gap(row[key])));
     this.head = make("tr", {}, ...this.columns.map((column) => this.header(column)));
     this.body = make("tbody", { onkeydown: (event) => this.key(event) });
@@ -516,7 +520,7 @@ class Table {
     const hadFocus = this.body.contains(document.activeElement);
     const focused = hadFocus && this.rowOf(document.activeElement)?.id;
     this.front = new Set(frontIds(model));
-    for (const head of this.head.children) {
+    for (const head of this.head.cells) {
       if (head.dataset.key === key) {
         head.setAttribute("aria-sort", descending ? "descending" : "ascending");
       } else head.removeAttribute("aria-sort");
@@ -586,7 +590,7 @@ class Table {
   }
 
   lines() {
-    return [...this.body.querySelectorAll("tr[data-id]")];
+    return [...this.body.rows].filter((line) => "id" in line.dataset);
   }
 
   rowOf(target) {
@@ -660,7 +664,10 @@ class Table {
 
 class Details {
   constructor(model, zoo, actions) {
-    Object.assign(this, { model, zoo, actions, open: false });
+    this.model = model;
+    this.zoo = zoo;
+    this.actions = actions;
+    this.open = false;
     this.node = make("section", {
       class: "zoo-details",
       "aria-label": "Details",
@@ -690,6 +697,7 @@ class Details {
     const { model, zoo } = this;
     const cost = model.get("cost");
     const { unit, label } = model.get("costs")[cost];
+    const costText = unit === label ? label : `${label}, ${unit}`;
     const items = frontIds(model).map((id) => zoo.rows[id]).map((row) =>
       make(
         "li",
@@ -708,9 +716,7 @@ class Details {
       make(
         "p",
         { class: "cw-quiet" },
-        `Nothing else is as accurate for less (${label}${
-          unit === label ? "" : `, ${unit}`
-        }). Choose a model for its details.`,
+        `Nothing else is as accurate for less (${costText}). Choose a model for its details.`,
       ),
       make("ol", { class: "zoo-list", "aria-label": "Models of the Pareto front" }, ...items),
     ];
@@ -718,6 +724,7 @@ class Details {
 
   facts(row) {
     const family = this.zoo.families[row.family];
+    /** @type {Node[]} */
     const parts = [
       make("button", {
         type: "button",
@@ -778,13 +785,13 @@ class Details {
   }
 
   figures(row) {
+    const cost = (name, unit) => `${short(row[name])}${name === "gflops" ? "" : ` ${unit}`}`;
+    const costs = Object.entries(this.model.get("costs"));
     const entries = [
       ["Top-1", `${percent(row.top1)} %`],
       ["Top-5", `${percent(row.top5)} %`],
       ["Image", gap(row.crop_size) ? "–" : `${row.crop_size} px`],
-      ...Object.entries(this.model.get("costs")).map((
-        [name, { label, unit }],
-      ) => [label, `${short(row[name])}${name === "gflops" ? "" : ` ${unit}`}`]),
+      ...costs.map(([name, { label, unit }]) => [label, cost(name, unit)]),
     ];
     if (row.licence) entries.push(["Licence", row.licence]);
     return make(
@@ -982,7 +989,7 @@ function makeActions(model, zoo, parts) {
   };
 }
 
-function makeHead(model, zoo, choice) {
+function makeHead(zoo, choice) {
   const architectures = new Set(zoo.rows.map((row) => row.architecture)).size;
   const lead = make(
     "div",
@@ -997,6 +1004,7 @@ function makeHead(model, zoo, choice) {
   return make("div", { class: "zoo-head" }, lead, choice.node);
 }
 
+/** @param {import("./base.js").View} view */
 function render({ model, el }) {
   const zoo = prepare(model);
   const parts = {};
@@ -1021,7 +1029,7 @@ function render({ model, el }) {
     `Latency of one image, measured on ${model.get("machine")}.`,
   );
   box.append(
-    makeHead(model, zoo, choice),
+    makeHead(zoo, choice),
     controls.node,
     make(
       "div",
