@@ -53,7 +53,7 @@ class ArchitectureExplorer(CourseWidget):
     Example: `ArchitectureExplorer("resnet50", compare="vit_b_16")`
     """
 
-    _esm = script("code_panel", "architecture_explorer")
+    _esm = script("architecture_explorer")
     _css = style("code_panel", "architecture_explorer")
 
     models = traitlets.List(traitlets.Dict()).tag(sync=True)

@@ -46,7 +46,7 @@ class FreezePlanner(CourseWidget):
     Example: `FreezePlanner("resnet50", epochs=8, lr=1e-3, ratio=0.3)`
     """
 
-    _esm = script("code_panel", "freeze_planner")
+    _esm = script("freeze_planner")
     _css = style("code_panel", "freeze_planner")
 
     model_name = traitlets.Unicode().tag(sync=True)
