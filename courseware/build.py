@@ -20,7 +20,6 @@ import re
 import tempfile
 from pathlib import Path
 
-import jupytext
 import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
@@ -64,6 +63,8 @@ def products(names: list[str] | None = None) -> dict[Path, NotebookNode]:
 
 def read_source(path: Path) -> NotebookNode:
     """Read a py:percent source as a notebook with stable cell ids."""
+    import jupytext  # an author's tool; the rest of this module needs none
+
     notebook = jupytext.read(path, fmt="py:percent")
     notebook.metadata = NotebookNode(
         kernelspec=notebook.metadata["kernelspec"],

@@ -10,7 +10,9 @@ from course_utils import measured
 @pytest.fixture
 def full_disk():
     """A context in which no file can grow beyond some bytes, as on a full disk."""
-    resource = pytest.importorskip("resource", reason="limits on files are Unix's")
+    resource = pytest.importorskip(
+        "resource", reason="this system has no limits on files"
+    )
 
     @contextmanager
     def limited(size):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from courseware.grading import tasks as _modules
+from courseware import tasks as _modules
 
 
 @dataclass(frozen=True)

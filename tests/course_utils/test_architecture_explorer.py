@@ -13,7 +13,7 @@ from course_utils.widgets.architecture_code import code_for, prefix_length
 from course_utils.widgets.architecture_explorer import describe
 from course_utils.widgets.architecture_static import compact
 from course_utils.widgets.architecture_tree import extent, flat_tree, together
-from tests.browser.test_widgets import VIEW, TagChecker
+from tests.course_utils.test_widgets import VIEW, TagChecker
 
 STAGES = ["stem", "middle", "attend", "fc"]
 

@@ -16,8 +16,10 @@ from torchvision import models
 
 from course_utils import fetch as fetching
 from course_utils.errors import UnknownModel, WeightsUnavailable
-from course_utils.fetch import FETCH_LIST, fetch, main
+from course_utils.fetch import fetch
 from course_utils.weights import imagenet_is_cached, load_backbone
+from courseware import __main__ as cli
+from courseware import fetch as command
 
 TIMM = "test_resnet.r160_in1k"
 COMMIT = "c0ffee" * 6 + "abcd"
@@ -241,7 +243,7 @@ def test_a_mistake_in_the_program_is_not_called_a_failed_download(monkeypatch, s
 
 def test_every_name_of_the_list_has_weights_to_fetch(monkeypatch):
     monkeypatch.undo()
-    for name in FETCH_LIST:
+    for name in command.FETCH_LIST:
         library, model_name, tag = fetching.parse_name(name)
         if library == "timm":
             assert fetching.timm_config(model_name, tag).hf_hub_id == f"timm/{name}"
@@ -252,18 +254,18 @@ def test_every_name_of_the_list_has_weights_to_fetch(monkeypatch):
 
 def test_main_fetches_the_list_by_default(monkeypatch):
     asked = []
-    monkeypatch.setattr(fetching, "fetch", lambda names, **_: asked.append(names))
-    assert main([]) == 0 and asked == [None]
+    monkeypatch.setattr(command, "fetch", lambda names, **_: asked.append(names))
+    assert command.main([]) == 0 and asked == [command.FETCH_LIST]
 
 
 def test_main_fetches_data_alone(monkeypatch, capsys):
-    monkeypatch.setattr(fetching, "fetch", None)
-    monkeypatch.setattr(fetching, "fetch_dataset", lambda name: f"/there/{name}")
-    assert main(["--data", "imagenette", "eurosat"]) == 0
+    monkeypatch.setattr(command, "fetch", None)
+    monkeypatch.setattr(command, "fetch_dataset", lambda name: f"/there/{name}")
+    assert command.main(["--data", "imagenette", "eurosat"]) == 0
     assert "eurosat: in /there/eurosat" in capsys.readouterr().out
 
 
-def test_main_says_what_failed_and_returns_1(server, capsys):
+def test_the_command_says_what_failed_and_returns_1(server, capsys):
     server.bodies = {}
-    assert main([TIMM, "--mirror", server.url]) == 1
+    assert cli.main(["fetch", TIMM, "--mirror", server.url]) == 1
     assert f"could not fetch {TIMM}" in capsys.readouterr().err

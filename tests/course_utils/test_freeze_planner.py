@@ -11,7 +11,7 @@ from course_utils.heads import replace_head
 from course_utils.layer_groups import UnfreezeSchedule, freeze, layer_groups
 from course_utils.param_groups import param_groups
 from course_utils.widgets import FreezePlanner
-from tests.browser.test_widgets import VIEW, TagChecker
+from tests.course_utils.test_widgets import VIEW, TagChecker
 
 STAGES = ["stem", "layer1", "layer2", "fc"]
 SIZES = [112, 148 + 8, 148, 15]

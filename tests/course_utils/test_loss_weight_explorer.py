@@ -6,7 +6,7 @@ from traitlets import TraitError
 
 from course_utils import loss_weight_runs
 from course_utils.widgets import LossWeightExplorer
-from tests.browser.test_widgets import VIEW, TagChecker
+from tests.course_utils.test_widgets import VIEW, TagChecker
 
 FINAL = {  # left and right task, of the first seed; the second is 0.02 better
     "0": (0.2, 0.96),

@@ -71,7 +71,7 @@ def test_a_failed_write_keeps_the_old_file_and_leaves_no_other(tmp_path, error):
     assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no mode bits")
+@pytest.mark.skipif(sys.platform == "win32", reason="this system has no mode bits")
 def test_others_may_read_what_was_written(tmp_path):
     with atomic_path(tmp_path / "a.txt") as temporary:
         temporary.write_text("x")

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from distributed import Client
 
 from course_utils.datasets import load_dataset, with_attributes
 from course_utils.layer_groups import freeze
@@ -181,8 +180,11 @@ def _process(seed):
 
 
 def test_a_dask_cluster_takes_runs(tmp_path):
+    distributed = pytest.importorskip(
+        "distributed", reason="no Dask, the extra `scale`"
+    )
     options = {"processes": False, "n_workers": 1, "dashboard_address": None}
-    with Client(**options) as client:
+    with distributed.Client(**options) as client:
         run = Counted(broken=[(0.1, 1)])
         table = run_study(run, GRID, tmp_path, executor=client.get_executor())
     assert table["error"].notna().tolist() == [False, True] + [False] * 4

@@ -13,7 +13,7 @@ from course_utils.datasets import ImageDataset
 from course_utils.distillation import Teacher, entropy_bits, soft_targets
 from course_utils.widgets import TemperatureExplorer
 from course_utils.widgets.temperature_static import odds_text, share_text
-from tests.browser.test_widgets import VIEW, TagChecker
+from tests.course_utils.test_widgets import VIEW, TagChecker
 
 LOGITS = torch.tensor([[2.0, 6.0, 0.0], [1.0, 0.0, -1.0]], dtype=torch.float64)
 CLASSES = ["fox", "hen", "owl"]

@@ -9,7 +9,7 @@ from course_utils.widgets.base import asset
 from course_utils.zoo import best_weights, pareto_front, zoo_table
 from course_utils.zoo.families import GROUPS
 from course_utils.zoo.figure import COLOURS, MARKS, plot_zoo
-from tests.browser.test_widgets import TagChecker
+from tests.course_utils.test_widgets import TagChecker
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ import pytest
 from courseware import build
 from courseware.course_map import markdown_map
 
+pytest.importorskip("jupytext", reason="no jupytext, an author's tool")
+
 HEADER = """\
 # ---
 # jupyter:

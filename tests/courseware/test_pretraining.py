@@ -8,9 +8,9 @@ import timm
 import torch
 from safetensors.torch import load_file
 
-from course_utils import pretraining
 from course_utils.storage import data_dir, sha256_file
 from course_utils.weights import load_backbone
+from courseware.making import pretraining
 from courseware.making.drawing.source_world import (
     ATTRIBUTES,
     GLYPHS,
