@@ -16,6 +16,8 @@ from .architecture_static import static_lines, static_tables
 from .architecture_tree import extent, flat_tree
 from .base import CourseWidget, script, style
 
+__all__ = ["ArchitectureExplorer"]
+
 KIND_WORDS = {
     "conv": "Convolution: slides small learned filters over the map.",
     "pool": "Pooling: keeps one value of each neighbourhood; learns nothing.",

@@ -18,6 +18,8 @@ from .base import CourseWidget, script, style
 from .freeze_planner_code import code_for_plan
 from .freeze_planner_static import static_lines, static_table
 
+__all__ = ["FreezePlanner"]
+
 SLEEPS = 0  # in `wakes`: the stage is frozen in every epoch shown
 NO_DECAY = ", no decay"  # what `param_groups` adds to the name of a stage that it parts
 

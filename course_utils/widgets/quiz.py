@@ -10,6 +10,8 @@ import traitlets
 
 from .base import CourseWidget, inline_code, script, style
 
+__all__ = ["Question", "Quiz"]
+
 
 @dataclass(frozen=True)
 class Question:

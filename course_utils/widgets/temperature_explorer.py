@@ -29,6 +29,8 @@ from .base import CourseWidget, png_data_url, script, style
 from .feature_maps import Picture, as_seen, prepare
 from .temperature_static import static_lines, static_table
 
+__all__ = ["TemperatureExplorer"]
+
 TEMPERATURES = (1, 1.25, 1.5, 1.75, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 10, 12, 14, 16, 18,
                 20)  # fmt: skip
 SHOWN = 7  # classes with a bar of their own; the others share one
