@@ -44,7 +44,13 @@ def test_gates_are_met(id):
     assert claim.holds, claim.table.to_string()
 
 
-@pytest.mark.parametrize("id", PROTOCOLS)
+@pytest.mark.parametrize(
+    "id",
+    [
+        pytest.param(id, marks=[pytest.mark.slow] if protocol.costly else [])
+        for id, protocol in PROTOCOLS.items()
+    ],
+)
 def test_one_seed_measured_again_agrees(id, tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_HOME", str(tmp_path))
     seed, protocol = rotating_seed(), PROTOCOLS[id]

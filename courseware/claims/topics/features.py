@@ -202,6 +202,7 @@ PROTOCOLS = (
         measure_c2,
         ("net",),
         holds_c2,
+        costly=True,
         gate=True,
     ),
     Protocol(
@@ -212,6 +213,7 @@ PROTOCOLS = (
         measure_c3,
         ("net",),
         holds_c3,
+        costly=True,
     ),
     Protocol(
         "C4",

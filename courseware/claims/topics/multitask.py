@@ -117,6 +117,7 @@ PROTOCOLS = (
         measure_c13,
         ("net", "task"),
         holds_c13,
+        costly=True,
         looseness=4,
         weights="test_[rc]*.safetensors",
         gate=True,
