@@ -167,8 +167,8 @@ def test_missing_weights_are_said_with_the_ways_out(kind):
     what = {"auto": "no weights", "imagenet": "no ImageNet weights"}
     assert str(error.value) == (
         f"{what.get(kind, 'no bundled weights')} for 'resnet18' on this machine. Ways "
-        "out: fetch ImageNet weights once, with a connection: `python -m course_utils "
-        'fetch resnet18`; or use weights="random".'
+        "out: fetch ImageNet weights once, with a connection: `course fetch resnet18`; "
+        'or use weights="random".'
     )
 
 

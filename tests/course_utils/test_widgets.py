@@ -363,4 +363,4 @@ def test_a_failed_download_says_which_and_can_be_tried_again(hub):
 def test_weights_that_are_here_already_are_counted(hub):
     hub.extend(["a", "b"])
     assert FetchButton(["a", "b"]).state == "done"
-    assert "python -m course_utils fetch" in FetchButton(["a"]).static_html()
+    assert "course fetch" in FetchButton(["a"]).static_html()
