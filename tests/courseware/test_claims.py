@@ -10,9 +10,7 @@ from courseware.claims.measuring import compare, confirm, measure, rotating_seed
 
 @pytest.mark.parametrize("id", PROTOCOLS)
 def test_figures_belong_to_these_weights_data_and_code(id):
-    assert load_claim(id).is_current, (
-        f"run python -m course_utils claims --confirm {id}"
-    )
+    assert load_claim(id).is_current, f"run `course claims --confirm {id}`"
 
 
 NETS = ("test_resnet", "test_efficientnet", "test_convnext", "test_vit")
