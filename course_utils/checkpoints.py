@@ -16,8 +16,8 @@ from torch.utils.data import DataLoader
 
 from course_utils.errors import CheckpointError, DamagedCheckpoint
 from course_utils.runtime import generators_state, restore_generators
+from course_utils.state_files import compare_state, read_file
 from course_utils.storage import atomic_path
-from course_utils.weights import compare_state, read_file
 
 
 def save_checkpoint(

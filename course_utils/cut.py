@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, StackDataset, TensorDataset
 
-from course_utils.datasets import draws_views
+from course_utils.activations import watched
+from course_utils.datasets import check_views
 from course_utils.errors import CannotCut
 from course_utils.features import join_labels
 from course_utils.layer_groups import layer_groups
@@ -52,14 +53,9 @@ class CutModel(nn.Module):
 
     def activations(self, images: Tensor) -> Tensor:
         """Run the frozen stages in eval mode: (B, C, H, W) -> what leaves the last one."""
-        kept: list[Tensor] = []
         boundary = self.model.get_submodule(self._boundary)
-        handle = boundary.register_forward_hook(lambda m, i, out: kept.append(out))
-        try:
-            with inference(self.model):
-                self.model(images)
-        finally:
-            handle.remove()
+        with watched(boundary) as kept, inference(self.model):
+            self.model(images)
         return kept[0]
 
     @contextmanager
@@ -118,13 +114,7 @@ def cached_activations(
     Memory grows with `views`. A random transform with one view would repeat one crop
     for ever: a `ValueError`.
     """
-    if views < 1:
-        raise ValueError(f"views must be at least 1, got {views}")
-    if views == 1 and draws_views(dataset):
-        raise ValueError(
-            "the transform is random, and one cached view would repeat one version of "
-            "each picture for ever: take several views, or a transform without chance"
-        )
+    check_views(dataset, views)
     device = next(cut.model.parameters()).device
     found, labels = [], []
     for _ in range(views):

@@ -12,14 +12,15 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from course_utils.activations import find_layer, layout_of, watched
 from course_utils.datasets import is_random
 from course_utils.errors import explained_channels
 from course_utils.heads import find_heads
 from course_utils.modes import inference
 from course_utils.storage import atomic_path, course_home, sha256_bytes
-from course_utils.training import check_labels, make_loader
+from course_utils.training import check_labels, check_none_missing, make_loader
 
-_VERSION = "2"
+_VERSION = "3"
 
 Labels = Tensor | dict[str, Tensor]
 
@@ -45,10 +46,10 @@ def extract_features(
     """Run a dataset through a model once; return its features.
 
     Without `layer`, these are the pooled features that enter the classifier; with the
-    name of a module, its output averaged over positions: (B, C, H, W) or (B, N, C)
-    -> (B, C). Runs without gradients, in eval mode (BatchNorm does not move), on the
-    model's device. With `cache`, the result is kept under a key made of the weights,
-    the layer, the transform and the data.
+    name of a module, its output averaged over positions: (B, C, H, W), (B, H, W, C) or
+    (B, N, C) -> (B, C). Runs without gradients, in eval mode (BatchNorm does not
+    move), on the model's device. With `cache`, the result is kept under a key made of
+    the weights, the layer, the transform and the data.
 
     Raises `ValueError` where caching would be wrong: a random transform, or a model
     in train mode.
@@ -65,15 +66,15 @@ def extract_features(
 def feature_maps(model: nn.Module, image: Tensor, layer: str) -> Tensor:
     """Return a layer's output for one prepared picture: (3, H, W) -> (C, h, w).
 
-    Tokens (N, C) of a transformer come back as (C, h, w) where N, less the class token,
-    is a square. Eval mode, no gradients; the model is given back in its mode.
+    Maps whose channels come last (Swin's) and tokens (N, C) of a transformer come back so
+    too; tokens before the grid, such as the class token, are left out. Eval mode, no
+    gradients; the model is given back in its mode.
     """
-    with _Tap(model, layer) as tap:
+    with _watch(model, layer) as seen:
         _forward(model, image[None])
-    maps = tap.output[0]
-    if maps.ndim == 2:  # (N, C) -> (C, h, w)
-        side = int(len(maps) ** 0.5)
-        maps = maps[-side * side :].T.reshape(maps.shape[1], side, side)
+    output = _only(seen, layer, 1)
+    layout = _layout(model, layer, output, image)
+    maps = layout.maps(output, aspect=image.shape[-2] / image.shape[-1])[0]
     if maps.ndim != 3:
         raise ValueError(
             f"layer {layer!r} gives {tuple(maps.shape)}, not maps (C, h, w)"
@@ -99,11 +100,7 @@ def fit_head(
     """
     if lr <= 0:
         raise ValueError(f"lr must be above 0, got {lr}")
-    check_one_task(labels)
-    if len(features) != len(labels):
-        raise ValueError(f"{len(features)} features but {len(labels)} labels")
-    if not torch.isfinite(features).all():
-        raise ValueError("features hold NaN or infinity: check the model's inputs")
+    check_features(features, labels)
     check_labels(labels, num_classes)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -134,32 +131,19 @@ def clear_cache() -> int:
     return len(files)
 
 
-class _Tap:
-    """Keep what a layer gives (or what enters the classifier) in a forward pass."""
+def _watch(model: nn.Module, layer: str | None):
+    """Watch a layer's output, or without one what enters the classifier."""
+    if layer is None:
+        return watched(next(iter(find_heads(model).values())), inputs=True)
+    return watched(find_layer(model, layer))
 
-    def __init__(self, model: nn.Module, layer: str | None):
-        self.output: Tensor | None = None
-        if layer is None:
-            module = next(iter(find_heads(model).values()))
-            self._hook = module.register_forward_pre_hook(self._keep_input)
-            return
-        modules = dict(model.named_modules())
-        if layer not in modules:
-            known = ", ".join(name for name, _ in model.named_children())
-            raise ValueError(f"no layer {layer!r}; the model's children are {known}")
-        self._hook = modules[layer].register_forward_hook(self._keep_output)
 
-    def _keep_input(self, module: nn.Module, inputs: tuple) -> None:
-        self.output = inputs[0]
-
-    def _keep_output(self, module: nn.Module, inputs: tuple, output) -> None:
-        self.output = output[0] if isinstance(output, tuple) else output
-
-    def __enter__(self) -> _Tap:
-        return self
-
-    def __exit__(self, *_) -> None:
-        self._hook.remove()
+def _layout(model: nn.Module, layer: str | None, seen: Tensor, images: Tensor):
+    """How to read what was seen when these pictures went through."""
+    square = images.shape[-1] == images.shape[-2]
+    name = next(iter(find_heads(model))) if layer is None else layer
+    shape = tuple(seen.shape) if square else None
+    return layout_of(model, name, shape=shape, inputs=layer is None)
 
 
 def _forward(model: nn.Module, images: Tensor) -> None:
@@ -170,13 +154,29 @@ def _forward(model: nn.Module, images: Tensor) -> None:
 def _run(model, dataset, layer, batch_size) -> Features:
     if not len(dataset):
         raise ValueError("the dataset is empty: no features to extract")
-    rows, labels = [], []
-    with _Tap(model, layer) as tap:
+    rows, labels, layout = [], [], None
+    with _watch(model, layer) as seen:
         for images, targets in DataLoader(dataset, batch_size):
+            seen.clear()
             _forward(model, images)
-            rows.append(pooled(tap.output).float().cpu().clone())
+            output = _only(seen, layer, len(images))
+            layout = layout or _layout(model, layer, output, images)
+            rows.append(layout.pooled(output).float().cpu().clone())
             labels.append(targets)
     return Features(torch.cat(rows), join_labels(labels))
+
+
+def _only(seen: list[Tensor], layer: str | None, pictures: int) -> Tensor:
+    """What a layer gave last; an error where that is not one row a picture."""
+    name = "the head" if layer is None else f"layer {layer!r}"
+    if not seen:
+        raise ValueError(f"{name} was not run in the forward pass: take another layer")
+    if seen[-1].ndim == 0 or len(seen[-1]) != pictures:
+        raise ValueError(
+            f"{name} works on {tuple(seen[-1].shape)} for {pictures} pictures, not on one "
+            "row a picture: take a layer further out"
+        )
+    return seen[-1]
 
 
 def join_labels(batches: Sequence[Labels]) -> Labels:
@@ -203,13 +203,19 @@ def check_one_task(labels: Labels) -> None:
         )
 
 
-def pooled(output: Tensor) -> Tensor:
-    """Average over positions: (B, C, H, W) or (B, N, C) -> (B, C)."""
-    if output.ndim == 4:
-        return output.mean((2, 3))
-    if output.ndim == 3:
-        return output.mean(1)
-    return output
+def check_features(features: Tensor, labels: Labels) -> None:
+    """Raise `ValueError` where features (N, D) and labels (N,) cannot teach a classifier.
+
+    That is: other shapes, NaN or infinity, labels by task, and missing labels (-1).
+    """
+    check_one_task(labels)
+    if features.ndim != 2:
+        raise ValueError(f"features must be (N, D), got {tuple(features.shape)}")
+    if len(features) != len(labels):
+        raise ValueError(f"{len(features)} features but {len(labels)} labels")
+    if not torch.isfinite(features).all():
+        raise ValueError("features hold NaN or infinity: check the model's inputs")
+    check_none_missing(labels)
 
 
 def _cache_path(model: nn.Module, dataset: Dataset, layer: str | None) -> Path:

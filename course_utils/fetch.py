@@ -24,7 +24,7 @@ from course_utils.architectures import parse_name
 from course_utils.errors import WeightsUnavailable
 from course_utils.storage import atomic_path, sha256_file
 from course_utils.weights import (
-    resolve,
+    find_weights,
     timm_config,
     timm_path,
     torchvision_path,
@@ -75,7 +75,7 @@ def _fetcher(name: str) -> Callable[[str | None, bool], Path]:
 
 def _cached(name: str) -> Path | None:
     try:
-        return resolve(name, weights="imagenet").path
+        return find_weights(name, weights="imagenet").path
     except WeightsUnavailable:
         return None
 

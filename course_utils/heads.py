@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from types import MethodType
 
+import torch
 from torch import Tensor, nn
 
+from course_utils.activations import layout_of
 from course_utils.tracing import BATCH, tensors_in, trace
 
 Head = nn.Linear | nn.Conv2d
@@ -55,7 +57,9 @@ def feature_dim(model: nn.Module) -> int:
     are.
     """
     if not find_heads(model):
-        return _width(trace(model).output_shapes[0])
+        # (B, C, H, W), (B, H, W, C) or (B, N, C) -> (B, C)
+        output = torch.empty(trace(model).output_shapes[0], device="meta")
+        return layout_of(model, shape=output.shape).pooled(output).shape[1]
     head = next(iter(find_heads(model).values()))
     for layer in head.modules():
         if isinstance(layer, nn.Linear):
@@ -117,6 +121,7 @@ def _add_head(model, num_classes: int, dropout: float, hidden: int | None):
         feature_dim(model), 1, device=parameter.device, dtype=parameter.dtype
     )
     new = _new_head(like, num_classes, dropout, hidden).train(model.training)
+    model.course_layout = layout_of(model, shape=trace(model).output_shapes[0])
     model.add_module(ADDED, new)
     model.course_head = (ADDED,)
     model.forward = MethodType(_forward_with_head, model)
@@ -125,14 +130,7 @@ def _add_head(model, num_classes: int, dropout: float, hidden: int | None):
 
 def _forward_with_head(model: nn.Module, images: Tensor) -> Tensor:
     output = tensors_in(type(model).forward(model, images))[0]
-    # (B, N, C) -> (B, C), (B, C, H, W) -> (B, C)
-    pooled = output.mean(1) if output.ndim == 3 else output.flatten(2).mean(2)
-    return model.get_submodule(ADDED)(pooled)
-
-
-def _width(shape: tuple[int, ...]) -> int:
-    """Channels of tokens (B, N, C) or maps (B, C, H, W)."""
-    return shape[2] if len(shape) == 3 else shape[1]
+    return model.get_submodule(ADDED)(model.course_layout.pooled(output))
 
 
 def _flat(found) -> list[nn.Module]:

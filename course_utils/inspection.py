@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from course_utils.errors import CannotInspect
 from course_utils.heads import find_heads
-from course_utils.layer_groups import LayerGroup, layer_groups
+from course_utils.layer_groups import LayerGroup, check_stage_names, layer_groups
 from course_utils.memory import StorageMeter, state_bytes, tensor_bytes
 from course_utils.meta_tensors import (
     build_on_meta,
@@ -128,11 +128,9 @@ class ModelReport:
 
     def _frozen(self, mode: str, frozen: Iterable[str] | None) -> list[str]:
         if frozen is not None:
-            if unknown := sorted(set(frozen) - set(self.stage_names)):
-                raise ValueError(
-                    f"no stage {unknown[0]!r}; stages are {', '.join(self.stage_names)}"
-                )
-            return list(frozen)
+            frozen = list(frozen)
+            check_stage_names(frozen, self.stage_names)
+            return frozen
         if mode not in MODES:
             raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
         return self.stage_names[:-1] if mode == "frozen" else []

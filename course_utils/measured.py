@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ import pandas as pd
 
 from course_utils.storage import atomic_path, data_dir
 
-_INNERMOST_LIST = re.compile(r"\[[^\[\]{}]*\]")
+_NESTED = (list, tuple, Mapping)
 
 
 @dataclass(frozen=True)
@@ -86,10 +85,20 @@ def write_measured(
     return path
 
 
-def _layout(content: Any) -> str:
-    """JSON in which each list of plain values stands on one line, as a diff wants it."""
-    text = json.dumps(content, indent=1)
-    return _INNERMOST_LIST.sub(lambda found: json.dumps(json.loads(found[0])), text)
+def _layout(value: Any, margin: str = "\n") -> str:
+    """JSON in which a list of plain values stands on one line, as a diff wants it."""
+    if isinstance(value, Mapping) and value:
+        ends = "{}"
+        parts = [
+            f"{json.dumps(key)}: {_layout(v, margin + ' ')}" for key, v in value.items()
+        ]
+    elif isinstance(value, list | tuple) and any(isinstance(v, _NESTED) for v in value):
+        ends = "[]"
+        parts = [_layout(v, margin + " ") for v in value]
+    else:
+        return json.dumps(value)
+    inner = f",{margin} ".join(parts)
+    return f"{ends[0]}{margin} {inner}{margin}{ends[1]}"
 
 
 def _torch_version() -> str:

@@ -30,11 +30,6 @@ class Interval:
         """Return half the distance between the two ends."""
         return (self.high - self.low) / 2
 
-    @property
-    def excludes_zero(self) -> bool:
-        """Tell whether zero lies outside the interval."""
-        return self.low > 0 or self.high < 0
-
     def as_dict(self) -> dict[str, float]:
         """Return the fields as plain numbers, ready for JSON."""
         return asdict(self)
@@ -96,27 +91,6 @@ def paired_interval(a: Numbers, b: Numbers, *, confidence: float = 0.95) -> Inte
     return mean_interval(first - second, confidence=confidence)
 
 
-def wilson_interval(correct: int, total: int, *, confidence: float = 0.95) -> Interval:
-    """Return the share `correct / total` with its Wilson score interval.
-
-    It covers which images happened to be in the test set, not which seed was drawn,
-    and stays within 0 and 1 (Wilson 1927).
-
-    Raises `ValueError` unless 0 <= correct <= total and total >= 1.
-    """
-    _check_confidence(confidence)
-    if total < 1 or not 0 <= correct <= total:
-        raise ValueError(
-            f"expected 0 <= correct <= total and total >= 1, "
-            f"got correct = {correct}, total = {total}"
-        )
-    low, high = stats.binomtest(int(correct), int(total)).proportion_ci(
-        confidence, method="wilson"
-    )
-    share = int(correct) / int(total)
-    return Interval(share, float(low), float(high), int(total), confidence)
-
-
 def accuracy(predictions: torch.Tensor | Numbers, labels: Numbers) -> float:
     """Return the share of right answers, from 0 to 1.
 
@@ -127,22 +101,6 @@ def accuracy(predictions: torch.Tensor | Numbers, labels: Numbers) -> float:
     """
     guessed, truth = _indices(predictions, labels)
     return (guessed == truth).double().mean().item()
-
-
-def top_k_accuracy(logits: torch.Tensor | Numbers, labels: Numbers, *, k: int) -> float:
-    """Return the share of images whose label is among the `k` highest logits.
-
-    `logits` is (N, C), `labels` (N,), and 1 <= k <= C; raises `ValueError` otherwise.
-    """
-    scores, truth = torch.as_tensor(logits), _labels(labels)
-    if scores.ndim != 2:
-        raise ValueError(f"expected logits (N, C), got shape {tuple(scores.shape)}")
-    _check_lengths(len(scores), len(truth))
-    if not 1 <= k <= scores.shape[1]:
-        raise ValueError(f"k must lie in 1..{scores.shape[1]} (classes), got {k}")
-    best = scores.topk(k, dim=1).indices  # (N, k)
-    hits = (best == truth.to(best.device)[:, None]).any(dim=1)  # (N, k) -> (N,)
-    return hits.double().mean().item()
 
 
 def confusion_matrix(

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import combinations
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
-from course_utils.datasets import ImageDataset
-from course_utils.datasets.containers import values_of
-from course_utils.errors import DatasetError
-from course_utils.features import pooled
+from course_utils.activations import layout_of
+from course_utils.datasets import MISSING
 from course_utils.heads import Head, find_heads, replace_head
 from course_utils.layer_groups import layer_groups
 from course_utils.modes import modes_kept
 from course_utils.runtime import generators_kept
-from course_utils.storage import sha256_bytes
 from course_utils.tracing import tensors_in, trace
 from course_utils.training import Batch, check_labels, to_device
 
-MISSING = -1  # the label of a picture that has none for a task
 Losses = dict[str, Tensor]
 
 
@@ -67,7 +60,13 @@ class MultiTaskModel(nn.Module):
         self.backbone = replace_head(_without_auxiliary(backbone), 0)
         parameter = next(backbone.parameters())
         like = {"device": parameter.device, "dtype": parameter.dtype}
-        width = self._width(input_size)
+        found = trace(self.backbone, input_size=input_size)
+        shape = found.output_shapes[0]
+        _, height, width = found.input_size
+        self._layout = layout_of(
+            self.backbone, shape=shape if height == width else None
+        )
+        width = self._layout.pooled(torch.empty(shape, device="meta")).shape[1]
         self.heads = TaskHeads(
             {t: nn.Linear(width, n, **like) for t, n in tasks.items()}
         )
@@ -86,16 +85,12 @@ class MultiTaskModel(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """Return what enters the heads, pooled: (B, C, H, W) -> (B, D)."""
-        return pooled(tensors_in(self.backbone(images))[0])
+        return self._layout.pooled(tensors_in(self.backbone(images))[0])
 
     def no_weight_decay(self) -> set[str]:
         """Name the parameters that a timm backbone wants spared from weight decay."""
         ask = getattr(self.backbone, "no_weight_decay", None)
         return {f"{self.course_body}.{name}" for name in (ask() if ask else ())}
-
-    def _width(self, input_size: tuple[int, int, int] | None) -> int:
-        shape = trace(self.backbone, input_size=input_size).output_shapes[0]
-        return pooled(torch.empty(shape, device="meta")).shape[1]
 
 
 def task_losses(logits: Mapping[str, Tensor], labels: Mapping[str, Tensor]) -> Losses:
@@ -257,110 +252,6 @@ def gradient_cosine(
     return pd.DataFrame(columns, index=names)
 
 
-class AttributeDataset(Dataset):
-    """Pictures with a label for each task: (image, {task: class index or -1}).
-
-    Made by `with_attributes`. `classes` are the tasks' class names, `tasks` how many
-    there are, and `labels` all labels, {task: (N,)}.
-    """
-
-    def __init__(self, dataset: ImageDataset, labels: dict, classes: dict[str, list]):
-        self.dataset, self.labels, self.classes = dataset, labels, classes
-
-    @property
-    def tasks(self) -> dict[str, int]:
-        """How many classes each task has, as `MultiTaskModel` takes it."""
-        return {task: len(names) for task, names in self.classes.items()}
-
-    @property
-    def transform(self) -> Callable | None:
-        """The transform of the pictures."""
-        return self.dataset.transform
-
-    @property
-    def fingerprint(self) -> str:
-        """A sha256 over pictures and all labels."""
-        labels = [values.numpy().tobytes() for values in self.labels.values()]
-        names = repr(list(self.labels)).encode()
-        return sha256_bytes(self.dataset.fingerprint.encode(), names, *labels)
-
-    def with_transform(self, transform: Callable | None) -> AttributeDataset:
-        """Return the same pictures and labels under another transform."""
-        other = self.dataset.with_transform(transform)
-        return AttributeDataset(other, self.labels, self.classes)
-
-    def subset(self, indices: Sequence[int] | np.ndarray | Tensor) -> AttributeDataset:
-        """Return the pictures at `indices` with their labels; classes stay."""
-        chosen = self.dataset.subset(indices)
-        places = torch.arange(len(self))[torch.as_tensor(indices)]
-        labels = {task: values[places] for task, values in self.labels.items()}
-        return AttributeDataset(chosen, labels, self.classes)
-
-    def label_counts(self) -> dict[str, int]:
-        """Count the pictures that have a label, for each task."""
-        return {task: int((v != MISSING).sum()) for task, v in self.labels.items()}
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, dict[str, int]]:
-        return self.dataset[index][0], self._labels_at(index)
-
-    def __getitems__(self, indices: list[int]) -> list[tuple[Tensor, dict[str, int]]]:
-        pictures = self.dataset.__getitems__(indices)
-        rows = zip(indices, pictures, strict=True)
-        return [(picture, self._labels_at(i)) for i, (picture, _) in rows]
-
-    def __repr__(self) -> str:
-        about = ", ".join(f"{t} ({n} labels)" for t, n in self.label_counts().items())
-        return f"AttributeDataset({len(self)} images: {about})"
-
-    def _labels_at(self, index: int) -> dict[str, int]:
-        return {task: int(values[index]) for task, values in self.labels.items()}
-
-
-def with_attributes(
-    dataset: ImageDataset,
-    names: Sequence[str],
-    *,
-    label: str = "species",
-    classes: Mapping[str, Sequence] | None = None,
-    hide: Mapping[str, float] | None = None,
-    seed: int = 0,
-) -> AttributeDataset:
-    """Return a dataset whose labels are dictionaries, a task for each name.
-
-    `names` are columns of `dataset.attributes`; `label` is the name for the dataset's
-    own classes. The classes of an attribute are its values in all splits, sorted, so a
-    class has the same index in train, val and test; `classes` overrides them. `hide` is
-    the share (0 to 1) of pictures that get no label (-1) for a task; which ones is drawn
-    from `seed`, the same for the same seed, and a smaller share lies within a larger one.
-    A value that is missing in the table is a missing label.
-
-    Raises `DatasetError` for unknown names and values, and `ValueError` for shares.
-    """
-    columns = _columns(dataset, label)
-    if unknown := [name for name in [*names, *(hide or {})] if name not in columns]:
-        raise DatasetError(
-            f"no attribute {unknown[0]!r}; there are {', '.join(columns)}. label= "
-            "names the dataset's own classes"
-        )
-    if not names:
-        raise DatasetError(f"name at least one attribute of {', '.join(columns)}")
-    known = {**values_of(dataset.attributes), **dataset.attribute_values,
-             label: dataset.classes, **(classes or {})}  # fmt: skip
-    found, labels = {name: list(known[name]) for name in names}, {}
-    for name in names:
-        labels[name] = _codes(name, columns[name], found[name])
-    for name, share in (hide or {}).items():
-        if name not in labels:
-            raise DatasetError(
-                f"hide names {name!r}, which is none of the tasks {names}"
-            )
-        labels[name][_hidden(name, share, len(dataset), seed)] = MISSING
-    return AttributeDataset(dataset, labels, found)
-
-
 # -- helpers of the model --------------------------------------------------------------
 
 
@@ -460,39 +351,3 @@ def _cosine(a: dict[int, Tensor], b: dict[int, Tensor], parameters) -> float:
         for x, y in ((a, b), (a, a), (b, b))
     )
     return product / (left * right) ** 0.5 if left and right else float("nan")
-
-
-# -- helpers of the labels -------------------------------------------------------------
-
-
-def _columns(dataset: ImageDataset, label: str) -> dict[str, pd.Series]:
-    """The dataset's attributes and its own classes, by name."""
-    if not isinstance(dataset, ImageDataset):
-        raise DatasetError(
-            f"a {type(dataset).__name__} has no table of attributes: hand over one split "
-            "of load_dataset, such as data.train"
-        )
-    table = dataset.attributes
-    own = pd.Series([dataset.classes[i] for i in dataset.labels.tolist()])
-    found = {} if table is None else {str(name): table[name] for name in table}
-    if label in found:
-        raise DatasetError(f"{label!r} is an attribute already: choose another label=")
-    return {label: own, **found}
-
-
-def _codes(task: str, values: pd.Series, classes: list) -> Tensor:
-    """Turn values into class indices (N,); what is missing in the table is -1."""
-    places = {value: place for place, value in enumerate(classes)}
-    if strange := sorted(set(values.dropna()) - places.keys(), key=str):
-        known = ", ".join(map(str, classes))
-        raise DatasetError(f"{task}: {strange[0]!r} is none of its classes {known}")
-    found = [MISSING if pd.isna(value) else places[value] for value in values]
-    return torch.tensor(found, dtype=torch.long)
-
-
-def _hidden(task: str, share: float, n: int, seed: int) -> Tensor:
-    """Draw which pictures lose a task's label: round(share · n) places."""
-    if not 0 <= share <= 1:
-        raise ValueError(f"hide[{task!r}] must be from 0 to 1, got {share}")
-    order = np.random.default_rng([seed, zlib.crc32(task.encode())]).permutation(n)
-    return torch.from_numpy(order[: round(share * n)])

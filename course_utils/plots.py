@@ -60,39 +60,6 @@ def show_images(
     return _described(figure, alt or _listing(len(pictures), title, titles))
 
 
-def contact_sheet(dataset, n: int = 24, *, columns: int = 8, seed: int = 0) -> Figure:
-    """Show up to `n` images of an `ImageDataset`, drawn evenly over its classes."""
-    order = np.random.default_rng(seed).permutation(len(dataset))
-    labels = dataset.labels.numpy()[order]
-    nth_of_class = pd.Series(labels).groupby(labels).cumcount().to_numpy()
-    chosen = order[np.lexsort((labels, nth_of_class))][:n]
-    chosen = chosen[np.argsort(dataset.labels.numpy()[chosen], kind="stable")]
-    names = [dataset.classes[dataset.labels[i]] for i in chosen]
-    return show_images(dataset.images[chosen], names, columns=columns)
-
-
-def plot_history(history: pd.DataFrame, *, title: str = "Training") -> Figure:
-    """Draw loss and accuracy over the epochs, training dashed, validation solid.
-
-    `history` is the DataFrame of `training.fit`: epoch, train_loss, val_loss,
-    train_accuracy, val_accuracy; columns that are missing are left out.
-
-    Raises `ValueError` where there is nothing to draw.
-    """
-    if not len(history) or not {"train_loss", "val_loss"} & set(history.columns):
-        raise ValueError("the history holds no epochs with train_loss or val_loss")
-    figure, axes = _figure(1, 2, width=8, height=3)
-    for ax, quantity in zip(axes.flat, ("loss", "accuracy"), strict=True):
-        _curves(ax, history, quantity)
-    axes.flat[0].set_ylabel("cross-entropy loss")
-    axes.flat[1].set_ylabel("accuracy (share of images)")
-    figure.suptitle(title, fontsize=11)
-    last = history.iloc[-1]
-    ends = [f"{c} {last[c]:.3f}" for c in history.columns if c.endswith(_ENDINGS)]
-    epochs = "1 epoch" if len(history) == 1 else f"{len(history)} epochs"
-    return _described(figure, f"{title}: after {epochs}, {', '.join(ends)}")
-
-
 _ENDINGS = ("_loss", "_accuracy")
 _STYLES = {"train": (ORANGE, "--", "s"), "val": (BLUE, "-", "o")}
 

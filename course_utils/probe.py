@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from course_utils.features import check_one_task
+from course_utils.features import check_features, check_one_task
 
 
 def linear_probe(features: Tensor, labels: Tensor, *, C: float = 1.0) -> Pipeline:
@@ -55,19 +55,9 @@ def similarity_search(
 
 def _table(features: Tensor, labels: Tensor) -> tuple[np.ndarray, np.ndarray]:
     check_one_task(labels)
-    x, y = np.asarray(features), np.asarray(labels)
-    if x.ndim != 2:
-        raise ValueError(f"features must be (N, D), got {x.shape}")
-    if len(x) != len(y):
-        raise ValueError(f"{len(x)} features but {len(y)} labels")
-    if not np.isfinite(x).all():
-        raise ValueError("features hold NaN or infinity: check the model's inputs")
-    classes = np.unique(y).tolist()
-    if -1 in classes:
-        raise ValueError(
-            "labels hold -1, which says that a label is missing: leave those pictures "
-            "out (known = labels >= 0)"
-        )
-    if len(classes) < 2:
+    features, labels = torch.as_tensor(features), torch.as_tensor(labels)
+    check_features(features, labels)
+    x, y = features.numpy(), labels.numpy()
+    if len(np.unique(y)) < 2:
         raise ValueError("labels hold one class only: a classifier needs two or more")
     return x, y

@@ -355,15 +355,20 @@ def _check_finite(loss: float, optimizer: torch.optim.Optimizer, where: str) -> 
 
 def check_labels(labels: Tensor, num_classes: int) -> None:
     """Raise `ValueError` where labels (B,) lie outside 0 to num_classes - 1."""
-    if int(labels.min()) == -1:
-        raise ValueError(
-            "labels hold -1, which says that a label is missing: leave those pictures "
-            "out (known = labels >= 0)"
-        )
+    check_none_missing(labels)
     if int(labels.min()) < 0 or int(labels.max()) >= num_classes:
         raise ValueError(
             f"labels run from {int(labels.min())} to {int(labels.max())}, but the head "
             f"has {num_classes} classes (0 to {num_classes - 1}): replace the head"
+        )
+
+
+def check_none_missing(labels: Tensor) -> None:
+    """Raise `ValueError` where the least of labels (B,) is -1: one is missing."""
+    if int(labels.min()) == -1:
+        raise ValueError(
+            "labels hold -1, which says that a label is missing: leave those pictures "
+            "out (known = labels >= 0)"
         )
 
 

@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
-import pickle
-import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import huggingface_hub
 import timm
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load
 from torch import nn
 from torchvision import models
 from torchvision.transforms import InterpolationMode, v2
 
 from course_utils.architectures import parse_name, torchvision_names
 from course_utils.errors import (
-    CheckpointError,
     DamagedCheckpoint,
     WeightsUnavailable,
     command,
 )
-from course_utils.heads import find_heads, replace_head
+from course_utils.heads import replace_head
+from course_utils.state_files import FILES, load_state, read_state_dict
 from course_utils.storage import data_dir, sha256_file
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-FILES = (".safetensors", ".pth", ".pt")
 BUNDLED = ("test_resnet", "test_efficientnet", "test_convnext", "test_vit")
 # Files that are not torchvision's own, but are known: SHA-256 -> what they hold.
 OTHER_CONTENTS = {
@@ -103,7 +97,7 @@ def default_backbone() -> str:
 
 def default_weights_info() -> WeightsInfo:
     """Describe the weights that `load_backbone(default_backbone())` would load."""
-    return resolve(default_backbone())
+    return find_weights(default_backbone())
 
 
 def bundled_names() -> list[str]:
@@ -128,7 +122,7 @@ def load_backbone(
     Raises `UnknownModel` (with the nearest names), `WeightsUnavailable` (with the ways
     out) and `CheckpointError` (a file that is damaged, unsafe or of another model).
     """
-    info = resolve(name, weights=weights)
+    info = find_weights(name, weights=weights)
     model = _build(info)
     if num_classes is not None:
         replace_head(model, num_classes)
@@ -139,7 +133,7 @@ def load_backbone(
     return model.eval()
 
 
-def resolve(name: str, *, weights: str | Path = "auto") -> WeightsInfo:
+def find_weights(name: str, *, weights: str | Path = "auto") -> WeightsInfo:
     """Find out which weights `load_backbone` would load, without loading them."""
     library, model_name, tag = parse_name(name)
     if weights == "auto":
@@ -334,16 +328,16 @@ def _random_info(library: str, name: str) -> WeightsInfo:
     like = _bundled_info(library, name, "") or WeightsInfo(
         name, "random", "", "", image_size=_native_size(library, name)
     )
-    return WeightsInfo(
-        model_name=name,
+    return replace(
+        like,
         kind="random",
         tag="",
         source="drawn from torch's generator",
-        mean=like.mean,
-        std=like.std,
-        image_size=like.image_size,
+        path=None,
+        licence="unknown",
         resize_size=like.image_size,
-        create_kwargs=like.create_kwargs,
+        interpolation="bilinear",
+        classes=(),
     )
 
 
@@ -357,18 +351,7 @@ def _file_info(library: str, name: str, path: Path) -> WeightsInfo:
     if not path.is_file():
         raise WeightsUnavailable(f"no file of weights at {path}")
     like = _random_info(library, name)
-    return WeightsInfo(
-        model_name=name,
-        kind="file",
-        tag=path.name,
-        source=path.name,
-        path=path,
-        mean=like.mean,
-        std=like.std,
-        image_size=like.image_size,
-        resize_size=like.image_size,
-        create_kwargs=like.create_kwargs,
-    )
+    return replace(like, kind="file", tag=path.name, source=path.name, path=path)
 
 
 # -- building --------------------------------------------------------------------------
@@ -408,102 +391,3 @@ def build_bundled(name: str, *, num_classes: int) -> nn.Module:
     """Build a bundled architecture as it was pretrained (64 px), with random weights."""
     kwargs = bundled_card(name)["create_kwargs"]
     return timm.create_model(name, num_classes=num_classes, **kwargs)
-
-
-def read_file(path: Path) -> object:
-    """Read a .safetensors, .pth or .pt file to the CPU; pickled code is refused.
-
-    Raises `CheckpointError`; `DamagedCheckpoint` where the file is cut short.
-    """
-    data = path.read_bytes()
-    try:
-        if path.suffix == ".safetensors":
-            return load(data)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # on the protocol of foreign pickles
-            return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            f"{path.name} holds pickled code, which could run anything on your "
-            "machine. Ask for a state_dict saved as safetensors, or by "
-            "torch.save(model.state_dict(), path)."
-        ) from error
-    except (SafetensorError, RuntimeError, EOFError, ValueError, LookupError) as error:
-        raise DamagedCheckpoint(
-            f"{path.name} is damaged or cut short ({len(data):,} bytes): fetch or save "
-            "it again."
-        ) from error
-
-
-def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
-    """Read a file of weights as plain tensors; half precision becomes float32.
-
-    Raises `CheckpointError`.
-    """
-    found = read_file(Path(path))
-    for key in ("state_dict", "model"):  # as training scripts wrap them
-        if isinstance(found, dict) and isinstance(found.get(key), dict):
-            found = found[key]
-    if not isinstance(found, dict) or not all(map(torch.is_tensor, found.values())):
-        raise CheckpointError(
-            f"{Path(path).name} holds a {type(found).__name__} that is not a "
-            "state_dict: save it by torch.save(model.state_dict(), path)."
-        )
-    return {
-        name: tensor.float() if tensor.is_floating_point() else tensor
-        for name, tensor in found.items()
-    }
-
-
-def load_state(
-    model: nn.Module, state: dict[str, torch.Tensor], *, source: str
-) -> None:
-    """Fill a model with weights, its head made to fit; all keys must match.
-
-    Raises `CheckpointError` that names the keys and what to do.
-    """
-    head = next(iter(find_heads(model)))
-    weight = state.get(f"{head}.weight")
-    have = model.state_dict().get(f"{head}.weight")
-    if weight is not None and have is not None and len(weight) != len(have):
-        replace_head(model, len(weight))
-    if problem := compare_state(model, state):
-        raise CheckpointError(
-            f"{source} does not fit {type(model).__name__}: {problem}"
-        )
-    model.load_state_dict(state)
-
-
-def compare_state(model: nn.Module, state: dict[str, torch.Tensor]) -> str:
-    """Say which keys or shapes differ between a model and a state dict; "" if none."""
-    own = model.state_dict()
-    missing = sorted(own.keys() - state.keys())
-    unexpected = sorted(state.keys() - own.keys())
-    shapes = [
-        f"{key} {tuple(state[key].shape)} instead of {tuple(own[key].shape)}"
-        for key in sorted(own.keys() & state.keys())
-        if own[key].shape != state[key].shape
-    ]
-    parts = [
-        f"{len(keys)} {what}, such as {', '.join(keys[:3])}"
-        for what, keys in (
-            ("keys missing", missing),
-            ("keys unexpected", unexpected),
-            ("shapes differ", shapes),
-        )
-        if keys
-    ]
-    if not parts:
-        return ""
-    return "; ".join(parts) + ". " + _advice(missing, unexpected)
-
-
-def _advice(missing: list[str], unexpected: list[str]) -> str:
-    if len(unexpected) > 3 and all(key.startswith("module.") for key in unexpected):
-        return 'Strip the prefix "module." that DataParallel wrote.'
-    if 0 < len(missing) + len(unexpected) <= 8:
-        return (
-            "Few keys differ: build the same head as when it was saved "
-            "(replace_head with the same dropout and hidden)."
-        )
-    return "Check that the architecture is the one that was saved."

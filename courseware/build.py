@@ -17,7 +17,6 @@ import argparse
 import hashlib
 import os
 import re
-import sys
 import tempfile
 from pathlib import Path
 
@@ -26,11 +25,13 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 from course_utils.storage import atomic_path
+from courseware.course_map import markdown_map
 from courseware.places import project_root
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 _SOLUTION = re.compile(rf"^([ ]*){BEGIN}\n(.*?)^[ ]*{END}$", re.DOTALL | re.MULTILINE)
 _ASSIGNMENT = re.compile(r"^(\w+) = .*$", re.MULTILINE)
+_MAP = re.compile(r"(<!-- map: begin.*?-->\n).*?(<!-- map: end -->)", re.DOTALL)
 FOLDERS = ("notebooks", "exercises", "solutions")
 CELL_TIMEOUT = 300  # seconds
 _LABELS = {
@@ -216,11 +217,23 @@ def drifted(names: list[str] | None = None) -> list[str]:
             found.append(f"{name} is missing")
         elif cells_of(nbformat.read(path, as_version=4)) != cells_of(notebook):
             found.append(f"{name} differs from its source")
+    if not names and readme() != _text(root / "README.md"):
+        found.append("README.md shows another map than course_map")
     if not names:
         there = {p for folder in FOLDERS for p in (root / folder).glob("*.ipynb")}
         extra = sorted(there - built.keys())
         found += [f"{p.relative_to(root).as_posix()} has no source" for p in extra]
     return found
+
+
+def readme() -> str:
+    """Return README.md with the map of the lessons as it is now."""
+    text = _text(project_root() / "README.md")
+    return _MAP.sub(lambda found: f"{found[1]}{markdown_map()}\n{found[2]}", text)
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -241,8 +254,7 @@ def main(argv: list[str] | None = None) -> int:
             keep_outputs(path, notebook)
         write(path, notebook)
         print(path.relative_to(project_root()).as_posix())
+    if text := readme():
+        with atomic_path(project_root() / "README.md") as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="\n")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

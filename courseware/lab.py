@@ -16,6 +16,7 @@ from course_utils.storage import atomic_path
 from courseware.places import NOTEBOOKS, is_checkout, notebooks_root, project_root
 
 SETTINGS = Path(__file__).parent / "jupyter"
+ROOT = "--ServerApp.root_dir"
 FOLDERS = ("COURSE_HOME", "TORCH_HOME", "HF_HOME")
 
 
@@ -54,11 +55,12 @@ def main(argv: list[str] | None = None) -> int:
         "--into", type=Path, metavar="FOLDER", help="unpack the notebooks there first"
     )
     options, further = parser.parse_known_args(argv)
-    folder = _folder(options.into)
+    if not any(option.startswith(ROOT) for option in further):
+        further = [f"{ROOT}={_folder(options.into)}", *further]
     os.environ.update(lab_environment(os.environ, cwd=Path.cwd()))
     from jupyterlab.labapp import LabApp
 
-    LabApp.launch_instance([f"--ServerApp.root_dir={folder}", *further])
+    LabApp.launch_instance(further)
     return 0
 
 

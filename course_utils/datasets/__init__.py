@@ -14,11 +14,18 @@ from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
+from course_utils.datasets.attributes import MISSING, AttributeDataset, with_attributes
 from course_utils.datasets.bundled import bundled_names, bundled_source
-from course_utils.datasets.containers import DatasetReport, ImageDataset, ImageSplits
+from course_utils.datasets.containers import (
+    DatasetReport,
+    ImageDataset,
+    ImageSplits,
+    labels_of,
+)
 from course_utils.datasets.folder import folder_source
 from course_utils.datasets.images import check_image_size
 from course_utils.datasets.offline import digits_source, sample_photos
+from course_utils.datasets.preprocessing import Preprocessing, preprocessing
 from course_utils.datasets.real import (
     REAL,
     fetch_dataset,
@@ -27,26 +34,35 @@ from course_utils.datasets.real import (
 )
 from course_utils.datasets.splits import Source, make_splits
 from course_utils.datasets.transforms import (
+    check_views,
     draws_views,
     is_random,
     training_transform,
 )
 from course_utils.errors import DatasetError
+from course_utils.weights import default_weights_info
 
 __all__ = [
+    "MISSING",
     "REAL",
+    "AttributeDataset",
     "DatasetReport",
     "ImageDataset",
     "ImageSplits",
+    "Preprocessing",
+    "check_views",
     "dataset_names",
     "default_dataset",
     "fetch_dataset",
     "fetched_names",
     "draws_views",
     "is_random",
+    "labels_of",
     "load_dataset",
+    "preprocessing",
     "sample_photos",
     "training_transform",
+    "with_attributes",
 ]
 
 
@@ -78,7 +94,7 @@ def load_dataset(
         check_image_size(image_size)
     source = _read(name, size=partial(_resolve_size, image_size), on_error=on_error)
     if transform is None:
-        transform = _weights_info().transform_for(source.image_size)
+        transform = default_weights_info().transform_for(source.image_size)
     return make_splits(source, transform=transform, seed=seed, per_class=per_class)
 
 
@@ -118,11 +134,5 @@ def _resolve_size(image_size: int | str, native: int | None) -> int:
     """Turn "auto" into the smaller of the weights' size and the images' own."""
     if image_size != "auto":
         return int(image_size)
-    wanted = _weights_info().image_size
+    wanted = default_weights_info().image_size
     return check_image_size(wanted if native is None else max(8, min(wanted, native)))
-
-
-def _weights_info():
-    from course_utils.weights import default_weights_info
-
-    return default_weights_info()

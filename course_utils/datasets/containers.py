@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
-from torch.utils.data import Dataset
+from torch import Tensor
+from torch.utils.data import Dataset, Subset, TensorDataset
 from torchvision.tv_tensors import TVTensor
 
 from course_utils.datasets.images import LazyImages, take
@@ -263,3 +264,20 @@ class ImageSplits:
         sizes = ", ".join(f"{split} {len(getattr(self, split))}" for split in SPLITS)
         about = f"{len(self.classes)} classes, {self.image_size} px"
         return f"ImageSplits({self.name}: {sizes}; {about})"
+
+
+def labels_of(dataset: Dataset, *, most: int | None = None) -> Tensor:
+    """Return all labels (N,), without opening pictures where that can be helped.
+
+    Where pictures have to be opened, only the first `most` are.
+    """
+    if isinstance(dataset, TensorDataset):
+        return dataset.tensors[1]
+    if hasattr(dataset, "labels"):
+        return torch.as_tensor(dataset.labels)
+    if isinstance(dataset, Subset):
+        return labels_of(dataset.dataset)[torch.as_tensor(dataset.indices)]
+    if hasattr(dataset, "dataset"):  # a wrapper that adds something to each picture
+        return labels_of(dataset.dataset, most=most)
+    count = len(dataset) if most is None else min(most, len(dataset))
+    return torch.tensor([int(dataset[i][1]) for i in range(count)])

@@ -76,6 +76,21 @@ def draws_views(dataset) -> bool:
     return any(draws_views(part) for part in parts)
 
 
+def check_views(dataset, views: int, *, otherwise: str = "") -> None:
+    """Refuse to keep one view of pictures that come differently each time.
+
+    `otherwise` names one more way out. Raises `ValueError`.
+    """
+    if views < 1:
+        raise ValueError(f"views must be at least 1, got {views}")
+    if views == 1 and draws_views(dataset):
+        raise ValueError(
+            "the transform is random (augmentation), and what is kept would belong to "
+            "one version of each picture, for ever: take several views, or a transform "
+            f"without chance{otherwise}"
+        )
+
+
 def _draws(name: str) -> bool:
     return (
         name.startswith(("Random", "Auto", "Trivial", "AugMix", "Gaussian", "Elastic"))

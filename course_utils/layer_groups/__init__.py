@@ -2,11 +2,12 @@
 
 from .freezing import freeze, trainable_parameters, unfreeze
 from .schedule import UnfreezeSchedule
-from .stages import LayerGroup, layer_groups
+from .stages import LayerGroup, check_stage_names, layer_groups
 
 __all__ = [
     "LayerGroup",
     "UnfreezeSchedule",
+    "check_stage_names",
     "freeze",
     "layer_groups",
     "trainable_parameters",

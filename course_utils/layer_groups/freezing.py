@@ -45,7 +45,7 @@ def freeze(
     for group in groups:
         _set_trainable(group, group not in frozen)
     for layer in _batchnorms(groups):
-        _release(layer)
+        _release(layer, model)
     for layer in _batchnorms(frozen) if batchnorm == "eval" else ():
         layer.eval()
         setattr(layer, _HOOK, layer.register_forward_pre_hook(_stay_in_eval))
@@ -73,8 +73,7 @@ def unfreeze(
     for group in woken:
         _set_trainable(group, True)
     for layer in _batchnorms(woken):
-        _release(layer)
-        layer.train(model.training)
+        _release(layer, model)
     return model
 
 
@@ -113,6 +112,8 @@ def _stay_in_eval(layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
     layer.eval()
 
 
-def _release(layer: nn.Module) -> None:
+def _release(layer: nn.Module, model: nn.Module) -> None:
+    """Let a layer that was held in eval mode follow its model again."""
     if hook := layer.__dict__.pop(_HOOK, None):
         hook.remove()
+        layer.train(model.training)

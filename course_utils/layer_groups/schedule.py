@@ -8,7 +8,7 @@ import pandas as pd
 from torch import nn
 
 from course_utils.layer_groups.freezing import freeze
-from course_utils.layer_groups.stages import layer_groups
+from course_utils.layer_groups.stages import check_stage_names, layer_groups
 
 
 class UnfreezeSchedule(MutableMapping):
@@ -42,8 +42,7 @@ class UnfreezeSchedule(MutableMapping):
         if every < 1:
             raise ValueError(f"every must be at least 1 epoch, got {every}")
         names = [group.name for group in layer_groups(model)]
-        if last is not None and last not in names:
-            raise ValueError(f"no stage {last!r}; stages are {', '.join(names)}")
+        check_stage_names([last] if last else [], names)
         wanted = names[names.index(last) if last else 0 :]
         return cls({1 + every * i: [n] for i, n in enumerate(reversed(wanted))})
 
@@ -62,8 +61,7 @@ class UnfreezeSchedule(MutableMapping):
         model does not have, and where nothing would learn.
         """
         names = [group.name for group in layer_groups(model)]
-        if unknown := [n for group in self.values() for n in group if n not in names]:
-            raise ValueError(f"no stage {unknown[0]!r}; stages are {', '.join(names)}")
+        check_stage_names([n for group in self.values() for n in group], names)
         learning = self.trainable(epoch)
         if not learning:
             raise ValueError(

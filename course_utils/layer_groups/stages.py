@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from torch import nn
@@ -140,6 +140,16 @@ def named_stages(groups: list[LayerGroup], names: Iterable[str]) -> list[LayerGr
 def index_of(groups: list[LayerGroup], name: str) -> int:
     """Return a stage's place, 0 for the stem; an unknown name lists the known."""
     names = [group.name for group in groups]
-    if name not in names:
-        raise ValueError(f"no stage {name!r}; stages are {', '.join(names)}")
+    check_stage_names([name], names)
     return names.index(name)
+
+
+def check_stage_names(
+    wanted: Iterable[str],
+    known: Sequence[str],
+    *,
+    error: type[Exception] = ValueError,
+) -> None:
+    """Raise an error for a name that is no stage; it lists the known ones."""
+    if unknown := [name for name in wanted if name not in known]:
+        raise error(f"no stage {unknown[0]!r}; stages are {', '.join(known)}")

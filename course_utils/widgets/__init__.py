@@ -2,29 +2,32 @@
 
 Each widget works by keyboard, in the light and the dark theme, and has a static form
 for notebooks that are exported, or read on GitHub. A widget's module is imported when
-the widget is first named, so that one costs no more than what it shows.
+the widget is first named, so that one costs no more than what it shows: a module says in
+`__all__` which widgets it holds.
 """
 
 from __future__ import annotations
 
+import ast
 import importlib
+import re
+from pathlib import Path
 from typing import Any
 
-_MODULE_OF = {
-    "ArchitectureExplorer": "architecture_explorer",
-    "FeatureMapViewer": "feature_maps",
-    "FetchButton": "fetch",
-    "FlowSwitcher": "flow",
-    "FreezePlanner": "freeze_planner",
-    "LossWeightExplorer": "loss_weight_explorer",
-    "PictureSwitcher": "pictures",
-    "Question": "quiz",
-    "Quiz": "quiz",
-    "TemperatureExplorer": "temperature_explorer",
-    "TrainingMonitor": "training_monitor",
-    "ZooExplorer": "zoo_explorer",
-}
-__all__ = list(_MODULE_OF)
+_DECLARED = re.compile(r"^__all__ = (\[[^\]]*\])", re.MULTILINE)
+
+
+def _widgets() -> dict[str, str]:
+    """Which module holds which widget: each names its own in `__all__`."""
+    found = {}
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        if declared := _DECLARED.search(path.read_text(encoding="utf-8")):
+            found |= dict.fromkeys(ast.literal_eval(declared[1]), path.stem)
+    return found
+
+
+_MODULE_OF = _widgets()
+__all__ = sorted(_MODULE_OF)
 
 
 def __getattr__(name: str) -> Any:

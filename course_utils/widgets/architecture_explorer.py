@@ -8,13 +8,15 @@ import traitlets
 from torch import nn
 
 from course_utils.inspection import ModelReport, inspect_model
-from course_utils.layer_groups import freeze
+from course_utils.layer_groups import check_stage_names, freeze
 from course_utils.zoo import family_of, zoo_table
 
 from .architecture_code import code_for
 from .architecture_static import static_lines, static_tables
 from .architecture_tree import extent, flat_tree
 from .base import CourseWidget, script, style
+
+__all__ = ["ArchitectureExplorer"]
 
 KIND_WORDS = {
     "conv": "Convolution: slides small learned filters over the map.",
@@ -53,7 +55,7 @@ class ArchitectureExplorer(CourseWidget):
     Example: `ArchitectureExplorer("resnet50", compare="vit_b_16")`
     """
 
-    _esm = script("code_panel", "architecture_explorer")
+    _esm = script("architecture_explorer")
     _css = style("code_panel", "architecture_explorer")
 
     models = traitlets.List(traitlets.Dict()).tag(sync=True)
@@ -110,11 +112,7 @@ class ArchitectureExplorer(CourseWidget):
 
     @traitlets.validate("frozen")
     def _known_stages(self, proposal: Any) -> list[str]:
-        unknown = [name for name in proposal["value"] if name not in self.stages]
-        if unknown:
-            raise traitlets.TraitError(
-                f"no stage {unknown[0]!r}; stages are {', '.join(self.stages)}"
-            )
+        check_stage_names(proposal["value"], self.stages, error=traitlets.TraitError)
         return [name for name in self.stages if name in proposal["value"]]
 
     @traitlets.validate("selected")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import re
 from collections.abc import Iterable, Sequence
 from itertools import count
 from pathlib import Path
@@ -16,15 +17,65 @@ from PIL import Image
 
 STATIC = Path(__file__).with_name("static")
 
+# What of ES modules is joined; the formatter keeps it in this form (static/deno.json).
+IMPORT = re.compile(
+    r'^import \{\s*\w+(?:,\s*\w+)*,?\s*\} from "\./(\w+)\.js";\n', re.MULTILINE
+)
+EXPORT = re.compile(r"^export (?=(?:async|class|const|function|let)\b)", re.MULTILINE)
+DECLARED = re.compile(r"^(?:async )?(?:class|const|function|let) (\w+)", re.MULTILINE)
+NOT_JOINED = re.compile(r"^(?:import\b|export (?!default\b)).*", re.MULTILINE)
+
 
 def asset(name: str) -> str:
     """Return the text of one file of the browser side."""
     return (STATIC / name).read_text(encoding="utf-8")
 
 
-def script(*names: str) -> str:
-    """Return a widget's script, the shared helpers and the parts it names in front."""
-    return "\n".join(asset(f"{name}.js") for name in ("base", *names))
+def script(entry: str, folder: Path = STATIC) -> str:
+    """Return a widget's script with the modules that it imports, as one ES module.
+
+    anywidget takes one string, and there is no build step: modules follow each other,
+    each once and after those it imports, without their lines `import … from "./x.js";`
+    and words `export` (but for `export default`). They come to share one scope: a name
+    that two of them declare at the top is a ValueError.
+    """
+    owners: dict[str, str] = {}
+    parts = []
+    for name, source in _with_imports(entry, folder).items():
+        parts.append(_unlinked(name, source))
+        for declared in DECLARED.findall(parts[-1]):
+            if declared in owners:
+                raise ValueError(
+                    f"{owners[declared]}.js and {name}.js both declare `{declared}` at "
+                    f"the top, and {entry}.js joins them: rename one, or import it"
+                )
+            owners[declared] = name
+    return "\n".join(parts)
+
+
+def _with_imports(name: str, folder: Path, importers: tuple[str, ...] = ()) -> dict:
+    """Return the sources of what a module imports, then its own, by name."""
+    way = " → ".join(f"{step}.js" for step in (*importers, name))
+    if name in importers:
+        raise ValueError(f"modules import each other: {way}")
+    if not (folder / f"{name}.js").is_file():
+        raise FileNotFoundError(f"no module {name}.js in {folder.name}/: {way}")
+    source = (folder / f"{name}.js").read_text(encoding="utf-8")
+    found: dict[str, str] = {}
+    for imported in IMPORT.findall(source):
+        found |= _with_imports(imported, folder, (*importers, name))
+    return found | {name: source}
+
+
+def _unlinked(name: str, source: str) -> str:
+    """Return a module without its imports and its words `export`."""
+    text = EXPORT.sub("", IMPORT.sub("", source))
+    if left := NOT_JOINED.search(text):
+        raise ValueError(
+            f"{name}.js: cannot join `{left[0]}`; write `import {{ a, b }} from "
+            '"./x.js";`, and `export` before a declaration'
+        )
+    return text
 
 
 def style(*names: str) -> str:

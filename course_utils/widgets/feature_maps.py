@@ -24,6 +24,8 @@ from course_utils.weights import WeightsInfo, default_weights_info
 from .base import CourseWidget, escape, png_data_url, script, style
 from .pictures import figure_png
 
+__all__ = ["FeatureMapViewer"]
+
 Picture = Image.Image | np.ndarray | torch.Tensor
 COLORMAPS = ("viridis", "cividis", "magma", "gray")  # all safe for the colour-blind
 TILES = 16  # channels shown at once

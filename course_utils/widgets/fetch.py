@@ -13,6 +13,8 @@ from course_utils.errors import command
 
 from .base import CourseWidget, escape, script, style
 
+__all__ = ["FetchButton"]
+
 
 class FetchButton(CourseWidget):
     """Offer to download ImageNet weights; nothing is fetched before the click.

@@ -9,6 +9,8 @@ import traitlets
 
 from .base import CourseWidget, escape, script, style
 
+__all__ = ["FlowSwitcher"]
+
 MODES = {"feature_extraction": "Feature extraction", "fine_tuning": "Fine-tuning"}
 FACT_LABELS = {
     "learns": "Learns",

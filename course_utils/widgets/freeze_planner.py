@@ -10,13 +10,15 @@ from typing import Any
 import traitlets
 from torch import nn
 
-from course_utils.layer_groups import UnfreezeSchedule, layer_groups
+from course_utils.layer_groups import UnfreezeSchedule, check_stage_names, layer_groups
 from course_utils.meta_tensors import build_on_meta
 from course_utils.param_groups import param_groups
 
 from .base import CourseWidget, script, style
 from .freeze_planner_code import code_for_plan
 from .freeze_planner_static import static_lines, static_table
+
+__all__ = ["FreezePlanner"]
 
 SLEEPS = 0  # in `wakes`: the stage is frozen in every epoch shown
 NO_DECAY = ", no decay"  # what `param_groups` adds to the name of a stage that it parts
@@ -46,7 +48,7 @@ class FreezePlanner(CourseWidget):
     Example: `FreezePlanner("resnet50", epochs=8, lr=1e-3, ratio=0.3)`
     """
 
-    _esm = script("code_panel", "freeze_planner")
+    _esm = script("freeze_planner")
     _css = style("code_panel", "freeze_planner")
 
     model_name = traitlets.Unicode().tag(sync=True)
@@ -205,10 +207,7 @@ class FreezePlanner(CourseWidget):
         return value
 
     def _check_stages(self, given: Mapping[str, Any]) -> None:
-        if unknown := [name for name in given if name not in self._names]:
-            raise PlanError(
-                f"no stage {unknown[0]!r}; stages are {', '.join(self._names)}"
-            )
+        check_stage_names(given, self._names, error=PlanError)
 
     def _follow_ratio(self, change: Any) -> None:
         if self.ratio is not None:

@@ -14,6 +14,8 @@ from course_utils import loss_weight_runs
 from .base import CourseWidget, script, style
 from .loss_weight_static import described, static_lines, static_table
 
+__all__ = ["LossWeightExplorer"]
+
 NEEDED = ("net", "data", "pictures", "tasks", "epochs", "seeds", "runs")
 MARGIN = 0.12  # of the window's width, on either side
 

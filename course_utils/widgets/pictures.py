@@ -13,6 +13,8 @@ from PIL import Image
 
 from .base import CourseWidget, data_url, escape, png_data_url, script, style
 
+__all__ = ["PictureSwitcher"]
+
 Picture = Figure | Image.Image | np.ndarray
 
 

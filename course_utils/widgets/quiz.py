@@ -10,6 +10,8 @@ import traitlets
 
 from .base import CourseWidget, inline_code, script, style
 
+__all__ = ["Question", "Quiz"]
+
 
 @dataclass(frozen=True)
 class Question:
@@ -110,11 +112,6 @@ class Quiz(CourseWidget):
         if choice not in tries[question]:
             tries[question].append(choice)
         self.tries = tries
-
-    def retry(self) -> None:
-        """Forget all tries and return to the first question."""
-        self.tries = [[] for _ in self.questions]
-        self.position = 0
 
     def static_html(self) -> str:
         """Return the questions, each with its answers folded away."""

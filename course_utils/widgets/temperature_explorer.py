@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from course_utils.datasets import ImageDataset
+from course_utils.datasets import ImageDataset, labels_of
 from course_utils.distillation import (
     Teacher,
     entropy_bits,
@@ -28,6 +28,8 @@ from course_utils.weights import default_weights_info
 from .base import CourseWidget, png_data_url, script, style
 from .feature_maps import Picture, as_seen, prepare
 from .temperature_static import static_lines, static_table
+
+__all__ = ["TemperatureExplorer"]
 
 TEMPERATURES = (1, 1.25, 1.5, 1.75, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 10, 12, 14, 16, 18,
                 20)  # fmt: skip
@@ -171,9 +173,8 @@ def collect(source: Any, *, labels: Any, count: int, info: Any) -> Collected:
     if isinstance(source, Dataset):
         if labels is not None:
             raise ValueError("labels come from the dataset: leave labels= out")
-        return Collected(
-            [_item(source, i, info) for i in in_turn(_labels_of(source), count)]
-        )
+        labels = labels_of(source, most=4 * MOST).tolist()
+        return Collected([_item(source, i, info) for i in in_turn(labels, count)])
     found = list(source) if isinstance(source, Sequence | Tensor | np.ndarray) else []
     if not found:
         raise ValueError(
@@ -277,13 +278,6 @@ def _item(dataset: Dataset, index: int, info: Any) -> tuple[Tensor, np.ndarray, 
     if isinstance(dataset, ImageDataset):
         return image, np.asarray(dataset.images[index]), int(label)
     return image, as_seen(image, info), int(label)
-
-
-def _labels_of(dataset: Dataset) -> list[int]:
-    labels = getattr(dataset, "labels", None)
-    if labels is None:
-        labels = [dataset[i][1] for i in range(min(len(dataset), 4 * MOST))]
-    return [int(label) for label in labels]
 
 
 def _small(pixels: np.ndarray) -> Image.Image:

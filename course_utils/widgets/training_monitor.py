@@ -26,6 +26,8 @@ from .training_monitor_static import (
     shown_value,
 )
 
+__all__ = ["TrainingMonitor"]
+
 VIEWS = {
     "both": "Both",
     "loss": "Loss",

@@ -16,6 +16,8 @@ from .architecture_explorer import ArchitectureExplorer
 from .base import CourseWidget, data_url, escape, html_table, script, style
 from .pictures import figure_png
 
+__all__ = ["ZooExplorer"]
+
 NEEDED = ("architecture", "weights", "family")
 FIGURES = ("params", "gflops", "file_mb", "ms", "top1", "top5", "crop_size",
            "top1_per_million_params")  # fmt: skip

@@ -99,15 +99,16 @@ def confirm(ids: list[str] | None = None, *, seed: int | None = None) -> list[st
 def compare(protocol: Protocol, seed: int, found: Rows) -> dict[str, float]:
     """How far each figure is from the stored one, as a share of what is allowed.
 
-    Where a run ends by chance (a rate far too high), only its gain or cost is looked at,
-    and only that it is above 0.
+    Of a run that ends by chance (at a rate far too high) only the gain or cost counts, and
+    it agrees as well where it is anything above 0.
     """
     stored, shares = load_claim(protocol.id).rows, {}
     for key, value in found.items():
+        share = abs(value - stored[key][seed]) / tolerance(protocol, key)
         if not key.endswith(protocol.chance):
-            shares[key] = abs(value - stored[key][seed]) / tolerance(protocol, key)
+            shares[key] = share
         elif "gain" in key or "cost" in key:
-            shares[key] = 0.0 if value > 0 else float("inf")
+            shares[key] = min(share, 1.0) if value > 0 else share
     return shares
 
 

@@ -19,7 +19,8 @@ class Protocol:
     again. `looseness` multiplies what a seed measured again may differ by: above 1 where
     whole nets are trained, for rounding differs between machines, and a hundred steps
     enlarge it. `chance` names quantities that end by chance, such as a run at a rate far
-    too high: that it is bad is sure, how bad is not.
+    too high: that it is bad is sure, how bad is not. `costly` claims, which train nets, are
+    measured again by the slow tests only.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Protocol:
     recheck: dict = field(default_factory=dict)
     looseness: float = 1.0
     chance: tuple[str, ...] = ()
+    costly: bool = False
 
 
 def mean(values: list[float]) -> float:

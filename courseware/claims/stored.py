@@ -12,6 +12,8 @@ the test pictures), `error` in per cent; `drift` is a share; `MB` are 10^6 bytes
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import textwrap
 from dataclasses import dataclass, field
 from functools import cache
@@ -24,21 +26,23 @@ import courseware
 from course_utils.measured import read_measured, write_measured
 from course_utils.metrics import Interval, mean_interval
 from course_utils.storage import data_dir, sha256_bytes, sha256_file
-from courseware.claims import (
-    distillation,
-    features,
-    fine_tuning,
-    memory,
-    multitask,
-    source_accuracy,
-)
+from courseware.claims import topics
 from courseware.claims.dependencies import Definition, Sources
 from courseware.claims.protocol import Protocol
 
-TOPICS = (features, fine_tuning, distillation, multitask, memory, source_accuracy)
-PROTOCOLS: dict[str, Protocol] = {
-    protocol.id: protocol for topic in TOPICS for protocol in topic.PROTOCOLS
-}
+
+def _all_protocols() -> dict[str, Protocol]:
+    """Those of every topic, in the order of their numbers, studies last."""
+    modules = [
+        importlib.import_module(f"{topics.__name__}.{module.name}")
+        for module in pkgutil.iter_modules(topics.__path__)
+    ]
+    found = [protocol for module in modules for protocol in module.PROTOCOLS]
+    found.sort(key=lambda p: (p.id[0], int(p.id[1:])))
+    return {protocol.id: protocol for protocol in found}
+
+
+PROTOCOLS = _all_protocols()
 _POINTS = ("gain", "cost", "difference")  # in per cent of the test pictures
 
 

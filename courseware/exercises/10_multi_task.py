@@ -23,7 +23,7 @@ from torchvision import models
 
 from course_utils.datasets import load_dataset
 from courseware.grading import check, hint
-from course_utils.multitask import with_attributes
+from course_utils.datasets import with_attributes
 from course_utils.training import make_loader
 from course_utils.weights import load_backbone
 

@@ -411,7 +411,7 @@ plt.show()
 # %%
 from course_utils.layer_groups import freeze
 from courseware.claims import load_claim
-from courseware.claims.memory import training_bytes
+from courseware.claims.topics.memory import training_bytes
 
 for mode in ("frozen", "full"):
     model = models.resnet18()

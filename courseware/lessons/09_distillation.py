@@ -433,7 +433,7 @@ pd.DataFrame(rows).T.round(2)
 # of the missing class does it recognise?
 
 # %%
-from course_utils.distillation import best_bias, shift_bias, without_class
+from courseware.claims.missing_class import best_bias, shift_bias, without_class
 
 k = 0
 partial = cached_logits(teacher, without_class(few, k))

@@ -103,10 +103,10 @@ for task in heads:
 # the training loop itself knows nothing of tasks.
 
 # %%
+from course_utils.datasets import with_attributes
 from course_utils.multitask import (
     MultiTaskModel,
     MultiTaskStep,
-    with_attributes,
 )
 
 tasks = ["species", "colour", "petals"]

@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterable, Mapping
 
 import torch
 
-from course_utils.datasets import load_dataset
+from course_utils.datasets import load_dataset, with_attributes
 from course_utils.loss_weight_runs import LEARNT, MEASURES, table
 from course_utils.measured import write_measured
-from course_utils.multitask import MultiTaskStep, UncertaintyWeights, with_attributes
+from course_utils.multitask import MultiTaskStep, UncertaintyWeights
 from course_utils.training import fit, make_loader
 from course_utils.weights import load_backbone
-from courseware.claims.multitask import Pictures
+from courseware.claims.topics.multitask import Pictures
 
 NET = "test_resnet"
 TASKS = ("species", "colour")

@@ -347,3 +347,16 @@ WRONG = {
         (["c"], "type"),
     ],
 }
+
+
+# Lines of mutants that mean the same as the solution's, with the reason.
+EQUIVALENT = {
+    "01.1": ("pixels = image.permute(2, 0, 1) / 255",),  # uint8 / int is float32
+    "01.2": (
+        # topk gives as many values as positions
+        "return list(zip(names, values.tolist()))",
+        "return list(zip(names, values.tolist(), strict=False))",
+        "names = [classes[i] for i in indices]",  # a tensor of one int is an index
+        "values, indices = logits.softmax(dim=-1).topk(k)",  # a vector's only dimension
+    ),
+}

@@ -486,3 +486,13 @@ WRONG = {
         (("b",), "type"),
     ],
 }
+
+
+# Lines of mutants that mean the same as the solution's, with the reason.
+EQUIVALENT = {
+    # The query's length does not change the order.
+    "04.4": (
+        "likeness = rows @ (query * query.norm())",
+        "likeness = rows @ query",
+    ),
+}

@@ -1195,3 +1195,14 @@ WRONG = {
         (3, "type"),
     ],
 }
+
+
+# Lines of mutants that mean the same as the solution's, with the reason.
+EQUIVALENT = {
+    # How the curves and the marks look is free.
+    "05.4": (
+        "ax.plot(history['epoch'], accuracy, label=name)",
+        "ax.axvline(epoch, color='grey')",
+        "ax.axvline(epoch, linestyle=':')",
+    ),
+}

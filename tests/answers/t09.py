@@ -1259,3 +1259,20 @@ WRONG = {
         (share_with_a_graph_left, "mutated"),
     ],
 }
+
+
+# Lines of mutants that mean the same as the solution's, with the reason.
+EQUIVALENT = {
+    "09.3": (
+        # Where the halving begins and how often it goes on is free.
+        "low, high = (0.01, 101.0)",
+        "low, high = (0.01, 99.0)",
+        "for _ in range(61):",
+        "for _ in range(59):",
+    ),
+    # A batch may be of any size up to 64.
+    "09.4": (
+        "batches = DataLoader(dataset, batch_size=63)",
+        "batches = DataLoader(dataset)",
+    ),
+}

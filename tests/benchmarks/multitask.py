@@ -20,10 +20,10 @@ import pandas as pd
 import torch
 from torch import nn
 
-from course_utils.datasets import load_dataset
+from course_utils.datasets import load_dataset, with_attributes
 from course_utils.memory import StorageMeter, state_bytes
 from course_utils.modes import inference
-from course_utils.multitask import MultiTaskModel, MultiTaskStep, with_attributes
+from course_utils.multitask import MultiTaskModel, MultiTaskStep
 from course_utils.training import evaluate, fit, make_loader
 from course_utils.weights import load_backbone
 

@@ -80,7 +80,7 @@ class Lab:
 
     def _command(self) -> list[str]:
         return [
-            sys.executable, "-m", "course_utils", "lab",
+            sys.executable, "-m", "courseware", "lab",
             "--no-browser", "--allow-root", "--expose-app-in-browser",
             f"--ServerApp.root_dir={self.root}", "--ServerApp.ip=127.0.0.1",
             f"--ServerApp.port={self.port}", "--ServerApp.port_retries=0",

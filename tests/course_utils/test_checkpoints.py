@@ -1,6 +1,8 @@
 import os
+import random
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -80,6 +82,14 @@ def test_a_run_resumed_is_bit_equal_to_one_that_never_stopped(tmp_path, own_gene
     )
     for name, tensor in whole["model"].state_dict().items():
         assert torch.equal(tensor, second["model"].state_dict()[name]), name
+
+
+def test_all_three_generators_come_back(tmp_path):
+    model = _net()
+    path = save_checkpoint(tmp_path / "a.pt", model=model, epoch=1)
+    expected = random.random(), np.random.rand(), torch.rand(1).item()
+    load_checkpoint(path, model=model)
+    assert (random.random(), np.random.rand(), torch.rand(1).item()) == expected
 
 
 def test_rng_false_leaves_the_generators_alone(tmp_path):

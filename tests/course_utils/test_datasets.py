@@ -17,6 +17,7 @@ from course_utils import datasets
 from course_utils.datasets import (
     ImageDataset,
     bundled,
+    check_views,
     dataset_names,
     default_dataset,
     draws_views,
@@ -24,6 +25,7 @@ from course_utils.datasets import (
     files,
     images,
     is_random,
+    labels_of,
     load_dataset,
     real,
     sample_photos,
@@ -41,13 +43,13 @@ def _inference(image_size):
     return v2.Compose([*steps, NORMALIZE])
 
 
-_active_weights_info = datasets._weights_info
+_active_weights_info = datasets.default_weights_info
 
 
 @pytest.fixture(autouse=True)
 def _stand_in_weights(monkeypatch):
     info = SimpleNamespace(image_size=64, transform_for=_inference)
-    monkeypatch.setattr(datasets, "_weights_info", lambda: info)
+    monkeypatch.setattr(datasets, "default_weights_info", lambda: info)
 
 
 @pytest.fixture(autouse=True)
@@ -758,7 +760,7 @@ def test_training_augments_and_then_normalises():
 
 
 def test_the_active_weights_normalise_by_default(pets, monkeypatch):
-    monkeypatch.setattr(datasets, "_weights_info", _active_weights_info)
+    monkeypatch.setattr(datasets, "default_weights_info", _active_weights_info)
     monkeypatch.setenv("COURSE_WEIGHTS", "random")
     monkeypatch.setenv("COURSE_BACKBONE", "test_resnet")
     train, info = _load(pets).train, _active_weights_info()
@@ -828,3 +830,43 @@ def test_the_flowers_lose_one_copy_from_train_and_none_from_test():
     data = _load(_real("flowers"), image_size=32)
     assert data.test.class_counts() == dict.fromkeys(data.classes, 60)
     assert len(data.train) == 999 and len(data.report.duplicates) == 1
+
+
+# -- all labels ----------------------------------------------------------------------------
+
+
+class _Opened(torch.utils.data.Dataset):
+    """Pictures that count how often they are opened."""
+
+    def __init__(self):
+        self.opened = 0
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, index):
+        self.opened += 1
+        return torch.zeros(3, 4, 4), index % 3
+
+
+def test_labels_are_read_without_opening_pictures_where_that_can_be_helped():
+    data = load_dataset("digits", per_class=2).train
+    assert torch.equal(labels_of(data), data.labels)
+    part = torch.utils.data.Subset(data, [3, 1])
+    assert labels_of(part).tolist() == data.labels[[3, 1]].tolist()
+    tensors = torch.utils.data.TensorDataset(torch.zeros(3, 1), torch.tensor([2, 0, 1]))
+    assert labels_of(tensors).tolist() == [2, 0, 1]
+    bare = _Opened()
+    assert labels_of(bare).tolist() == [0, 1, 2, 0, 1, 2]
+    assert labels_of(bare, most=2).tolist() == [0, 1] and bare.opened == 8
+
+
+def test_one_view_of_pictures_that_come_differently_each_time_is_refused():
+    data = load_dataset("digits", per_class=2).train
+    check_views(data, 1)
+    moving = data.with_transform(v2.RandomCrop(8))
+    check_views(moving, 2)
+    with pytest.raises(ValueError, match="take several views, or .* chance, or ask"):
+        check_views(moving, 1, otherwise=", or ask each time")
+    with pytest.raises(ValueError, match="views must be at least 1, got 0"):
+        check_views(data, 0)

@@ -112,7 +112,7 @@ def test_a_layers_tokens_are_averaged():
 
 
 def test_an_unknown_layer_is_named():
-    with pytest.raises(ValueError, match="no layer 'layer9'; the model's children"):
+    with pytest.raises(ValueError, match="no layer 'layer9'; its children are 0, 1"):
         extract_features(_net(), _Pictures(), layer="layer9")
 
 

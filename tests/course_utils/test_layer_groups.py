@@ -262,6 +262,16 @@ def test_named_stages_wake_and_the_others_stay():
     assert _drifted(model, "layer2.1") and not _drifted(model, "layer1.1")
 
 
+def test_batchnorm_that_wakes_follows_its_model_at_once():
+    for wake in (unfreeze, lambda model: freeze(model, stages=[])):
+        model = freeze(_net().train())
+        held = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+        model(torch.randn(2, 3, 16, 16))  # the hook has put them into eval mode
+        assert held and not any(layer.training for layer in held)
+        wake(model)
+        assert all(layer.training for layer in held)
+
+
 def test_no_stage_frozen_is_all_learning():
     model = freeze(freeze(_net()), stages=[])
     assert _trainable(model) == [name for name, _ in model.named_parameters()]

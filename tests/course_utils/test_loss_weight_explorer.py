@@ -154,7 +154,7 @@ def test_a_record_that_cannot_be_shown_is_refused(record, change, message):
 
 def test_what_a_record_lacks_is_named(record):
     del record["seeds"]
-    with pytest.raises(ValueError, match="lacks 'seeds'. loss_weight_runs"):
+    with pytest.raises(ValueError, match="lacks 'seeds'. See loss_weight_runs"):
         LossWeightExplorer(record)
 
 

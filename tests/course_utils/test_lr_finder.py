@@ -179,6 +179,22 @@ def test_batches_can_be_accumulated_and_the_loss_be_that_of_validation():
     assert sizes == [(8, True), (8, False), (8, False)] * 5
 
 
+def test_accumulated_batches_are_averaged_not_summed():
+    """Three times the same batch moves a net as far as the batch alone."""
+    ends = []
+    batch = next(iter(_loader()))
+    for accumulate in (1, 3):
+        model, seen = _net(), []
+        model[5] = nn.Identity()  # no dropout
+        model[0].register_forward_pre_hook(
+            lambda m, args, seen=seen: seen.append(m.weight.detach().clone())
+        )
+        lr_range_test(model, [batch], _sgd(model), accumulate=accumulate,
+                      start_lr=1e-3, end_lr=1e-2, num_iter=5)  # fmt: skip
+        ends.append(seen[-1])
+    assert torch.allclose(*ends, atol=1e-6)
+
+
 # -- suggestions -------------------------------------------------------------------------
 
 

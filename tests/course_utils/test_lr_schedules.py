@@ -1,5 +1,7 @@
 """Schedules: what the rates are, and that groups keep their ratio."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -59,6 +61,13 @@ def test_steps_divide_by_ten():
 @pytest.mark.parametrize("how", ["cosine", "one-cycle"])
 def test_the_end_is_near_zero(how):
     assert rates(how)[-1][1] < 1e-5
+
+
+def test_a_warm_up_takes_its_steps_from_the_cosine_and_the_end_stays():
+    head = [high for _, high in rates("cosine", warmup=0.25)]
+    rest = 1 - 0.25
+    last = 0.5 * (1 + math.cos(math.pi * (rest * STEPS - 1) / (rest * STEPS)))
+    assert head[-1] == pytest.approx(1e-3 * last, rel=1e-6)
 
 
 def test_one_cycle_peaks_where_the_warm_up_ends():

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from course_utils.errors import explained_channels
-from course_utils.modes import inference
+from course_utils.modes import inference, modes_kept
 
 
 def _net():
@@ -43,3 +43,11 @@ def test_other_errors_pass():
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         with explained_channels():
             nn.Linear(3, 4)(torch.zeros(2, 5))
+
+
+def test_modes_are_given_back_one_by_one_also_after_an_error():
+    net = _net()
+    with pytest.raises(KeyError), modes_kept(net):
+        net.eval()
+        raise KeyError
+    assert _modes(net) == [True, True, False, True]

@@ -7,6 +7,7 @@ import torch
 from course_utils import runtime
 from course_utils.runtime import (
     environment_report,
+    generators_kept,
     preferred_device,
     seed_everything,
     set_threads,
@@ -83,3 +84,13 @@ def test_bars_are_shown_as_asked_else_where_somebody_looks(
     if setting:
         monkeypatch.setenv("COURSE_PROGRESS", setting)
     assert show_progress(asked) is shown
+
+
+def test_generators_are_given_back_also_after_an_error():
+    seed_everything(3)
+    before = random.random(), np.random.rand(), torch.rand(1).item()
+    seed_everything(3)
+    with pytest.raises(KeyError), generators_kept():
+        random.random(), np.random.rand(), torch.rand(9)
+        raise KeyError
+    assert (random.random(), np.random.rand(), torch.rand(1).item()) == before

@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 import torch
 
-from course_utils.datasets import load_dataset
+from course_utils.datasets import load_dataset, with_attributes
 from course_utils.layer_groups import freeze
-from course_utils.multitask import MultiTaskModel, MultiTaskStep, with_attributes
+from course_utils.multitask import MultiTaskModel, MultiTaskStep
 from course_utils.param_groups import param_groups
 from course_utils.runtime import seed_everything
 from course_utils.study import read_study, run_study, summarise

@@ -21,8 +21,9 @@ from course_utils.errors import (
     WeightsUnavailable,
 )
 from course_utils.heads import feature_dim, replace_head
+from course_utils.state_files import read_state_dict
 from course_utils.storage import sha256_file
-from course_utils.weights import load_backbone, read_state_dict, resolve
+from course_utils.weights import find_weights, load_backbone
 
 CLASSES = ["disc", "star", "ring"]
 REAL_WEIGHTS = Path(__file__).resolve().parents[3] / "shared" / "real" / "torch_home"
@@ -95,7 +96,7 @@ def test_an_unknown_name_is_refused(name):
 
 def test_an_unknown_name_gets_the_nearest():
     with pytest.raises(UnknownModel, match="Nearest: .*squeezenet1_0"):
-        resolve("squeezenet10")
+        find_weights("squeezenet10")
 
 
 # -- which weights -------------------------------------------------------------------
@@ -120,8 +121,8 @@ def test_the_weights_are_named_once(bundled, capsys):
 
 def test_environment_chooses_for_auto_only(bundled, monkeypatch):
     monkeypatch.setenv("COURSE_WEIGHTS", "random")
-    assert resolve("test_resnet").kind == "random"
-    assert resolve("test_resnet", weights="bundled").kind == "bundled"
+    assert find_weights("test_resnet").kind == "random"
+    assert find_weights("test_resnet", weights="bundled").kind == "bundled"
 
 
 def test_environment_chooses_the_backbone(bundled, monkeypatch):
@@ -156,7 +157,7 @@ def test_a_bundled_file_that_was_changed_is_refused(bundled, tmp_path):
 
 
 def test_random_weights_share_the_bundled_preprocessing(bundled):
-    assert resolve("test_resnet", weights="random").image_size == 64
+    assert find_weights("test_resnet", weights="random").image_size == 64
 
 
 @pytest.mark.parametrize("kind", ["auto", "imagenet", "bundled"])
@@ -166,8 +167,8 @@ def test_missing_weights_are_said_with_the_ways_out(kind):
     what = {"auto": "no weights", "imagenet": "no ImageNet weights"}
     assert str(error.value) == (
         f"{what.get(kind, 'no bundled weights')} for 'resnet18' on this machine. Ways "
-        "out: fetch ImageNet weights once, with a connection: `python -m course_utils "
-        'fetch resnet18`; or use weights="random".'
+        "out: fetch ImageNet weights once, with a connection: `course fetch resnet18`; "
+        'or use weights="random".'
     )
 
 
@@ -312,7 +313,7 @@ def test_a_file_that_only_has_torchvisions_name_is_told(tmp_path):
     path = weights.torchvision_path(models.SqueezeNet1_1_Weights.DEFAULT)
     path.parent.mkdir(parents=True)
     torch.save(models.squeezenet1_1().state_dict(), path)
-    assert "but with other contents" in resolve("squeezenet1_1").source
+    assert "but with other contents" in find_weights("squeezenet1_1").source
 
 
 # -- preprocessing -------------------------------------------------------------------
@@ -338,14 +339,14 @@ def test_the_transform_gives_what_torchvisions_preset_gives(member, monkeypatch)
     path.parent.mkdir(parents=True)
     path.write_bytes(b"")
     monkeypatch.setattr(weights, "torchvision_weights", lambda _: [member])
-    found = resolve(name, weights="imagenet").transform(_picture())
+    found = find_weights(name, weights="imagenet").transform(_picture())
     expected = member.transforms()(_picture())
     assert found.shape == expected.shape
     assert torch.allclose(found, expected, atol=1e-6)
 
 
 def test_the_transform_takes_pictures_and_uint8_tensors_alike(bundled):
-    transform = resolve("test_resnet").transform
+    transform = find_weights("test_resnet").transform
     tensor = torch.from_numpy(np.asarray(_picture(80, 80)).copy()).permute(2, 0, 1)
     found = transform(tensor)
     assert found.shape == (3, 64, 64) and found.dtype == torch.float32
@@ -355,9 +356,11 @@ def test_the_transform_takes_pictures_and_uint8_tensors_alike(bundled):
 
 def test_the_transform_normalises_by_the_card(bundled):
     white = torch.full((3, 64, 64), 255, dtype=torch.uint8)
-    assert torch.allclose(resolve("test_resnet").transform(white), torch.tensor(2.0))
+    assert torch.allclose(
+        find_weights("test_resnet").transform(white), torch.tensor(2.0)
+    )
 
 
 def test_another_size_is_resized_without_a_margin(bundled):
-    transform = resolve("test_resnet").transform_for(32)
+    transform = find_weights("test_resnet").transform_for(32)
     assert transform(_picture(100, 50)).shape == (3, 32, 32)

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import pkgutil
 import re
 from functools import cache
 
@@ -9,7 +10,7 @@ import pytest
 
 from courseware.grading import examine, find_task, sandbox, task_ids
 from courseware.places import project_root
-from tests.answers import blind_00_01_04, blind_02_03, blind_05_06, blind_09_10
+from tests import answers
 from tests.mutants import mutants
 
 NUMBERS = sorted({task[:2] for task in task_ids()})
@@ -19,45 +20,17 @@ _SOLUTION = re.compile(
     re.S | re.M,
 )
 # Written from the tasks' text alone.
-UNSEEN = blind_00_01_04, blind_02_03, blind_05_06, blind_09_10
+UNSEEN = [
+    importlib.import_module(f"{answers.__name__}.{module.name}")
+    for module in pkgutil.iter_modules(answers.__path__)
+    if module.name.startswith("blind_")
+]
+EQUIVALENT = {
+    task: lines for bank in BANKS.values()
+    for task, lines in getattr(bank, "EQUIVALENT", {}).items()
+}  # fmt: skip
 BLIND_RIGHT = {task: found for part in UNSEEN for task, found in part.RIGHT.items()}
 BLIND_WRONG = {task: found for part in UNSEEN for task, found in part.WRONG.items()}
-# Lines of mutants that mean the same as the solution's, with the reason.
-EQUIVALENT = {
-    # The share becomes a Python float in the end.
-    "00.2": ("return (predicted == labels).double().mean().item()",),
-    "01.1": ("pixels = image.permute(2, 0, 1) / 255",),  # uint8 / int is float32
-    "01.2": (
-        # topk gives as many values as positions
-        "return list(zip(names, values.tolist()))",
-        "return list(zip(names, values.tolist(), strict=False))",
-        "names = [classes[i] for i in indices]",  # a tensor of one int is an index
-        "values, indices = logits.softmax(dim=-1).topk(k)",  # a vector's only dimension
-    ),
-    # The query's length does not change the order.
-    "04.4": (
-        "likeness = rows @ (query * query.norm())",
-        "likeness = rows @ query",
-    ),
-    # How the curves and the marks look is free.
-    "05.4": (
-        "ax.plot(history['epoch'], accuracy, label=name)",
-        "ax.axvline(epoch, color='grey')",
-        "ax.axvline(epoch, linestyle=':')",
-    ),
-    "09.3": (
-        # Where the halving begins and how often it goes on is free.
-        "low, high = (0.01, 101.0)",
-        "low, high = (0.01, 99.0)",
-        "for _ in range(61):",
-        "for _ in range(59):",
-    ),
-    # A batch may be of any size up to 64.
-    "09.4": (
-        "batches = DataLoader(dataset, batch_size=63)",
-        "batches = DataLoader(dataset)",
-    ),
-}
 
 
 def bank(task):

@@ -4,6 +4,7 @@ import nbformat
 import pytest
 
 from courseware import build
+from courseware.course_map import markdown_map
 
 pytest.importorskip("jupytext", reason="no jupytext, an author's tool")
 
@@ -129,7 +130,7 @@ def test_execution_saves_portable_outputs(project, monkeypatch):
 
 def test_a_rebuild_keeps_outputs_until_code_changes(project):
     build.main(["--execute"])
-    source = project / "sources" / "lessons" / "04_tiny.py"
+    source = project / "courseware" / "lessons" / "04_tiny.py"
     path = project / "notebooks" / "04_tiny.ipynb"
     source.write_text(source.read_text().replace("A lesson", "A better lesson"))
     build.main([])
@@ -169,3 +170,16 @@ def test_saved_pictures_are_described_by_their_titles_and_axes():
     build.describe_pictures(cell)
     alt = cell.outputs[0].metadata["image/png"]["alt"]
     assert alt == "Loss by epoch; across: epoch; up: loss (nats)"
+
+
+README = "# A\n\n<!-- map: begin (from x) -->\nold\n<!-- map: end -->\n\nB\n"
+
+
+def test_the_map_of_the_lessons_is_written_into_readme(project):
+    build.main([])
+    (project / "README.md").write_text(README, encoding="utf-8")
+    assert "README.md shows another map than course_map" in build.drifted()
+    build.main([])
+    assert build.drifted() == []
+    text = (project / "README.md").read_text(encoding="utf-8")
+    assert text == README.replace("old", markdown_map())

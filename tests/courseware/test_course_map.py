@@ -1,12 +1,6 @@
 """The map of the lessons: one list, shown by README and lesson 00."""
 
-from courseware.course_map import LESSONS, course_map, markdown_map
-from courseware.places import project_root
-
-
-def test_readme_shows_the_map_as_it_is():
-    readme = (project_root() / "README.md").read_text(encoding="utf-8")
-    assert markdown_map() in readme, "paste course_map.markdown_map() into README.md"
+from courseware.course_map import LESSONS, course_map
 
 
 def test_lessons_need_earlier_lessons_only():

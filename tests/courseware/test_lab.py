@@ -29,6 +29,12 @@ def test_jupyterlab_gets_our_settings_and_further_options(launched):
     assert os.environ["JUPYTER_CONFIG_PATH"].split(os.pathsep)[0] == str(lab.SETTINGS)
 
 
+def test_a_folder_of_ones_own_for_jupyterlab_stays(launched):
+    mine = "--ServerApp.root_dir=mine"
+    assert lab.main([mine]) == 0
+    assert launched == [[mine]]
+
+
 def test_notebooks_are_unpacked_where_one_says_and_nothing_is_overwritten(
     launched, tmp_path, capsys
 ):

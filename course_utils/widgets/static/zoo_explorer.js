@@ -1,9 +1,13 @@
+// @ts-check
+import { follow, frame, gap, make, makeSwitch, plural, send, svg } from "./base.js";
+
 // -- figures ------------------------------------------------------------------------
 
-const gap = (value) => value === null || value === undefined;
-
 function digits(value, places) {
-  return value.toLocaleString("en", { minimumFractionDigits: places, maximumFractionDigits: places });
+  return value.toLocaleString("en", {
+    minimumFractionDigits: places,
+    maximumFractionDigits: places,
+  });
 }
 
 // Three digits that count: 0.82, 25.6, 1,016.
@@ -14,7 +18,6 @@ function short(value) {
 
 const percent = (value) => (gap(value) ? "–" : digits(value, 1));
 const plainWeights = (name) => name.replace("IMAGENET1K_", "").replaceAll("_", " ");
-const plural = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
 
 // -- groups: each has a colour (in the styles), a mark and a name --------------------
 
@@ -31,8 +34,11 @@ const GROUPS = Object.keys(MARKS);
 const groupClass = (group) => `g-${GROUPS.indexOf(group)}`;
 
 function swatch(group) {
-  return svg("svg", { class: `zoo-swatch ${groupClass(group)}`, viewBox: "-8 -8 16 16", "aria-hidden": "true" },
-    svg("path", { d: MARKS[group] }));
+  return svg("svg", {
+    class: `zoo-swatch ${groupClass(group)}`,
+    viewBox: "-8 -8 16 16",
+    "aria-hidden": "true",
+  }, svg("path", { d: MARKS[group] }));
 }
 
 // -- what is shown -------------------------------------------------------------------
@@ -42,7 +48,12 @@ function prepare(model) {
   const families = model.get("families");
   const rows = model.get("rows").map((row, id) => {
     const group = families[row.family]?.group ?? "Other";
-    return { ...row, id, group, text: `${row.architecture} ${row.weights} ${row.family} ${group}`.toLowerCase() };
+    return {
+      ...row,
+      id,
+      group,
+      text: `${row.architecture} ${row.weights} ${row.family} ${group}`.toLowerCase(),
+    };
   });
   return { rows, families, best: new Set(model.get("best")) };
 }
@@ -50,9 +61,9 @@ function prepare(model) {
 function isShown(row, zoo, model) {
   const family = model.get("family");
   const words = model.get("filter_text").toLowerCase().split(/\s+/).filter(Boolean);
-  return (!model.get("best_only") || zoo.best.has(row.id))
-    && (!family || row.family === family || row.group === family)
-    && words.every((word) => row.text.includes(word));
+  return (!model.get("best_only") || zoo.best.has(row.id)) &&
+    (!family || row.family === family || row.group === family) &&
+    words.every((word) => row.text.includes(word));
 }
 
 function frontIds(model) {
@@ -62,8 +73,10 @@ function frontIds(model) {
 function sorted(rows, key, descending) {
   const sign = descending ? -1 : 1;
   return [...rows].sort((a, b) => {
-    const x = a[key], y = b[key];
-    if (gap(x) || gap(y)) return gap(x) - gap(y) || a.id - b.id; // what is not known stays below
+    const x = a[key];
+    const y = b[key];
+    // what is not known stays below
+    if (gap(x) || gap(y)) return Number(gap(x)) - Number(gap(y)) || a.id - b.id;
     if (x === y) return a.id - b.id;
     return sign * (typeof x === "string" ? x.localeCompare(y) : x - y);
   });
@@ -76,51 +89,71 @@ const EDGE = { top: 32, right: 18, bottom: 48, left: 36 };
 function logTicks(low, high, width) {
   const steps = Math.log10(high / low) * 3 > width / 42 ? [1] : [1, 2, 5];
   const ticks = [];
-  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++)
+  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++) {
     for (const step of steps) {
       const value = step * 10 ** power;
       if (value >= low && value <= high) ticks.push(value);
     }
+  }
   return ticks;
 }
 
 function scales(rows, cost, gain, width, height) {
-  const costs = rows.map((row) => row[cost]), gains = rows.map((row) => row[gain]);
-  const low = Math.min(...costs) / 1.3, high = Math.max(...costs) * 1.25;
+  const costs = rows.map((row) => row[cost]);
+  const gains = rows.map((row) => row[gain]);
+  const low = Math.min(...costs) / 1.3;
+  const high = Math.max(...costs) * 1.25;
   const floor = Math.floor((Math.min(...gains) - 1) / 5) * 5;
   const ceil = Math.min(100, Math.ceil((Math.max(...gains) + 0.8) / 5) * 5);
-  const across = width - EDGE.left - EDGE.right, up = height - EDGE.top - EDGE.bottom;
+  const across = width - EDGE.left - EDGE.right;
+  const up = height - EDGE.top - EDGE.bottom;
   return {
     x: (value) => EDGE.left + (Math.log(value / low) / Math.log(high / low)) * across,
     y: (value) => EDGE.top + (1 - (value - floor) / (ceil - floor)) * up,
     xTicks: logTicks(low, high, across),
     yTicks: Array.from({ length: Math.round((ceil - floor) / 5) + 1 }, (_, i) => floor + 5 * i),
-    right: width - EDGE.right, bottom: height - EDGE.bottom,
+    right: width - EDGE.right,
+    bottom: height - EDGE.bottom,
   };
 }
 
 function drawAxes(canvas, scale, xTitle, yTitle) {
   for (const tick of scale.yTicks) {
     const y = Math.round(scale.y(tick)) + 0.5;
-    canvas.append(svg("path", { class: "grid", d: `M${EDGE.left} ${y}H${scale.right}` }),
-      svg("text", { class: "tick", x: EDGE.left - 8, y: y + 4, "text-anchor": "end" }, String(tick)));
+    canvas.append(
+      svg("path", { class: "grid", d: `M${EDGE.left} ${y}H${scale.right}` }),
+      svg(
+        "text",
+        { class: "tick", x: EDGE.left - 8, y: y + 4, "text-anchor": "end" },
+        String(tick),
+      ),
+    );
   }
   for (const tick of scale.xTicks) {
     const x = Math.round(scale.x(tick)) + 0.5;
     const text = tick.toLocaleString("en", { maximumFractionDigits: 3 });
-    canvas.append(svg("path", { class: "grid", d: `M${x} ${EDGE.top}V${scale.bottom}` }),
+    canvas.append(
+      svg("path", { class: "grid", d: `M${x} ${EDGE.top}V${scale.bottom}` }),
       svg("path", { class: "axis", d: `M${x} ${scale.bottom}v5` }),
-      svg("text", { class: "tick", x, y: scale.bottom + 18, "text-anchor": "middle" }, text));
+      svg("text", { class: "tick", x, y: scale.bottom + 18, "text-anchor": "middle" }, text),
+    );
   }
-  canvas.append(svg("path", { class: "axis", d: `M${EDGE.left} ${scale.bottom + 0.5}H${scale.right}` }),
+  canvas.append(
+    svg("path", { class: "axis", d: `M${EDGE.left} ${scale.bottom + 0.5}H${scale.right}` }),
     svg("text", { class: "axis-title", x: 2, y: 14 }, `↑ ${yTitle}`),
-    svg("text", { class: "axis-title", x: scale.right, y: scale.bottom + 40, "text-anchor": "end" }, `${xTitle}, log scale →`));
+    svg(
+      "text",
+      { class: "axis-title", x: scale.right, y: scale.bottom + 40, "text-anchor": "end" },
+      `${xTitle}, log scale →`,
+    ),
+  );
 }
 
 // The most that can be had for a cost: flat until the next model of the front.
 function frontPath(front, scale, cost, gain) {
-  const steps = front.map((row) => `H${scale.x(row[cost]).toFixed(1)}V${scale.y(row[gain]).toFixed(1)}`);
-  const line = `M${scale.x(front[0][cost]).toFixed(1)} ${scale.bottom}${steps.join("")}H${scale.right}`;
+  const x = (row) => scale.x(row[cost]).toFixed(1);
+  const steps = front.map((row) => `H${x(row)}V${scale.y(row[gain]).toFixed(1)}`).join("");
+  const line = `M${x(front[0])} ${scale.bottom}${steps}H${scale.right}`;
   return { line, area: `${line}V${scale.bottom}Z` };
 }
 
@@ -128,11 +161,18 @@ const overlap = (a, b) => a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h 
 
 // Names stand to the upper left, where no model is; those that would collide stay away.
 function placeLabels(wanted, points, limits) {
-  const taken = points.map((p) => ({ x: p.x - 5, y: p.y - 5, w: 10, h: 10 })), placed = [];
+  const taken = points.map((p) => ({ x: p.x - 5, y: p.y - 5, w: 10, h: 10 }));
+  const placed = [];
   for (const { row, x, y, must } of wanted) {
-    const w = row.architecture.length * (must ? 6.7 : 6) + 4, h = 13;
-    const places = [[x - w - 6, y - h - 3], [x - w - 9, y - h / 2 - 1], [x - w / 2, y - h - 8], [x - w - 3, y - h - 12]];
-    if (must) places.push([x + 12, y - h / 2], [x + 8, y + 6], [x - w - 8, y + 6], [x - w / 2, y + 12]);
+    const w = row.architecture.length * (must ? 6.7 : 6) + 4;
+    const h = 13;
+    const places = [[x - w - 6, y - h - 3], [x - w - 9, y - h / 2 - 1], [x - w / 2, y - h - 8], [
+      x - w - 3,
+      y - h - 12,
+    ]];
+    if (must) {
+      places.push([x + 12, y - h / 2], [x + 8, y + 6], [x - w - 8, y + 6], [x - w / 2, y + 12]);
+    }
     const inside = (box) => box.x > limits.left && box.x + w < limits.right && box.y > limits.top;
     const boxes = places.map(([left, top]) => ({ x: left, y: top, w, h })).filter(inside);
     const box = boxes.find((b) => !taken.some((other) => overlap(b, other))) ?? (must && boxes[0]);
@@ -144,14 +184,20 @@ function placeLabels(wanted, points, limits) {
 }
 
 function pointLabel(row, model, onFront) {
-  const cost = model.get("cost"), unit = model.get("costs")[cost].unit;
+  const cost = model.get("cost");
+  const unit = model.get("costs")[cost].unit;
   const figures = `${percent(row[model.get("gain")])} % for ${short(row[cost])} ${unit}`;
   return `${row.architecture}, ${row.weights}: ${figures}${onFront ? ", on the Pareto front" : ""}`;
 }
 
 class Chart {
   constructor(model, zoo, actions) {
-    Object.assign(this, { model, zoo, actions, points: [], order: [], nodes: new Map() });
+    this.model = model;
+    this.zoo = zoo;
+    this.actions = actions;
+    this.points = [];
+    this.order = [];
+    this.nodes = new Map();
     this.tip = make("div", { class: "zoo-tip", hidden: true, "aria-hidden": "true" });
     this.holder = make("div", { class: "zoo-canvas" });
     this.node = make("div", { class: "zoo-chart" }, this.holder, this.tip);
@@ -165,45 +211,93 @@ class Chart {
   }
 
   draw() {
-    const { model, zoo } = this, cost = model.get("cost"), gain = model.get("gain");
-    const hadFocus = this.holder.contains(document.activeElement), focused = this.focused;
-    const rows = zoo.rows.filter((row) => !gap(row[cost]) && !gap(row[gain]) && (!model.get("best_only") || zoo.best.has(row.id)));
+    const { model, zoo } = this;
+    const cost = model.get("cost");
+    const gain = model.get("gain");
+    const hadFocus = this.holder.contains(document.activeElement);
+    const focused = this.focused;
+    const rows = zoo.rows.filter((row) =>
+      !gap(row[cost]) && !gap(row[gain]) && (!model.get("best_only") || zoo.best.has(row.id))
+    );
     const onFront = new Set(frontIds(model));
     this.width = this.holder.clientWidth || 640;
     this.height = Math.round(Math.min(460, Math.max(370, this.width * 0.7)));
     const scale = scales(rows, cost, gain, this.width, this.height);
-    this.points = rows.map((row) => ({ row, x: scale.x(row[cost]), y: scale.y(row[gain]), shown: isShown(row, zoo, model), front: onFront.has(row.id) }));
+    this.points = rows.map((row) => ({
+      row,
+      x: scale.x(row[cost]),
+      y: scale.y(row[gain]),
+      shown: isShown(row, zoo, model),
+      front: onFront.has(row.id),
+    }));
     this.order = this.points.filter((p) => p.shown).sort((a, b) => a.x - b.x || b.y - a.y);
     this.holder.replaceChildren(this.drawCanvas(scale));
     this.mark();
-    this.rove(this.order.find((p) => p.row.id === focused) ?? this.chosen() ?? this.order[0], hadFocus);
+    this.rove(
+      this.order.find((p) => p.row.id === focused) ?? this.chosen() ?? this.order[0],
+      hadFocus,
+    );
   }
 
   drawCanvas(scale) {
-    const { model, width, height } = this, cost = model.get("cost"), axis = model.get("costs")[cost].axis;
-    const canvas = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "group",
-      "aria-label": `${model.get("gain_label")} against ${axis}; arrow keys move from model to model` });
-    drawAxes(canvas, scale, axis, model.get("gain_label"));
-    const path = frontPath(frontIds(model).map((id) => this.zoo.rows[id]), scale, cost, model.get("gain"));
-    canvas.append(svg("path", { class: "front-area", d: path.area }), svg("path", { class: "front", d: path.line }));
+    const { model, width, height } = this;
+    const cost = model.get("cost");
+    const axis = model.get("costs")[cost].axis;
+    const title = model.get("gain_label");
+    const canvas = svg("svg", {
+      width,
+      height,
+      viewBox: `0 0 ${width} ${height}`,
+      role: "group",
+      "aria-label": `${title} against ${axis}; arrow keys move from model to model`,
+    });
+    drawAxes(canvas, scale, axis, title);
+    const path = frontPath(
+      frontIds(model).map((id) => this.zoo.rows[id]),
+      scale,
+      cost,
+      model.get("gain"),
+    );
+    canvas.append(
+      svg("path", { class: "front-area", d: path.area }),
+      svg("path", { class: "front", d: path.line }),
+    );
     this.nodes = new Map();
     const layer = (p) => (p.shown ? 1 + p.front : 0);
     const layered = [...this.points].sort((a, b) => layer(a) - layer(b));
     this.labels = svg("g", { class: "labels", "aria-hidden": "true" });
     this.ring = svg("circle", { class: "ring", r: 11 });
     this.echo = svg("circle", { class: "echo", r: 10, visibility: "hidden" });
-    canvas.append(...layered.map((point) => this.drawPoint(point)), this.labels, this.echo, this.ring);
+    canvas.append(
+      ...layered.map((point) => this.drawPoint(point)),
+      this.labels,
+      this.echo,
+      this.ring,
+    );
     return canvas;
   }
 
   drawPoint(point) {
     const { row, shown, front } = point;
-    const node = svg("g", { class: `point ${groupClass(row.group)}${front ? " on-front" : ""}${shown ? "" : " faded"}`,
-      transform: `translate(${point.x.toFixed(1)} ${point.y.toFixed(1)})` }, svg("path", { d: MARKS[row.group] }));
+    const node = svg("g", {
+      class: `point ${groupClass(row.group)}${front ? " on-front" : ""}${shown ? "" : " faded"}`,
+      transform: `translate(${point.x.toFixed(1)} ${point.y.toFixed(1)})`,
+    }, svg("path", { d: MARKS[row.group] }));
     if (!shown) return node;
-    for (const [name, value] of Object.entries({ role: "button", tabindex: -1, "data-id": row.id, "aria-label": pointLabel(row, this.model, front) }))
+    for (
+      const [name, value] of Object.entries({
+        role: "button",
+        tabindex: -1,
+        "data-id": row.id,
+        "aria-label": pointLabel(row, this.model, front),
+      })
+    ) {
       node.setAttribute(name, value);
-    node.addEventListener("focus", () => { this.focused = row.id; this.hover(point); });
+    }
+    node.addEventListener("focus", () => {
+      this.focused = row.id;
+      this.hover(point);
+    });
     node.addEventListener("blur", () => this.hover(null));
     this.nodes.set(row.id, node);
     return node;
@@ -219,22 +313,39 @@ class Chart {
     const chosen = this.chosen();
     this.ring.setAttribute("visibility", chosen ? "visible" : "hidden");
     if (chosen) this.ring.setAttribute("transform", `translate(${chosen.x} ${chosen.y})`);
-    for (const [id, node] of this.nodes) node.setAttribute("aria-pressed", String(chosen?.row.id === id));
-    const front = this.points.filter((p) => p.front && p.shown && p !== chosen).sort((a, b) => a.x - b.x);
+    for (const [id, node] of this.nodes) {
+      node.setAttribute("aria-pressed", String(chosen?.row.id === id));
+    }
+    const front = this.points.filter((p) => p.front && p.shown && p !== chosen).sort((a, b) =>
+      a.x - b.x
+    );
     const ends = [...new Set([front[front.length - 1], front[0], ...front])].filter(Boolean);
     const wanted = chosen ? [{ ...chosen, must: true }, ...ends] : ends;
     const limits = { left: EDGE.left, right: this.width - 4, top: EDGE.top - 12 };
     const labels = placeLabels(wanted, this.points.filter((p) => p.shown), limits);
-    this.labels.replaceChildren(...labels.map(({ row, box }) =>
-      svg("text", { class: row.id === chosen?.row.id ? "is-chosen" : "", x: box.x + 2, y: box.y + 10.5 }, row.architecture)));
+    this.labels.replaceChildren(
+      ...labels.map(({ row, box }) =>
+        svg("text", {
+          class: row.id === chosen?.row.id ? "is-chosen" : "",
+          x: box.x + 2,
+          y: box.y + 10.5,
+        }, row.architecture)
+      ),
+    );
   }
 
   nearest(event) {
-    const box = this.holder.getBoundingClientRect(), x = event.clientX - box.left, y = event.clientY - box.top;
-    let best = null, least = 22;
+    const box = this.holder.getBoundingClientRect();
+    const x = event.clientX - box.left;
+    const y = event.clientY - box.top;
+    let best = null;
+    let least = 22;
     for (const point of this.order) {
       const distance = Math.hypot(point.x - x, point.y - y);
-      if (distance < least) { least = distance; best = point; }
+      if (distance < least) {
+        least = distance;
+        best = point;
+      }
     }
     return best;
   }
@@ -250,15 +361,34 @@ class Chart {
   }
 
   showTip(point) {
-    const { row } = point, { model } = this;
+    const { row } = point;
+    const { model } = this;
     const figures = Object.entries(model.get("costs")).map(([name, { unit }]) =>
-      make("span", { class: name === model.get("cost") ? "now" : "" }, `${short(row[name])} ${unit}`));
+      make(
+        "span",
+        { class: name === model.get("cost") ? "now" : "" },
+        `${short(row[name])} ${unit}`,
+      )
+    );
     const family = row.family ? `${row.family}, ${row.year}` : "";
     this.tip.replaceChildren(
-      make("div", { class: "zoo-tip-name" }, swatch(row.group), make("b", {}, row.architecture), make("small", {}, family)),
-      make("div", { class: "zoo-tip-gain" }, make("b", {}, `${percent(row[model.get("gain")])} %`), make("small", {}, row.weights)),
-      make("div", { class: "zoo-tip-costs" }, ...figures));
-    const w = this.tip.offsetWidth, h = this.tip.offsetHeight;
+      make(
+        "div",
+        { class: "zoo-tip-name" },
+        swatch(row.group),
+        make("b", {}, row.architecture),
+        make("small", {}, family),
+      ),
+      make(
+        "div",
+        { class: "zoo-tip-gain" },
+        make("b", {}, `${percent(row[model.get("gain")])} %`),
+        make("small", {}, row.weights),
+      ),
+      make("div", { class: "zoo-tip-costs" }, ...figures),
+    );
+    const w = this.tip.offsetWidth;
+    const h = this.tip.offsetHeight;
     const left = Math.min(Math.max(4, point.x - w / 2), this.width - w - 4);
     const top = point.y - h - 15 > -8 ? point.y - h - 15 : point.y + 17;
     this.tip.style.transform = `translate(${Math.round(left)}px, ${Math.round(top)}px)`;
@@ -281,11 +411,25 @@ class Chart {
   key(event) {
     const at = this.order.findIndex((p) => p.row.id === Number(event.target.dataset?.id ?? -1));
     if (at < 0) return;
-    if (event.key === "Enter" || event.key === " ") { event.preventDefault(); this.actions.choose(this.order[at].row); return; }
-    if (event.key === "Escape") { this.actions.choose(null); return; }
-    const byGain = [...this.order].sort((a, b) => b.y - a.y || a.x - b.x), rank = byGain.indexOf(this.order[at]);
-    const next = { ArrowRight: this.order[at + 1], ArrowLeft: this.order[at - 1], Home: this.order[0], End: this.order[this.order.length - 1],
-      ArrowUp: byGain[rank + 1], ArrowDown: byGain[rank - 1] };
+    if (event.key === "Enter" || event.key === " ") {
+      event.preventDefault();
+      this.actions.choose(this.order[at].row);
+      return;
+    }
+    if (event.key === "Escape") {
+      this.actions.choose(null);
+      return;
+    }
+    const byGain = [...this.order].sort((a, b) => b.y - a.y || a.x - b.x);
+    const rank = byGain.indexOf(this.order[at]);
+    const next = {
+      ArrowRight: this.order[at + 1],
+      ArrowLeft: this.order[at - 1],
+      Home: this.order[0],
+      End: this.order[this.order.length - 1],
+      ArrowUp: byGain[rank + 1],
+      ArrowDown: byGain[rank - 1],
+    };
     if (!(event.key in next)) return;
     event.preventDefault();
     if (next[event.key]) this.rove(next[event.key], true);
@@ -305,26 +449,54 @@ const COLUMNS = [
   { key: "ms", label: "Latency", unit: "ms", show: number("ms") },
   { key: "top1", label: "Top-1", unit: "%", show: (row) => percent(row.top1) },
   { key: "top5", label: "Top-5", unit: "%", show: (row) => percent(row.top5), rank: 1 },
-  { key: "top1_per_million_params", label: "Top-1", unit: "%/M", title: "Top-1 accuracy per million parameters", show: number("top1_per_million_params"), rank: 2 },
+  {
+    key: "top1_per_million_params",
+    label: "Top-1",
+    unit: "%/M",
+    title: "Top-1 accuracy per million parameters",
+    show: number("top1_per_million_params"),
+    rank: 2,
+  },
 ];
 
 class Table {
   constructor(model, zoo, actions) {
-    Object.assign(this, { model, zoo, actions });
+    this.model = model;
+    this.zoo = zoo;
+    this.actions = actions;
     this.columns = COLUMNS.filter(({ key }) => zoo.rows.some((row) => !gap(row[key])));
     this.head = make("tr", {}, ...this.columns.map((column) => this.header(column)));
     this.body = make("tbody", { onkeydown: (event) => this.key(event) });
-    this.grid = make("table", { role: "grid", "aria-label": "Models" }, make("thead", {}, this.head), this.body);
+    this.grid = make(
+      "table",
+      { role: "grid", "aria-label": "Models" },
+      make("thead", {}, this.head),
+      this.body,
+    );
     this.node = make("div", { class: "zoo-table" }, this.grid);
-    for (const type of ["pointerover", "focusin"]) this.body.addEventListener(type, (event) => actions.echoPoint(this.rowOf(event.target)));
-    for (const type of ["pointerleave", "focusout"]) this.body.addEventListener(type, () => actions.echoPoint(null));
+    for (const type of ["pointerover", "focusin"]) {
+      this.body.addEventListener(type, (event) => actions.echoPoint(this.rowOf(event.target)));
+    }
+    for (const type of ["pointerleave", "focusout"]) {
+      this.body.addEventListener(type, () => actions.echoPoint(null));
+    }
     const gains = zoo.rows.map((row) => row[model.get("gain")]).filter((value) => !gap(value));
     this.range = [Math.min(...gains) - 4, Math.max(...gains)];
   }
 
   header(column) {
     const unit = column.unit ? [make("small", {}, ` ${column.unit}`)] : [];
-    const button = make("button", { type: "button", title: column.title, "aria-label": column.title, onclick: () => this.sort(column) }, column.label, ...unit);
+    const button = make(
+      "button",
+      {
+        type: "button",
+        title: column.title,
+        "aria-label": column.title,
+        onclick: () => this.sort(column),
+      },
+      column.label,
+      ...unit,
+    );
     return make("th", { scope: "col", "data-key": column.key, class: this.kind(column) }, button);
   }
 
@@ -335,22 +507,40 @@ class Table {
   // Numbers begin with the largest, names with the first.
   sort(column) {
     const again = this.model.get("sort_by") === column.key;
-    send(this.model, { sort_by: column.key, descending: again ? !this.model.get("descending") : Boolean(column.show) });
+    send(this.model, {
+      sort_by: column.key,
+      descending: again ? !this.model.get("descending") : Boolean(column.show),
+    });
   }
 
   draw() {
-    const { model, zoo } = this, key = model.get("sort_by"), descending = model.get("descending");
-    const hadFocus = this.body.contains(document.activeElement), focused = hadFocus && this.rowOf(document.activeElement)?.id;
+    const { model, zoo } = this;
+    const key = model.get("sort_by");
+    const descending = model.get("descending");
+    const hadFocus = this.body.contains(document.activeElement);
+    const focused = hadFocus && this.rowOf(document.activeElement)?.id;
     this.front = new Set(frontIds(model));
-    for (const head of this.head.children) {
-      if (head.dataset.key === key) head.setAttribute("aria-sort", descending ? "descending" : "ascending");
-      else head.removeAttribute("aria-sort");
+    for (const head of this.head.cells) {
+      if (head.dataset.key === key) {
+        head.setAttribute("aria-sort", descending ? "descending" : "ascending");
+      } else head.removeAttribute("aria-sort");
       head.classList.toggle("is-cost", head.dataset.key === model.get("cost"));
     }
     const shown = sorted(zoo.rows.filter((row) => isShown(row, zoo, model)), key, descending);
     this.body.replaceChildren(...shown.map((row) => this.line(row)));
-    if (!shown.length) this.body.append(make("tr", { class: "none" },
-      make("td", { colspan: this.columns.length }, "No model has this. Clear the search, or choose all families.")));
+    if (!shown.length) {
+      this.body.append(
+        make(
+          "tr",
+          { class: "none" },
+          make(
+            "td",
+            { colspan: this.columns.length },
+            "No model has this. Clear the search, or choose all families.",
+          ),
+        ),
+      );
+    }
     this.node.scrollTop = 0;
     this.mark();
     const line = hadFocus && this.lines().find((node) => Number(node.dataset.id) === focused);
@@ -361,11 +551,22 @@ class Table {
     const cells = this.columns.map((column) => {
       if (column.key === "architecture") return make("th", { scope: "row" }, this.nameCell(row));
       const cost = column.key === this.model.get("cost") ? " is-cost" : "";
-      const cell = make("td", { class: this.kind(column) + cost }, column.show ? column.show(row) : row[column.key] || "–");
-      if (column.key === this.model.get("gain") && !gap(row[column.key])) this.bar(cell, row[column.key]);
+      const cell = make(
+        "td",
+        { class: this.kind(column) + cost },
+        column.show ? column.show(row) : row[column.key] || "–",
+      );
+      if (column.key === this.model.get("gain") && !gap(row[column.key])) {
+        this.bar(cell, row[column.key]);
+      }
       return cell;
     });
-    return make("tr", { "data-id": row.id, tabindex: -1, class: groupClass(row.group), onclick: () => this.actions.choose(row) }, ...cells);
+    return make("tr", {
+      "data-id": row.id,
+      tabindex: -1,
+      class: groupClass(row.group),
+      onclick: () => this.actions.choose(row),
+    }, ...cells);
   }
 
   bar(cell, value) {
@@ -375,13 +576,22 @@ class Table {
   }
 
   nameCell(row) {
-    const name = make("span", { class: "zoo-name" }, make("span", {}, row.architecture), make("small", { title: row.weights }, plainWeights(row.weights)));
+    const name = make(
+      "span",
+      { class: "zoo-name" },
+      make("span", {}, row.architecture),
+      make("small", { title: row.weights }, plainWeights(row.weights)),
+    );
     const cell = make("span", { class: "zoo-name-cell" }, swatch(row.group), name);
-    if (this.front.has(row.id)) cell.append(make("span", { class: "zoo-front", title: "On the Pareto front" }, "front"));
+    if (this.front.has(row.id)) {
+      cell.append(make("span", { class: "zoo-front", title: "On the Pareto front" }, "front"));
+    }
     return cell;
   }
 
-  lines() { return [...this.body.querySelectorAll("tr[data-id]")]; }
+  lines() {
+    return [...this.body.rows].filter((line) => "id" in line.dataset);
+  }
 
   rowOf(target) {
     const line = target.closest?.("tr[data-id]");
@@ -389,7 +599,8 @@ class Table {
   }
 
   mark() {
-    const chosen = this.actions.selectedRow(), lines = this.lines();
+    const chosen = this.actions.selectedRow();
+    const lines = this.lines();
     for (const line of lines) {
       line.setAttribute("aria-selected", String(Number(line.dataset.id) === chosen?.id));
       line.tabIndex = -1;
@@ -401,9 +612,12 @@ class Table {
 
   // Scrolls within the table only: the notebook stays where it is.
   reveal(line) {
-    const top = line.offsetTop - this.grid.tHead.offsetHeight, bottom = line.offsetTop + line.offsetHeight;
+    const top = line.offsetTop - this.grid.tHead.offsetHeight;
+    const bottom = line.offsetTop + line.offsetHeight;
     if (top < this.node.scrollTop) this.node.scrollTop = top;
-    else if (bottom > this.node.scrollTop + this.node.clientHeight) this.node.scrollTop = bottom - this.node.clientHeight;
+    else if (bottom > this.node.scrollTop + this.node.clientHeight) {
+      this.node.scrollTop = bottom - this.node.clientHeight;
+    }
   }
 
   echo(row) {
@@ -419,12 +633,27 @@ class Table {
   }
 
   key(event) {
-    const lines = this.lines(), at = lines.indexOf(event.target.closest("tr"));
+    const lines = this.lines();
+    const at = lines.indexOf(event.target.closest("tr"));
     if (at < 0) return;
-    if (event.key === "Enter" || event.key === " ") { event.preventDefault(); this.actions.choose(this.rowOf(event.target)); return; }
-    if (event.key === "Escape") { this.actions.choose(null); return; }
+    if (event.key === "Enter" || event.key === " ") {
+      event.preventDefault();
+      this.actions.choose(this.rowOf(event.target));
+      return;
+    }
+    if (event.key === "Escape") {
+      this.actions.choose(null);
+      return;
+    }
     const last = lines.length - 1;
-    const next = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: Math.min(last, at + 8), PageUp: Math.max(0, at - 8), Home: 0, End: last };
+    const next = {
+      ArrowDown: at + 1,
+      ArrowUp: at - 1,
+      PageDown: Math.min(last, at + 8),
+      PageUp: Math.max(0, at - 8),
+      Home: 0,
+      End: last,
+    };
     if (!(event.key in next)) return;
     event.preventDefault();
     if (lines[next[event.key]]) this.rove(lines[next[event.key]]);
@@ -435,8 +664,15 @@ class Table {
 
 class Details {
   constructor(model, zoo, actions) {
-    Object.assign(this, { model, zoo, actions, open: false });
-    this.node = make("section", { class: "zoo-details", "aria-label": "Details", "aria-live": "polite" });
+    this.model = model;
+    this.zoo = zoo;
+    this.actions = actions;
+    this.open = false;
+    this.node = make("section", {
+      class: "zoo-details",
+      "aria-label": "Details",
+      "aria-live": "polite",
+    });
     this.shelf = make("div", { class: "zoo-shelf" }); // the code, as wide as the widget
   }
 
@@ -449,70 +685,176 @@ class Details {
   }
 
   link(row, ...content) {
-    return make("button", { type: "button", class: `zoo-link ${groupClass(row.group)}`, onclick: () => this.actions.choose(row, true) }, ...content);
+    return make("button", {
+      type: "button",
+      class: `zoo-link ${groupClass(row.group)}`,
+      onclick: () => this.actions.choose(row, true),
+    }, ...content);
   }
 
   // With nothing chosen: the models of the front, from the cheapest.
   welcome() {
-    const { model, zoo } = this, cost = model.get("cost"), { unit, label } = model.get("costs")[cost];
-    const items = frontIds(model).map((id) => zoo.rows[id]).map((row) => make("li", {},
-      this.link(row, swatch(row.group), make("span", {}, row.architecture)),
-      make("span", { class: "zoo-pair" }, short(row[cost]), make("b", {}, `${percent(row[model.get("gain")])} %`))));
-    return [make("p", { class: "zoo-name-line" }, "The Pareto front"),
-      make("p", { class: "cw-quiet" }, `Nothing else is as accurate for less (${label}${unit === label ? "" : `, ${unit}`}). Choose a model for its details.`),
-      make("ol", { class: "zoo-list", "aria-label": "Models of the Pareto front" }, ...items)];
+    const { model, zoo } = this;
+    const cost = model.get("cost");
+    const { unit, label } = model.get("costs")[cost];
+    const costText = unit === label ? label : `${label}, ${unit}`;
+    const items = frontIds(model).map((id) => zoo.rows[id]).map((row) =>
+      make(
+        "li",
+        {},
+        this.link(row, swatch(row.group), make("span", {}, row.architecture)),
+        make(
+          "span",
+          { class: "zoo-pair" },
+          short(row[cost]),
+          make("b", {}, `${percent(row[model.get("gain")])} %`),
+        ),
+      )
+    );
+    return [
+      make("p", { class: "zoo-name-line" }, "The Pareto front"),
+      make(
+        "p",
+        { class: "cw-quiet" },
+        `Nothing else is as accurate for less (${costText}). Choose a model for its details.`,
+      ),
+      make("ol", { class: "zoo-list", "aria-label": "Models of the Pareto front" }, ...items),
+    ];
   }
 
   facts(row) {
     const family = this.zoo.families[row.family];
-    const parts = [make("button", { type: "button", class: "zoo-close", "aria-label": "Close details", onclick: () => this.actions.choose(null) }, "×"),
+    /** @type {Node[]} */
+    const parts = [
+      make("button", {
+        type: "button",
+        class: "zoo-close",
+        "aria-label": "Close details",
+        onclick: () => this.actions.choose(null),
+      }, "×"),
       make("p", { class: "zoo-name-line" }, row.architecture),
-      make("p", { class: "zoo-family" }, swatch(row.group), make("span", {}, make("b", {}, row.family || "Family unknown"), row.year ? `, ${row.year}` : ""), make("small", {}, row.group))];
-    if (family) parts.push(make("p", { class: "zoo-idea" }, family.idea), make("p", { class: "zoo-paper" }, ...this.paper(family)));
+      make(
+        "p",
+        { class: "zoo-family" },
+        swatch(row.group),
+        make(
+          "span",
+          {},
+          make("b", {}, row.family || "Family unknown"),
+          row.year ? `, ${row.year}` : "",
+        ),
+        make("small", {}, row.group),
+      ),
+    ];
+    if (family) {
+      parts.push(
+        make("p", { class: "zoo-idea" }, family.idea),
+        make("p", { class: "zoo-paper" }, ...this.paper(family)),
+      );
+    }
     parts.push(this.members(row), this.figures(row), this.standing(row), this.code(row));
     return parts.filter(Boolean);
   }
 
   paper(family) {
-    const title = family.url ? make("a", { href: family.url, target: "_blank", rel: "noopener noreferrer" }, family.paper) : family.paper;
+    const title = family.url
+      ? make("a", { href: family.url, target: "_blank", rel: "noopener noreferrer" }, family.paper)
+      : family.paper;
     return [title, ` · ${family.venue}`];
   }
 
   members(row) {
     const rows = this.zoo.rows.filter((other) => other.architecture === row.architecture);
-    return make("div", { class: "zoo-members", role: "group", "aria-label": "Weights" }, ...rows.map((other) =>
-      make("button", { type: "button", title: other.weights, "aria-pressed": String(other.id === row.id), onclick: () => this.actions.choose(other, true) },
-        make("span", {}, plainWeights(other.weights)), make("b", {}, percent(other[this.model.get("gain")])))));
+    return make(
+      "div",
+      { class: "zoo-members", role: "group", "aria-label": "Weights" },
+      ...rows.map((other) =>
+        make(
+          "button",
+          {
+            type: "button",
+            title: other.weights,
+            "aria-pressed": String(other.id === row.id),
+            onclick: () => this.actions.choose(other, true),
+          },
+          make("span", {}, plainWeights(other.weights)),
+          make("b", {}, percent(other[this.model.get("gain")])),
+        )
+      ),
+    );
   }
 
   figures(row) {
-    const entries = [["Top-1", `${percent(row.top1)} %`], ["Top-5", `${percent(row.top5)} %`], ["Image", gap(row.crop_size) ? "–" : `${row.crop_size} px`],
-      ...Object.entries(this.model.get("costs")).map(([name, { label, unit }]) => [label, `${short(row[name])}${name === "gflops" ? "" : ` ${unit}`}`])];
+    const cost = (name, unit) => `${short(row[name])}${name === "gflops" ? "" : ` ${unit}`}`;
+    const costs = Object.entries(this.model.get("costs"));
+    const entries = [
+      ["Top-1", `${percent(row.top1)} %`],
+      ["Top-5", `${percent(row.top5)} %`],
+      ["Image", gap(row.crop_size) ? "–" : `${row.crop_size} px`],
+      ...costs.map(([name, { label, unit }]) => [label, cost(name, unit)]),
+    ];
     if (row.licence) entries.push(["Licence", row.licence]);
-    return make("dl", { class: "zoo-figures" }, ...entries.map(([label, value]) =>
-      make("div", { class: value.length > 10 ? "wide" : "" }, make("dt", {}, label), make("dd", {}, value))));
+    return make(
+      "dl",
+      { class: "zoo-figures" },
+      ...entries.map(([label, value]) =>
+        make(
+          "div",
+          { class: value.length > 10 ? "wide" : "" },
+          make("dt", {}, label),
+          make("dd", {}, value),
+        )
+      ),
+    );
   }
 
   // Where the model stands: on the front, or below which model of it.
   standing(row) {
-    const { model, zoo } = this, cost = model.get("cost"), gain = model.get("gain"), { label, unit } = model.get("costs")[cost];
+    const { model, zoo } = this;
+    const cost = model.get("cost");
+    const gain = model.get("gain");
+    const { label, unit } = model.get("costs")[cost];
     if (gap(row[cost]) || gap(row[gain])) return null;
     const line = make("p", { class: "zoo-standing" });
-    if (frontIds(model).includes(row.id)) line.append(make("span", { class: "zoo-front" }, "front"), ` Nothing is as accurate for less (${label}).`);
-    else {
-      const above = frontIds(model).map((id) => zoo.rows[id]).filter((other) => other[cost] <= row[cost]).pop();
+    if (frontIds(model).includes(row.id)) {
+      line.append(
+        make("span", { class: "zoo-front" }, "front"),
+        ` Nothing is as accurate for less (${label}).`,
+      );
+    } else {
+      const above = frontIds(model).map((id) => zoo.rows[id]).filter((other) =>
+        other[cost] <= row[cost]
+      ).pop();
       if (!above) return null;
-      line.append(this.link(above, above.architecture), ` reaches ${percent(above[gain])} % with ${short(above[cost])} ${unit}.`);
+      line.append(
+        this.link(above, above.architecture),
+        ` reaches ${percent(above[gain])} % with ${short(above[cost])} ${unit}.`,
+      );
     }
     return line;
   }
 
   code(row) {
-    const pre = make("pre", { class: "zoo-code", tabindex: 0, "aria-label": "Code that loads these weights" }, make("code", {}, row.code));
-    const copy = make("button", { type: "button", class: "cw-button", onclick: async () => {
-      copy.textContent = (await copyText(row.code, pre)) ? "Copied" : "Press Ctrl+C";
-    } }, "Copy");
-    const toggle = make("button", { type: "button", class: "cw-button", onclick: () => { this.open = !this.open; set(); } });
+    const pre = make("pre", {
+      class: "zoo-code",
+      tabindex: 0,
+      "aria-label": "Code that loads these weights",
+    }, make("code", {}, row.code));
+    const copy = make("button", {
+      type: "button",
+      class: "cw-button",
+      onclick: async () => {
+        copy.textContent = (await copyText(row.code, pre)) ? "Copied" : "Press Ctrl+C";
+      },
+    }, "Copy");
+    const toggle = make("button", {
+      type: "button",
+      class: "cw-button",
+      onclick: () => {
+        this.open = !this.open;
+        set();
+      },
+    });
     const set = () => {
       this.shelf.hidden = copy.hidden = !this.open;
       toggle.textContent = this.open ? "Hide the code" : "Show the code";
@@ -538,40 +880,95 @@ async function copyText(text, node) {
 // -- controls ------------------------------------------------------------------------
 
 function familySelect(model, zoo) {
-  const select = make("select", { class: "zoo-select", "aria-label": "Family", onchange: () => send(model, { family: select.value }) });
+  const select = make("select", {
+    class: "zoo-select",
+    "aria-label": "Family",
+    onchange: () => send(model, { family: select.value }),
+  });
   select.append(make("option", { value: "" }, "All families"));
   for (const group of GROUPS) {
     const names = Object.keys(zoo.families).filter((name) => zoo.families[name].group === group);
-    if (names.length) select.append(make("optgroup", { label: group }, make("option", { value: group }, `All: ${group}`),
-      ...names.map((name) => make("option", { value: name }, name))));
+    if (names.length) {
+      select.append(
+        make(
+          "optgroup",
+          { label: group },
+          make("option", { value: group }, `All: ${group}`),
+          ...names.map((name) => make("option", { value: name }, name)),
+        ),
+      );
+    }
   }
   return select;
 }
 
 function makeLegend(model, zoo) {
   const groups = GROUPS.filter((group) => zoo.rows.some((row) => row.group === group));
-  const keys = groups.map((group) => make("button", { type: "button", class: `zoo-key ${groupClass(group)}`, "data-group": group,
-    disabled: group === "Other", onclick: () => send(model, { family: model.get("family") === group ? "" : group }) }, swatch(group), group));
-  const line = svg("svg", { class: "zoo-swatch line", viewBox: "0 0 22 12", "aria-hidden": "true" }, svg("path", { d: "M1 10H8V5H15V1H21" }));
-  const node = make("div", { class: "zoo-legend", role: "group", "aria-label": "Groups of families" }, ...keys,
-    make("span", { class: "zoo-key plain" }, line, "Pareto front"));
-  const set = () => { for (const key of keys) key.setAttribute("aria-pressed", String(key.dataset.group === model.get("family"))); };
+  const keys = groups.map((group) =>
+    make(
+      "button",
+      {
+        type: "button",
+        class: `zoo-key ${groupClass(group)}`,
+        "data-group": group,
+        disabled: group === "Other",
+        onclick: () => send(model, { family: model.get("family") === group ? "" : group }),
+      },
+      swatch(group),
+      group,
+    )
+  );
+  const line = svg(
+    "svg",
+    { class: "zoo-swatch line", viewBox: "0 0 22 12", "aria-hidden": "true" },
+    svg("path", { d: "M1 10H8V5H15V1H21" }),
+  );
+  const node = make(
+    "div",
+    { class: "zoo-legend", role: "group", "aria-label": "Groups of families" },
+    ...keys,
+    make("span", { class: "zoo-key plain" }, line, "Pareto front"),
+  );
+  const set = () => {
+    for (const key of keys) {
+      key.setAttribute("aria-pressed", String(key.dataset.group === model.get("family")));
+    }
+  };
   return { node, set };
 }
 
 function makeControls(model, zoo) {
-  const search = make("input", { type: "search", class: "zoo-search", placeholder: "Search name, weights, family", "aria-label": "Search models",
-    oninput: () => send(model, { filter_text: search.value }) });
+  const search = make("input", {
+    type: "search",
+    class: "zoo-search",
+    placeholder: "Search name, weights, family",
+    "aria-label": "Search models",
+    oninput: () => send(model, { filter_text: search.value }),
+  });
   const select = familySelect(model, zoo);
-  const best = make("input", { type: "checkbox", "aria-label": "Best weights of each architecture only", onchange: () => send(model, { best_only: best.checked }) });
+  const best = make("input", {
+    type: "checkbox",
+    "aria-label": "Best weights of each architecture only",
+    onchange: () => send(model, { best_only: best.checked }),
+  });
   const count = make("span", { class: "cw-quiet zoo-count", role: "status" });
-  const node = make("div", { class: "zoo-tools" }, search, select, make("label", { class: "zoo-check" }, best, "Only the best weights of each"), count);
+  const node = make(
+    "div",
+    { class: "zoo-tools" },
+    search,
+    select,
+    make("label", { class: "zoo-check" }, best, "Only the best weights of each"),
+    count,
+  );
   const set = () => {
     if (search.value !== model.get("filter_text")) search.value = model.get("filter_text");
     select.value = model.get("family");
     best.checked = model.get("best_only");
-    const shown = zoo.rows.filter((row) => isShown(row, zoo, model)).length, all = zoo.rows.length;
-    count.textContent = shown === all ? `${plural(all, "set")} of weights` : `${shown} of ${plural(all, "set")} of weights`;
+    const shown = zoo.rows.filter((row) => isShown(row, zoo, model)).length;
+    const all = zoo.rows.length;
+    count.textContent = shown === all
+      ? `${plural(all, "set")} of weights`
+      : `${shown} of ${plural(all, "set")} of weights`;
   };
   return { node, set };
 }
@@ -592,25 +989,58 @@ function makeActions(model, zoo, parts) {
   };
 }
 
-function makeHead(model, zoo, choice) {
+function makeHead(zoo, choice) {
   const architectures = new Set(zoo.rows.map((row) => row.architecture)).size;
-  const lead = make("div", {}, make("p", { class: "zoo-title" }, "Model zoo"),
-    make("p", { class: "cw-quiet" }, `${plural(architectures, "architecture")}: how accurate, and at what cost`));
+  const lead = make(
+    "div",
+    {},
+    make("p", { class: "zoo-title" }, "Model zoo"),
+    make(
+      "p",
+      { class: "cw-quiet" },
+      `${plural(architectures, "architecture")}: how accurate, and at what cost`,
+    ),
+  );
   return make("div", { class: "zoo-head" }, lead, choice.node);
 }
 
+/** @param {import("./base.js").View} view */
 function render({ model, el }) {
-  const zoo = prepare(model), parts = {}, actions = makeActions(model, zoo, parts);
+  const zoo = prepare(model);
+  const parts = {};
+  const actions = makeActions(model, zoo, parts);
   const box = frame(el, "Explorer of the model zoo");
   box.classList.add("cw-zoo");
-  const options = Object.entries(model.get("costs")).map(([value, { label }]) => ({ value, label }));
+  const options = Object.entries(model.get("costs")).map(([value, { label }]) => ({
+    value,
+    label,
+  }));
   const choice = makeSwitch("Cost", options, model.get("cost"), (cost) => send(model, { cost }));
-  const controls = makeControls(model, zoo), legend = makeLegend(model, zoo);
-  const { chart, table, details } = Object.assign(parts, { chart: new Chart(model, zoo, actions),
-    table: new Table(model, zoo, actions), details: new Details(model, zoo, actions) });
-  const machine = make("p", { class: "cw-quiet zoo-machine" }, `Latency of one image, measured on ${model.get("machine")}.`);
-  box.append(makeHead(model, zoo, choice), controls.node,
-    make("div", { class: "zoo-main" }, make("div", { class: "zoo-left" }, chart.node, legend.node), details.node), details.shelf, table.node, machine);
+  const controls = makeControls(model, zoo);
+  const legend = makeLegend(model, zoo);
+  const { chart, table, details } = Object.assign(parts, {
+    chart: new Chart(model, zoo, actions),
+    table: new Table(model, zoo, actions),
+    details: new Details(model, zoo, actions),
+  });
+  const machine = make(
+    "p",
+    { class: "cw-quiet zoo-machine" },
+    `Latency of one image, measured on ${model.get("machine")}.`,
+  );
+  box.append(
+    makeHead(zoo, choice),
+    controls.node,
+    make(
+      "div",
+      { class: "zoo-main" },
+      make("div", { class: "zoo-left" }, chart.node, legend.node),
+      details.node,
+    ),
+    details.shelf,
+    table.node,
+    machine,
+  );
 
   const paint = () => {
     choice.set(model.get("cost"));
@@ -622,17 +1052,26 @@ function render({ model, el }) {
     table.draw();
     details.draw();
   };
-  const mark = () => { chart.mark(); table.mark(); details.draw(); };
+  const mark = () => {
+    chart.mark();
+    table.mark();
+    details.draw();
+  };
   paint();
   const resized = new ResizeObserver(() => {
     const width = chart.holder.clientWidth;
     if (width && width !== chart.width) requestAnimationFrame(() => chart.draw());
   });
   resized.observe(chart.holder);
-  const ends = [follow(model, ["cost", "filter_text", "family", "best_only"], paint),
+  const ends = [
+    follow(model, ["cost", "filter_text", "family", "best_only"], paint),
     follow(model, ["sort_by", "descending"], () => table.draw()),
-    follow(model, ["row"], mark)];
-  return () => { resized.disconnect(); for (const end of ends) end(); };
+    follow(model, ["row"], mark),
+  ];
+  return () => {
+    resized.disconnect();
+    for (const end of ends) end();
+  };
 }
 
 export default { render };

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from course_utils.datasets import load_dataset
+from course_utils.datasets import AttributeDataset, load_dataset, with_attributes
 from course_utils.multitask import (
-    AttributeDataset,
     MultiTaskModel,
     MultiTaskStep,
-    with_attributes,
 )
 from course_utils.runtime import seed_everything
 from course_utils.training import evaluate, fit, make_loader
@@ -119,6 +117,7 @@ PROTOCOLS = (
         measure_c13,
         ("net", "task"),
         holds_c13,
+        costly=True,
         looseness=4,
         weights="test_[rc]*.safetensors",
         gate=True,

@@ -15,17 +15,17 @@ import torch
 from torch import nn
 
 from course_utils.datasets import load_dataset
+from course_utils.weights import BUNDLED
 from courseware.claims.adaptations import HEAD_RATES, RATES, Task
 from courseware.claims.protocol import Protocol, Rows, mean
 
-ALL_NETS = ("test_resnet", "test_efficientnet", "test_convnext", "test_vit")
 NETS = ("test_resnet", "test_convnext")
 TARGETS = ("flowers", "defects")
 
 # -- C5 -----------------------------------------------------------------------------------
 
 
-def measure_c5(seed: int, *, nets: Iterable[str] = ALL_NETS) -> Rows:
+def measure_c5(seed: int, *, nets: Iterable[str] = BUNDLED) -> Rows:
     """20 pictures a class, 12 epochs of the whole net at lr 0.1, and at a usual one.
 
     SGD has momentum 0.9; the usual rates are 0.01 for SGD and 0.001 for Adam. A run
@@ -232,6 +232,7 @@ PROTOCOLS = (
         measure_c5,
         ("net",),
         holds_c5,
+        costly=True,
         looseness=4,
         chance=("SGD", "Adam"),
         recheck=_SLICE,
@@ -245,6 +246,7 @@ PROTOCOLS = (
         measure_c6,
         ("net", "case"),
         holds_c6,
+        costly=True,
         looseness=4,
         weights=_WEIGHTS,
         recheck=_SLICE | {"cases": ("few, near",)},
@@ -257,6 +259,7 @@ PROTOCOLS = (
         measure_c7,
         ("net", "data"),
         holds_c7,
+        costly=True,
         looseness=4,
         chance=("head-rate",),
         weights=_WEIGHTS,
@@ -269,6 +272,7 @@ PROTOCOLS = (
         measure_c8,
         ("net", "data"),
         holds_c8,
+        costly=True,
         looseness=4,
         weights=_WEIGHTS,
         recheck=_SLICE | {"targets": ("flowers",)},
@@ -281,6 +285,7 @@ PROTOCOLS = (
         measure_c9,
         ("net", "data"),
         holds_c9,
+        costly=True,
         looseness=4,
         weights=_WEIGHTS,
         recheck=_SLICE | {"targets": ("flowers",)},

@@ -146,6 +146,7 @@ PROTOCOLS = (
         measure_c11,
         ("data", "case"),
         holds_c11,
+        costly=True,
         looseness=4,
         weights="*es*net*.safetensors",
         recheck={"targets": ("flowers",), "cases": ("pretrained, 20 a class",)},

@@ -13,10 +13,10 @@ from course_utils.layer_groups import freeze, trainable_parameters
 from course_utils.probe import linear_probe
 from course_utils.runtime import seed_everything
 from course_utils.training import evaluate, fit, make_loader
-from course_utils.weights import load_backbone
+from course_utils.weights import BUNDLED, load_backbone
 from courseware.claims.protocol import Protocol, Rows, mean
 
-NETS = ("test_resnet", "test_efficientnet", "test_convnext", "test_vit")
+NETS = BUNDLED
 TARGETS = ("flowers", "cells", "defects", "digits")
 PER_CLASS = 20
 
@@ -202,6 +202,7 @@ PROTOCOLS = (
         measure_c2,
         ("net",),
         holds_c2,
+        costly=True,
         gate=True,
     ),
     Protocol(
@@ -212,6 +213,7 @@ PROTOCOLS = (
         measure_c3,
         ("net",),
         holds_c3,
+        costly=True,
     ),
     Protocol(
         "C4",

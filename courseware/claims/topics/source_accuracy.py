@@ -9,7 +9,7 @@ import numpy as np
 from course_utils.datasets import load_dataset
 from course_utils.features import extract_features
 from course_utils.probe import linear_probe
-from course_utils.weights import resolve
+from course_utils.weights import find_weights
 from courseware.claims.protocol import Protocol, Rows, mean
 from courseware.making.ladder import RUNGS, load_rung, source_accuracy
 
@@ -29,7 +29,7 @@ def measure_s1(seed: int) -> Rows:
         model = load_rung(net, steps)
         rows[f"{net}, {steps} steps/source"] = source_accuracy(model)
         for target in TARGETS:
-            transform = resolve(net, weights="bundled").transform
+            transform = find_weights(net, weights="bundled").transform
             data = load_dataset(target, transform=transform)
             few = data.train.sample_per_class(PER_CLASS, seed=seed)
             train = extract_features(model, few, cache=False)

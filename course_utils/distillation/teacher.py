@@ -1,0 +1,196 @@
+"""A net that only answers, steps for `fit` that listen to it, and its answers kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset, TensorDataset
+from torchvision.transforms import InterpolationMode, v2
+
+from course_utils.datasets import check_views, preprocessing
+from course_utils.distillation.loss import (
+    check_mixture,
+    check_tensor,
+    distillation_parts,
+)
+from course_utils.features import check_one_task
+from course_utils.modes import inference
+from course_utils.training import Batch
+
+
+class Teacher:
+    """A net that only answers: (B, C, H, W) -> logits, whatever mode it is left in.
+
+    Each call holds it in eval and inference mode: BatchNorm does not move, dropout drops
+    nothing, no gradient is kept, and it is given back as it was. It is no module, so it
+    enters neither the student's parameters nor its checkpoints.
+
+    Give `student_transform`, the transform of the dataset (or the student's
+    `weights_info`), where the teacher was trained with other preprocessing: then the
+    student's normalisation is undone on the tensors, they are resized to the teacher's
+    side, and normalised as it expects. Teacher and student so see the same crop, which
+    matters (Beyer et al., 2022, https://arxiv.org/abs/2106.05237). `transform` says what
+    the teacher expects; by default its own `weights_info`.
+
+    Raises `ValueError` for a transform that cannot be read: one made of your functions.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        student_transform: Any | None = None,
+        transform: Any | None = None,
+    ):
+        self.model = model
+        self._given = self._wanted = None
+        if student_transform is not None:
+            own = (
+                getattr(model, "weights_info", None) if transform is None else transform
+            )
+            if own is None:
+                raise ValueError(
+                    f"{type(model).__name__} has no weights_info that says what it "
+                    "expects: give the teacher's transform= too"
+                )
+            self._given, self._wanted = (
+                preprocessing(student_transform),
+                preprocessing(own),
+            )
+        elif transform is not None:
+            raise ValueError("give student_transform too: what the pictures come as")
+
+    def __call__(self, images: Tensor) -> Tensor:
+        with inference(self.model) as device:
+            logits = self.model(self.prepared(images.to(device)))
+        check_tensor(logits, "teacher")
+        # a copy: tensors of inference mode cannot enter a loss
+        return logits.to(images.device).clone()
+
+    def prepared(self, images: Tensor) -> Tensor:
+        """Turn the student's pictures (B, C, H, W) into what the teacher expects."""
+        if self._wanted is None or self._given[:2] == self._wanted[:2]:
+            return self._resized(images)
+        like = {"dtype": images.dtype, "device": images.device}
+        mean, std, new_mean, new_std = (
+            torch.tensor(values, **like)[:, None, None]
+            for values in (*self._given[:2], *self._wanted[:2])
+        )
+        return (self._resized(images * std + mean) - new_mean) / new_std
+
+    def _resized(self, images: Tensor) -> Tensor:
+        size = self._wanted.size if self._wanted else None
+        if size is None or images.shape[-2:] == size:
+            return images
+        mode = InterpolationMode(self._wanted.interpolation)
+        return v2.functional.resize(images, list(size), mode, antialias=True)
+
+
+class DistillationStep:
+    """The step for `training.fit` that asks the teacher anew for each batch.
+
+    The loss is `distillation_loss`; the history has both parts too, as `train_hard` and
+    `train_soft`. The teacher sees the student's augmented pictures. The student trains
+    as usual, its BatchNorm too; the teacher never moves.
+    """
+
+    def __init__(
+        self, teacher: Teacher | nn.Module, *, T: float = 4.0, alpha: float = 0.7
+    ):
+        check_mixture(T, alpha)
+        self.teacher, self.T, self.alpha = as_teacher(teacher), T, alpha
+
+    def __call__(self, model: nn.Module, batch: Batch):
+        images, labels, *_ = batch
+        answers = self.teacher(images)
+        return _taught(model(images), answers, labels, T=self.T, alpha=self.alpha)
+
+
+class CachedDistillationStep:
+    """As `DistillationStep`, with the answers that `cached_logits` put into the batch."""
+
+    def __init__(self, *, T: float = 4.0, alpha: float = 0.7):
+        check_mixture(T, alpha)
+        self.T, self.alpha = T, alpha
+
+    def __call__(self, model: nn.Module, batch: Batch):
+        if len(batch) < 3:
+            raise ValueError(
+                "the batch holds no answers of a teacher: make train and val with "
+                "cached_logits(teacher, dataset)"
+            )
+        images, labels, answers = batch
+        return _taught(model(images), answers, labels, T=self.T, alpha=self.alpha)
+
+
+class TaughtDataset(Dataset):
+    """Pictures with label and the teacher's logits: (image, label, (C,))."""
+
+    def __init__(self, dataset: Dataset, logits: Tensor):
+        self.dataset, self.logits = dataset, logits
+
+    def __len__(self) -> int:
+        return len(self.logits)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int, Tensor]:
+        image, label = self.dataset[index]
+        return image, label, self.logits[index]
+
+    def __getitems__(self, indices: list[int]) -> list[tuple[Tensor, int, Tensor]]:
+        fetch = getattr(self.dataset, "__getitems__", None)
+        pairs = fetch(indices) if fetch else [self.dataset[i] for i in indices]
+        rows = zip(pairs, self.logits[indices], strict=True)
+        return [(*pair, answer) for pair, answer in rows]
+
+
+def cached_logits(
+    teacher: Teacher | nn.Module,
+    dataset: Dataset,
+    *,
+    views: int = 1,
+    batch_size: int = 64,
+) -> TaughtDataset:
+    """Ask the teacher once about each picture; return what `CachedDistillationStep` takes.
+
+    The answers are kept in memory (N, C), the pictures still come from the dataset. Where
+    its transform is random, an answer belongs to one crop only: then `views` above 1
+    keeps so many versions of each picture, pixels and answers, and these are the
+    augmentation; memory grows with them.
+
+    Raises `ValueError` for a random transform with one view.
+    """
+    if isinstance(dataset, TaughtDataset):
+        raise ValueError("the dataset holds answers already: hand over its .dataset")
+    check_views(
+        dataset,
+        views,
+        otherwise=", or DistillationStep, which asks the teacher each time",
+    )
+    teacher = as_teacher(teacher)
+    kept, labels, logits = [], [], []
+    for _ in range(views):
+        for images, target in DataLoader(dataset, batch_size):
+            check_one_task(target)
+            logits.append(teacher(images).cpu())
+            if views > 1:
+                kept.append(images)
+                labels.append(target)
+    if not logits:
+        raise ValueError("the dataset is empty: there is nothing to ask the teacher")
+    if views > 1:
+        dataset = TensorDataset(torch.cat(kept), torch.cat(labels))
+    return TaughtDataset(dataset, torch.cat(logits))
+
+
+def as_teacher(teacher: Teacher | nn.Module) -> Teacher:
+    """Return a teacher as it is, and a net as one that only answers."""
+    return teacher if isinstance(teacher, Teacher) else Teacher(teacher)
+
+
+def _taught(logits: Tensor, answers: Tensor, labels: Tensor, *, T: float, alpha: float):
+    """What a step returns: loss, logits, and both parts for the history."""
+    found = distillation_parts(logits, answers, labels, T=T, alpha=alpha)
+    parts = {"hard": (found.hard, len(labels)), "soft": (found.soft, len(labels))}
+    return found.total, logits, parts

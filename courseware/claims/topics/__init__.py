@@ -1,0 +1,1 @@
+"""The claims themselves: every module here holds the `PROTOCOLS` of one topic."""
