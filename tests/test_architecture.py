@@ -15,7 +15,7 @@ ROWS = [
     "errors storage durable measured runtime modes",
     "metrics plots lr_schedules",
     "architectures meta_tensors tracing memory",
-    "activations heads state_files",
+    "activations heads state_files checkpoint_files",
     "layer_groups inspection param_groups",
     "training checkpoints lr_finder",
     "weights datasets fetch",
