@@ -18,12 +18,13 @@ _PART = re.compile(r"\.(?P<name>.+)\.(?P<host>\w+)-(?P<process>\d+)-[0-9a-f]{8}\
 
 
 @contextmanager
-def durable_path(path: Path) -> Iterator[Path]:
+def durable_path(path: Path, *, replace: bool = True) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success it replaces it, synced to disk.
 
     A reader sees the old file or the new one, also after a power cut; the mode is what
     the umask asks for. On an error nothing is left. What killed writes to the same path
-    had left is removed first. Folders are made. Raises `OSError` as the system does.
+    had left is removed first. Folders are made. Raises `OSError` as the system does, and
+    without `replace` `FileExistsError` where another process was first.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,7 +34,7 @@ def durable_path(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         sync(temporary)
-        os.replace(temporary, path)
+        (os.replace if replace else _name_once)(temporary, path)
         sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
@@ -104,6 +105,18 @@ def locked(path: Path, *, timeout: float = 10.0) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _name_once(temporary: Path, path: Path) -> None:
+    """Give a file its name unless that is taken; of two processes one succeeds."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:  # no second names here: between these two lines another may come
+        if path.exists():
+            raise FileExistsError(f"{path} is there already") from None
+        os.replace(temporary, path)
 
 
 def _part_name(name: str) -> str:

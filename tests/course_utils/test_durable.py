@@ -112,6 +112,20 @@ def test_a_file_is_kept_under_another_name(tmp_path, monkeypatch, links):
     assert len(list(tmp_path.iterdir())) == 1 + links
 
 
+@pytest.mark.parametrize("links", [True, False])
+def test_a_name_that_is_given_once_stays_with_the_first(tmp_path, monkeypatch, links):
+    if not links:
+        monkeypatch.setattr(os, "link", _raise)
+    path = tmp_path / "a"
+    for text in ("first", "second"):
+        try:
+            with durable_path(path, replace=False) as temporary:
+                temporary.write_text(text)
+        except FileExistsError:
+            assert text == "second"
+    assert path.read_text() == "first" and len(list(tmp_path.iterdir())) == 1
+
+
 def _raise(*args):
     raise PermissionError
 
