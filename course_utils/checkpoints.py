@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Mapping
+import copy
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any, Protocol
 
 import pandas as pd
 import torch
@@ -14,10 +15,28 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import DataLoader
 
-from course_utils.errors import CheckpointError, DamagedCheckpoint
+from course_utils.checkpoint_files import (
+    previous_path,
+    read_checkpoint,
+    write_checkpoint,
+)
+from course_utils.errors import CheckpointError
 from course_utils.runtime import generators_state, restore_generators
-from course_utils.state_files import compare_state, read_file
-from course_utils.storage import atomic_path
+from course_utils.state_files import compare_state
+
+__all__ = ["load_checkpoint", "previous_path", "save_checkpoint"]
+
+
+class Stateful(Protocol):
+    """Anything with a state: a module, an optimiser, a GradScaler, a callback."""
+
+    def state_dict(self) -> dict: ...
+
+    def load_state_dict(self, state_dict: dict) -> Any: ...
+
+
+# An object's place in a file: ("optimizer", ""), ("modules", "projector").
+Place = tuple[str, str]
 
 
 def save_checkpoint(
@@ -27,7 +46,8 @@ def save_checkpoint(
     optimizer: Optimizer | None = None,
     scheduler: LRScheduler | None = None,
     loader: DataLoader | None = None,
-    modules: Mapping[str, nn.Module] | None = None,
+    modules: Mapping[str, Stateful] | None = None,
+    callbacks: Sequence | Mapping[str, Any] | None = None,
     epoch: int,
     history: pd.DataFrame | None = None,
     rng: bool = True,
@@ -36,30 +56,32 @@ def save_checkpoint(
 
     BatchNorm statistics are part of the model's state. `loader` adds the state of the
     generator that shuffles it, `rng` those of Python, NumPy and torch. `modules` are
-    what learns beside the model, each by a name: uncertainty weights, a projector. The
-    checkpoint that was there before is kept as `<name>.previous`. Raises
-    `CheckpointError` where nothing can be written (a full disk); then what was there
-    stays.
+    what has a state beside the model, each by a name: uncertainty weights, a projector,
+    a GradScaler. `callbacks` are those of `fit`; the ones without a state are passed
+    over. The file holds a checksum, and is on the disk when this returns. The checkpoint
+    that was there before is kept as `<name>.previous`.
+
+    Raises `CheckpointError`, and leaves what was there, where nothing can be written (a
+    full disk), and for a value that could not be loaded again, which it names.
     """
-    path = Path(path)
+    owners = _owners(optimizer, scheduler, modules, callbacks)
     content = {
         "model": model.state_dict(),
         "epoch": int(epoch),
         "history": None if history is None else history.to_dict("list"),
+        "kinds": {" ".join(place).strip(): _kind(o) for place, o in owners.items()},
     }
-    for name, part in (("optimizer", optimizer), ("scheduler", scheduler)):
-        if part is not None:
-            content[name] = part.state_dict()
+    for (part, name), owner in owners.items():
+        where, key = (content.setdefault(part, {}), name) if name else (content, part)
+        where[key] = owner.state_dict()
+    if optimizer is not None:
+        content["parameters"] = _parameters(optimizer, model, modules)
     if loader is not None:
         content["loader"] = _generator(loader).get_state()
-    if modules:
-        content["modules"] = {name: m.state_dict() for name, m in modules.items()}
     if rng:
         content["rng"] = generators_state()
-    with atomic_path(path) as temporary:
-        _write(content, temporary, path)
-        if path.is_file():
-            os.replace(path, previous_path(path))
+    path = Path(path)
+    write_checkpoint(content, path)
     return path
 
 
@@ -70,7 +92,8 @@ def load_checkpoint(
     optimizer: Optimizer | None = None,
     scheduler: LRScheduler | None = None,
     loader: DataLoader | None = None,
-    modules: Mapping[str, nn.Module] | None = None,
+    modules: Mapping[str, Stateful] | None = None,
+    callbacks: Sequence | Mapping[str, Any] | None = None,
     rng: bool = True,
 ) -> dict:
     """Put a saved run back into these objects, in place; return epoch and history.
@@ -78,96 +101,64 @@ def load_checkpoint(
     `{"epoch": int, "history": DataFrame}`. A damaged or missing file is replaced by
     the one before it, with a printed word. Code in the file is never run.
 
-    Raises `CheckpointError`, before anything is changed, that names the keys where
-    the model is another one, and what the file does not hold.
+    Raises `CheckpointError`, and changes nothing, where the file does not hold what is
+    asked for, the model is another one (it names the keys), the optimiser or scheduler is
+    of another kind, or the optimiser holds other parameters, or in another order.
     """
-    content = _read_or_previous(Path(path))
-    parts = {"optimizer": optimizer, "scheduler": scheduler, "loader": loader,
-             "modules": modules}  # fmt: skip
-    wanted = ["model", "epoch", *(name for name, part in parts.items() if part)]
-    if absent := [name for name in wanted + ["rng"] * rng if name not in content]:
-        raise CheckpointError(
-            f"{path} holds no {', '.join(absent)}: it was saved without. Leave that "
-            "argument out (rng=False) to go on without it"
-        )
+    path = Path(path)
+    content = read_checkpoint(path)
+    owners = _owners(optimizer, scheduler, modules, callbacks)
+    _check_holds(content, owners, path, loader=loader is not None, rng=rng)
     _check_fits(model, content["model"], path)
-    for name, module in (modules or {}).items():
-        _check_fits(module, _module_state(content, name, path), path)
+    states = {place: _state(content, *place, path) for place in owners}
+    _check_kinds(content.get("kinds", {}), owners, path)
     if optimizer is not None:
-        _load_optimizer(optimizer, content["optimizer"], path)
-    if scheduler is not None:
-        scheduler.load_state_dict(content["scheduler"])
-    if loader is not None:
-        _generator(loader).set_state(content["loader"])
+        own = _parameters(optimizer, model, modules)
+        _check_parameters(content.get("parameters", own), own, path)
+    order = None if loader is None else _generator(loader)
+    _load_all(owners, states, path)
     model.load_state_dict(content["model"])
-    for name, module in (modules or {}).items():
-        module.load_state_dict(content["modules"][name])
+    if order is not None:
+        order.set_state(content["loader"])
     if rng:
         restore_generators(content["rng"])
     return {"epoch": content["epoch"], "history": pd.DataFrame(content["history"])}
 
 
-def previous_path(path: str | Path) -> Path:
-    """Return where the checkpoint before `path` is kept."""
-    path = Path(path)
-    return path.with_name(path.name + ".previous")
+def _owners(optimizer, scheduler, modules, callbacks) -> dict[Place, Stateful]:
+    """All that has a state beside the model, by its place in the file."""
+    found = {("optimizer", ""): optimizer, ("scheduler", ""): scheduler}
+    found |= {("modules", name): module for name, module in (modules or {}).items()}
+    callbacks = callbacks or {}
+    if not isinstance(callbacks, Mapping):
+        callbacks = {f"{i} {type(c).__name__}": c for i, c in enumerate(callbacks)}
+    for name, callback in callbacks.items():
+        if hasattr(callback, "state_dict"):
+            found["callbacks", name] = callback
+    return {place: owner for place, owner in found.items() if owner is not None}
 
 
-def _write(content: dict, temporary: Path, path: Path) -> None:
-    try:
-        torch.save(content, temporary)
-    except (OSError, RuntimeError) as error:  # torch says neither "disk" nor "full"
-        free = shutil.disk_usage(temporary.parent).free / 1e6
-        raise CheckpointError(
-            f"{path} was not written: {error}. {free:,.0f} MB are free there: make room, "
-            "or take another disk. If there was a checkpoint, the one before is kept"
-        ) from error
+def _kind(owner: Stateful) -> str:
+    """Name an object's class, and those of the schedulers that it is made of."""
+    inner = ", ".join(_kind(one) for one in getattr(owner, "_schedulers", ()))
+    return f"{type(owner).__name__}({inner})" if inner else type(owner).__name__
 
 
-def _read_or_previous(path: Path) -> dict:
-    """Read `path`; where it is damaged or gone, read the checkpoint before it."""
-    before = previous_path(path)
-    try:
-        if not path.is_file():
-            raise DamagedCheckpoint(f"no checkpoint at {path}")
-        return _read(path)
-    except DamagedCheckpoint as error:
-        if not before.is_file():
-            raise
-        print(f"{error}\nTaking the checkpoint before it, {before.name}.")
-        return _read(before)
-
-
-def _read(path: Path) -> dict:
-    content = read_file(path)
-    if not isinstance(content, dict) or not isinstance(content.get("model"), dict):
-        raise CheckpointError(
-            f"{path} is not a checkpoint of save_checkpoint. Load bare weights with "
-            "weights.load_backbone(name, weights=path)"
-        )
-    return content
-
-
-def _check_fits(module: nn.Module, state: dict, path: str | Path) -> None:
-    if problem := compare_state(module, state):
-        raise CheckpointError(f"{path} does not fit {type(module).__name__}: {problem}")
-
-
-def _module_state(content: dict, name: str, path: str | Path) -> dict:
-    if name not in content["modules"]:
-        known = ", ".join(content["modules"])
-        raise CheckpointError(f"{path} holds no module {name!r}; it holds {known}")
-    return content["modules"][name]
-
-
-def _load_optimizer(optimizer: Optimizer, state: dict, path: str | Path) -> None:
-    try:
-        optimizer.load_state_dict(state)  # checks before it changes anything
-    except ValueError as error:
-        raise CheckpointError(
-            f"{path} does not fit {type(optimizer).__name__}: {error}. Freeze the same "
-            "stages and make the same parameter groups as when it was saved"
-        ) from error
+def _parameters(
+    optimizer: Optimizer, model: nn.Module, modules: Mapping[str, Stateful] | None
+) -> list[list[tuple[str, list[int]]]]:
+    """Name and shape of each parameter of each group; "" for one of no module."""
+    owners = {f"{name}.": m for name, m in (modules or {}).items()} | {"": model}
+    names = {
+        id(parameter): prefix + name
+        for prefix, module in owners.items()
+        if isinstance(module, nn.Module)
+        for name, parameter in module.named_parameters()
+    }
+    return [
+        [(names.get(id(p), ""), list(p.shape)) for p in group["params"]]
+        for group in optimizer.param_groups
+    ]
 
 
 def _generator(loader: DataLoader) -> torch.Generator:
@@ -177,3 +168,91 @@ def _generator(loader: DataLoader) -> torch.Generator:
             "training.make_loader, or leave loader out and keep rng=True"
         )
     return loader.generator
+
+
+# -- what is refused -------------------------------------------------------------------
+
+
+def _check_holds(content: dict, owners: dict, path: Path, *, loader, rng) -> None:
+    parts = dict.fromkeys(part for part, _ in owners)  # in order, each once
+    wanted = ["model", "epoch", *parts, *["loader"] * loader, *["rng"] * rng]
+    if absent := [name for name in wanted if name not in content]:
+        raise CheckpointError(
+            f"{path} holds no {', '.join(absent)}: it was saved without. Leave that "
+            "argument out (rng=False) to go on without it"
+        )
+
+
+def _state(content: dict, part: str, name: str, path: Path) -> dict:
+    if not name:
+        return content[part]
+    if name not in content[part]:
+        known = ", ".join(content[part])
+        what = part.removesuffix("s")
+        raise CheckpointError(f"{path} holds no {what} {name!r}; it holds {known}")
+    return content[part][name]
+
+
+def _check_kinds(kinds: dict, owners: dict[Place, Stateful], path: Path) -> None:
+    """Refuse objects of another class; modules are told by their keys."""
+    for place, owner in owners.items():
+        what = " ".join(place).strip()
+        given, saved = _kind(owner), kinds.get(what)  # older files hold none
+        if saved not in (None, given) and not isinstance(owner, nn.Module):
+            raise CheckpointError(
+                f"{path} holds for {what} a {saved}, not a {given}: make the same kind "
+                "as when it was saved, or leave it out to begin it anew"
+            )
+
+
+def _check_parameters(saved: list, own: list, path: Path) -> None:
+    if problem := _other_parameters(saved, own):
+        raise CheckpointError(
+            f"{path} does not fit the optimizer: it holds {problem}. Freeze the same "
+            "stages and make the same parameter groups, in the same order, as when it "
+            "was saved"
+        )
+
+
+def _other_parameters(saved: list, own: list) -> str:
+    """Say where the parameters of the groups differ; "" if they do not."""
+    sizes, own_sizes = [len(group) for group in saved], [len(group) for group in own]
+    if sizes != own_sizes:
+        return f"groups of {sizes} parameters, not of {own_sizes}"
+    for i, (group, own_group) in enumerate(zip(saved, own, strict=True)):
+        pairs = zip(group, own_group, strict=True)
+        for j, ((name, shape), (own_name, own_shape)) in enumerate(pairs):
+            if shape != own_shape or (name and own_name and name != own_name):
+                return (
+                    f"{name or 'a parameter'} {tuple(shape)} at place {j} of group {i}, "
+                    f"not {own_name or 'one'} {tuple(own_shape)}"
+                )
+    return ""
+
+
+def _check_fits(module: nn.Module, state: dict, path: str | Path) -> None:
+    if problem := compare_state(module, state):
+        raise CheckpointError(f"{path} does not fit {type(module).__name__}: {problem}")
+
+
+def _load_all(
+    owners: dict[Place, Stateful], states: dict[Place, dict], path: Path
+) -> None:
+    """Load each state into its owner; where one refuses, put all back as they were."""
+    for place, owner in owners.items():
+        if isinstance(owner, nn.Module):
+            _check_fits(owner, states[place], path)
+    before = []
+    for place, owner in owners.items():
+        before.append((owner, copy.deepcopy(owner.state_dict())))
+        try:
+            owner.load_state_dict(states[place])
+        except Exception as error:  # each kind of object has its own
+            for changed, state in before:
+                with suppress(Exception):  # it refuses its own state too
+                    changed.load_state_dict(state)
+            raise CheckpointError(
+                f"{path} does not fit {type(owner).__name__} ({' '.join(place).strip()}): "
+                f"{type(error).__name__}: {error}. Freeze the same stages and make the "
+                "same parameter groups, or options, as when it was saved"
+            ) from error

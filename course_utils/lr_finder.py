@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -53,7 +54,8 @@ class LRCurve:
         """Return a learning rate: "steepest", "valley" or "minimum/10".
 
         Smith, 2017 (https://arxiv.org/abs/1506.01186) reads the rate off the fall of the
-        curve; the valley is fastai's. Raises `ValueError` where the loss never fell.
+        curve; the valley is fastai's. Raises `ValueError` where the loss never fell, for
+        fewer than five steps, and for a loss that is not finite.
         """
         if how not in SUGGESTIONS:
             raise ValueError(
@@ -65,9 +67,13 @@ class LRCurve:
                 "lower, or take more steps"
             )
         smoothed = np.array(self.smoothed)
+        if not np.isfinite(smoothed).all():
+            raise ValueError("a loss is not finite: leave out the steps from there on")
         lowest = int(smoothed.argmin())
-        if lowest == 0:
-            raise ValueError("the loss never fell: start_lr is too high already")
+        if smoothed[0] - smoothed[lowest] <= 1e-9 * abs(smoothed[0]):  # rounding
+            raise ValueError(
+                "the loss never fell: start_lr is too high already, or nothing learns"
+            )
         if how == "minimum/10":
             return self.lrs[lowest] / 10
         if how == "steepest":
@@ -77,30 +83,42 @@ class LRCurve:
         return self.lrs[start + 2 * (end - start) // 3]
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw losses, their smoothed curve and the suggestions; return the axes."""
+        """Draw losses, their smoothed curve and the suggestions; return the axes.
+
+        A curve of any length is drawn; where it allows no suggestion, the legend says
+        why.
+        """
         import matplotlib.pyplot as plt
 
         ax = ax or plt.subplots(figsize=(7, 3.4))[1]
         ax.plot(self.lrs, self.losses, color="#bbbbbb", label="each batch")
         ax.plot(self.lrs, self.smoothed, color="#0072B2", label="smoothed")
-        styles = zip(SUGGESTIONS, ("o", "s", "^"), ("#009E73", "#D55E00", "#CC79A7"),
-                     strict=True)  # fmt: skip
-        for how, marker, colour in styles:
-            rate = self.suggest(how)
-            height = np.interp(np.log(rate), np.log(self.lrs), self.smoothed)
-            ax.plot(
-                rate, height, marker, color=colour, ms=9, label=f"{how}: {rate:.1e}"
-            )
-        low, high = min(self.smoothed), self.smoothed[0]
+        try:
+            self._draw_suggestions(ax)
+        except ValueError as error:
+            ax.plot([], [], " ", label=fill(f"no suggestion: {error}", 45))
         ax.set(
             xscale="log",
             title="Learning-rate range test",
             xlabel="learning rate (log scale)",
             ylabel="loss",
-            ylim=(low - 0.1 * abs(high - low), high + 0.6 * abs(high - low) + 1e-3),
         )
+        finite = [loss for loss in self.smoothed if math.isfinite(loss)]
+        if finite:
+            low, high = min(finite), finite[0]
+            height = abs(high - low)
+            ax.set_ylim(low - 0.1 * height - 1e-3, high + 0.6 * height + 1e-3)
         ax.legend()
         return ax
+
+    def _draw_suggestions(self, ax: Axes) -> None:
+        rates = [self.suggest(how) for how in SUGGESTIONS]
+        styles = zip(SUGGESTIONS, rates, ("o", "s", "^"),
+                     ("#009E73", "#D55E00", "#CC79A7"), strict=True)  # fmt: skip
+        for how, rate, marker, colour in styles:
+            height = np.interp(np.log(rate), np.log(self.lrs), self.smoothed)
+            label = f"{how}: {rate:.1e}"
+            ax.plot(rate, height, marker, color=colour, ms=9, label=label)
 
     def table(self) -> pd.DataFrame:
         """Tabulate rate, loss and smoothed loss, a row a step."""

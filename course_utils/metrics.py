@@ -95,9 +95,12 @@ def accuracy(predictions: torch.Tensor | Numbers, labels: Numbers) -> float:
     """Return the share of right answers, from 0 to 1.
 
     `predictions` holds logits or probabilities (N, C), or class indices (N,);
-    `labels` class indices (N,).
+    `labels` class indices (N,), whole numbers from 0 to C - 1.
 
-    Raises `ValueError` for other shapes, unequal lengths or no images.
+    Raises `ValueError` for other shapes, unequal lengths or no images, NaN, indices that
+    are not whole or below 0 (a missing label), and labels without a column.
+
+        accuracy(torch.tensor([[2.0, 1.0], [0.0, 3.0]]), [0, 0])  # 0.5
     """
     guessed, truth = _indices(predictions, labels)
     return (guessed == truth).double().mean().item()
@@ -113,7 +116,7 @@ def confusion_matrix(
 
     `predictions` is (N, C) or (N,) as for `accuracy`. Returns a DataFrame named by
     `classes` where given, else by index. Raises `ValueError` for an index that has
-    no class.
+    no class, and for what `accuracy` refuses.
     """
     import pandas as pd
     from sklearn import metrics
@@ -134,27 +137,89 @@ def confusion_matrix(
 
 def _indices(predictions, labels) -> tuple[torch.Tensor, torch.Tensor]:
     """Return predicted and true class indices, both (N,), on one device."""
-    guessed, truth = torch.as_tensor(predictions), _labels(labels)
+    guessed, truth = _tensor(predictions, "predictions"), _tensor(labels, "labels")
+    _check_shapes(guessed, truth)
+    truth = _whole(truth, "labels", _MISSING)
+    if guessed.ndim == 1:
+        return _whole(guessed, "predictions", _SCORES), truth.to(guessed.device)
+    if highest := _without_column(guessed, truth):
+        raise ValueError(
+            f"class index {highest} among the labels has no column in predictions "
+            f"(N, C) = {tuple(guessed.shape)}: give the model a head for all classes"
+        )
+    if len(rows := guessed.isnan().any(dim=1).nonzero()):
+        raise ValueError(
+            f"predictions[{rows[0].item()}] holds NaN, and so do {len(rows)} of "
+            f"{len(guessed)} rows: the training diverged (lower the learning rate), or "
+            "an image holds NaN"
+        )
+    return guessed.argmax(dim=1), truth.to(guessed.device)  # (N, C) -> (N,)
+
+
+_MISSING = (
+    "-1 and NaN mark a missing label: score the others only, keep = labels >= 0, "
+    "predictions[keep], labels[keep]"
+)
+_SCORES = (
+    "scores of one class need a threshold first, (scores > 0.5).long() for "
+    "probabilities, (logits > 0).long() for logits"
+)
+
+
+def _tensor(values, name: str) -> torch.Tensor:
+    try:
+        found = torch.as_tensor(values)
+    except (
+        TypeError,
+        ValueError,
+        RuntimeError,
+    ) as error:  # names, rows of other lengths
+        raise ValueError(
+            f"{name} must be numbers, all rows of one length ({error}). Names of classes "
+            "become indices by [classes.index(name) for name in names]"
+        ) from error
+    return found.long() if found.dtype == torch.bool else found
+
+
+def _check_shapes(guessed: torch.Tensor, truth: torch.Tensor) -> None:
+    if truth.ndim == 2 and truth.shape[1] > 1:
+        raise ValueError(
+            f"expected labels (N,), got (N, C) = {tuple(truth.shape)}. One-hot rows: "
+            "labels.argmax(dim=1). Several labels a picture: score each column c, "
+            "(scores[:, c] > 0.5).long() against labels[:, c]"
+        )
+    if truth.ndim != 1:
+        raise ValueError(
+            f"expected labels (N,), got shape {tuple(truth.shape)}: labels.flatten()"
+        )
     if guessed.ndim == 2 and guessed.shape[1] == 1:
         raise ValueError(
             "one column of logits cannot be ranked: threshold it first, "
             "(logits[:, 0] > 0).long()"
         )
-    if guessed.ndim not in (1, 2):
+    if guessed.ndim not in (1, 2) or 0 in guessed.shape[1:]:
         raise ValueError(
             f"expected logits (N, C) or indices (N,), got shape {tuple(guessed.shape)}"
         )
     _check_lengths(len(guessed), len(truth))
-    if guessed.ndim == 2:
-        guessed = guessed.argmax(dim=1)  # (N, C) -> (N,)
-    return guessed, truth.to(guessed.device)
 
 
-def _labels(labels) -> torch.Tensor:
-    truth = torch.as_tensor(labels)
-    if truth.ndim != 1:
-        raise ValueError(f"expected labels (N,), got shape {tuple(truth.shape)}")
-    return truth
+def _whole(values: torch.Tensor, name: str, way_out: str) -> torch.Tensor:
+    """Return class indices (N,) as integers; refuse what is none."""
+    wrong = (values != values.floor()) | (values < 0)  # NaN differs from itself
+    if len(places := wrong.nonzero()):
+        place = places[0].item()
+        raise ValueError(
+            f"{name}[{place}] is {values[place].item():.4g}, which is no class index "
+            f"({len(places)} of {len(values)} are none): {way_out}"
+        )
+    return values.long()
+
+
+def _without_column(guessed: torch.Tensor, truth: torch.Tensor) -> int | None:
+    """The highest label where predictions (N, C) have no column for it, else None."""
+    highest = int(truth.max())
+    return highest if highest >= guessed.shape[1] else None
 
 
 def _check_lengths(predictions: int, labels: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,14 +18,16 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
+from course_utils.durable import durable_path, remove_leftovers
 from course_utils.metrics import mean_interval
 from course_utils.runtime import show_progress
-from course_utils.storage import atomic_path, sha256_bytes
+from course_utils.storage import sha256_bytes
 
 Point = dict[str, Any]
 Run = Callable[..., Mapping[str, float]]
 _ADDED = ("seconds", "error")  # columns that a study adds
 _KEYS = {"run", "point", "figures", *_ADDED}  # of a result's file
+_OURS = re.compile(r"[0-9a-f]{20}")  # the stem of a result's file
 
 
 def run_study(
@@ -44,17 +47,22 @@ def run_study(
     the options, the figures, `seconds`, and `error`, which is None where all went well.
 
     Each result is written to `folder` when its run ends, whole or not at all. A study
-    that was killed, or is asked for more points, runs only what is missing. A run that
-    raises does not stop the others: its row says why (its file has the traceback), and it
-    is tried again next time. Ctrl-C keeps what was reached. What `run` does inside is not
-    watched: after a change to it, take another folder.
+    that was killed, or is asked for more points, runs only what is missing; a result that
+    was damaged since is run again, with a printed word. A run that raises does not stop
+    the others: its row says why (its file has the traceback), and it is tried again next
+    time. Ctrl-C keeps what was reached. What `run` does inside is not watched: after a
+    change to it, take another folder.
+
+    Two processes may share a folder. Of a point that both have run the first result
+    stays, and a word says so where the other one differs.
 
     `executor` runs points side by side: any `concurrent.futures.Executor`, such as a
     `ProcessPoolExecutor`, or that of a Dask cluster, `Client(…).get_executor()`. Then
     `run` must be importable there. Only this process writes.
 
     Raises `ValueError` for an empty grid, a value that cannot be kept, a point that is
-    there twice, and a folder that holds another function's results.
+    there twice, and a folder that holds another function's results; `OSError` where a
+    result cannot be written, with its figures.
 
         def run(weight, seed):
             …
@@ -72,8 +80,9 @@ def run_study(
         disable=not show_progress(progress),
     ) as bar:
         try:
-            for point, result in _results(run, waiting, executor):
-                store.write(point, result)
+            for point, result in _results(run, waiting, executor, store.succeeded):
+                if result is not None:
+                    store.write(point, result)
                 bar.update()
         except KeyboardInterrupt:
             print("stopped by hand; the runs that ended are kept")
@@ -83,13 +92,16 @@ def run_study(
 
 
 def read_study(folder: str | Path) -> pd.DataFrame:
-    """Return all that a folder holds, as `run_study` does, in the order of the options."""
-    files = sorted(Path(folder).glob("*.json"))
-    if not files:
+    """Return all that a folder holds, as `run_study` does, in the order of the options.
+
+    A damaged result is left out, with a printed word. Raises `ValueError` for a folder
+    without results, and a .json file in it that is none.
+    """
+    results = _kept(Path(folder))
+    if not results:
         raise ValueError(f"{folder} holds no results: make some with run_study")
-    table = _table([_row(_read(file)) for file in files])
-    options = list(_read(files[0])["point"])
-    return table.sort_values(options, key=_rank, ignore_index=True)
+    table = _table([_row(result) for result in results])
+    return table.sort_values(list(results[0]["point"]), key=_rank, ignore_index=True)
 
 
 def summarise(
@@ -168,12 +180,15 @@ def _key(point: Point) -> str:
 
 
 def _results(
-    run: Run, points: list[Point], executor: Executor | None
-) -> Iterator[tuple[Point, dict]]:
-    """Yield each point with its result, as they end."""
+    run: Run,
+    points: list[Point],
+    executor: Executor | None,
+    succeeded: Callable[[Point], bool],
+) -> Iterator[tuple[Point, dict | None]]:
+    """Yield each point with its result, as they end; None where another process ran it."""
     if executor is None:
         for point in points:
-            yield point, _measure(run, point)
+            yield point, None if succeeded(point) else _measure(run, point)
         return
     futures = {executor.submit(_measure, run, point): point for point in points}
     try:
@@ -220,38 +235,91 @@ class _Store:
         self.folder, self.run = folder, run
         if folder.exists() and not folder.is_dir():
             raise ValueError(f"{folder} is a file: name a folder for the results")
-        first = next(iter(sorted(folder.glob("*.json"))), None)
-        if first and (other := _read(first)["run"]) != run:
+        remove_leftovers(folder)
+        others = [found["run"] for found in _kept(folder) if found["run"] != run]
+        if others:
             raise ValueError(
-                f"{folder} holds results of {other}, not of {run}: take another folder"
+                f"{folder} holds results of {others[0]}, not of {run}: take another folder"
             )
 
     def path(self, point: Point) -> Path:
         return self.folder / f"{_key(point)}.json"
 
+    def result(self, point: Point) -> dict | None:
+        """What the point's file holds; None where there is none, or a damaged one."""
+        path = self.path(point)
+        return _read(path) if path.is_file() else None
+
     def row(self, point: Point) -> dict | None:
         """The point's row, in the order of its options; None where it did not run."""
-        path = self.path(point)
-        return {**point, **_row(_read(path))} if path.is_file() else None
+        result = self.result(point)
+        return result and {**point, **_row(result)}
 
     def succeeded(self, point: Point) -> bool:
-        row = self.row(point)
-        return row is not None and row["error"] is None
+        return _went_well(self.result(point))
 
     def write(self, point: Point, result: dict) -> None:
-        text = json.dumps({"run": self.run, "point": point, **result}, indent=1)
-        with atomic_path(self.path(point)) as path:
-            path.write_text(text + "\n", encoding="utf-8")
+        """Keep a result, unless one that went well was kept meanwhile."""
+        path = self.path(point)
+        text = json.dumps({"run": self.run, "point": point, **result}, indent=1) + "\n"
+        try:
+            if not self.succeeded(point):
+                path.unlink(missing_ok=True)
+            with durable_path(path, replace=False) as whole:
+                whole.write_text(text, encoding="utf-8")
+        except FileExistsError:
+            _report_another(point, self.result(point), result)
+        except OSError as error:
+            raise OSError(
+                f"{path} was not written: {error}. The result of {point} was "
+                f"{_found(result)}; those before are kept"
+            ) from error
 
 
-def _read(file: Path) -> dict:
+def _files(folder: Path) -> list[Path]:
+    """Results' files, without those that a write, going on or killed, has hidden."""
+    found = sorted(folder.glob("*.json"))
+    return [file for file in found if not file.name.startswith(".")]
+
+
+def _kept(folder: Path) -> list[dict]:
+    """All results of a folder; a word for each damaged one."""
+    found = {file: _read(file) for file in _files(folder)}
+    for file, result in found.items():
+        if result is None:
+            print(f"{file} is damaged and left out: run_study runs its point again")
+    return [result for result in found.values() if result is not None]
+
+
+def _read(file: Path) -> dict | None:
+    """A file's result; None where a file with a result's name is damaged or gone."""
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError, FileNotFoundError):
         found = None
-    if not isinstance(found, dict) or not _KEYS <= found.keys():
-        raise ValueError(f"{file} is no result of a study: move it away, or delete it")
-    return found
+    if isinstance(found, dict) and _KEYS <= found.keys():
+        return found
+    if _OURS.fullmatch(file.stem):
+        return None
+    raise ValueError(f"{file} is no result of a study: move it away, or delete it")
+
+
+def _went_well(result: dict | None) -> bool:
+    return result is not None and result["error"] is None
+
+
+def _found(result: dict) -> dict | str:
+    return result["figures"] if _went_well(result) else result["error"]
+
+
+def _report_another(point: Point, kept: dict | None, ours: dict) -> None:
+    """Say so where another process kept something else of the same point."""
+    if kept is None or repr(_found(kept)) == repr(_found(ours)):
+        return
+    print(
+        f"another process ran {point} too and kept {_found(kept)}; this one's "
+        f"{_found(ours)} is not kept. A run that seeds itself gives the same twice"
+    )
 
 
 def _row(result: dict) -> dict:

@@ -12,10 +12,10 @@ import courseware
 LIBRARY, COURSE = (Path(p.__path__[0]) for p in (course_utils, courseware))
 # Each may import what stands in rows above it, or to its left in its own row.
 ROWS = [
-    "errors storage measured runtime modes",
+    "errors storage durable measured runtime modes",
     "metrics plots lr_schedules",
     "architectures meta_tensors tracing memory",
-    "activations heads state_files",
+    "activations heads state_files checkpoint_files",
     "layer_groups inspection param_groups",
     "training checkpoints lr_finder",
     "weights datasets fetch",

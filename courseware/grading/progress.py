@@ -6,23 +6,38 @@ import json
 import math
 import os
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
 
-from course_utils.storage import atomic_path, course_home
+from course_utils.durable import durable_path, locked
+from course_utils.storage import course_home
 
 # Hints asked for with hint(), a task; they start anew with each kernel.
 hints_asked: Counter[str] = Counter()
 
 
 def _path() -> Path:
-    return course_home() / "progress.json"
+    path = course_home() / "progress.json"
+    return path.resolve() if path.is_symlink() else path  # the link stays one
 
 
 def read_progress() -> dict[str, dict]:
-    """Read the record; a damaged one is set aside, with a word, and begun anew."""
+    """Read the record; a damaged one is set aside, with a word, and begun anew.
+
+    Where it cannot be read, a line says so, and it is empty.
+    """
+    try:
+        return _read()
+    except OSError as error:
+        _say("read", error)
+        return {}
+
+
+def _read() -> dict[str, dict]:
     path = _path()
     if not path.is_file():
         return {}
@@ -30,13 +45,29 @@ def read_progress() -> dict[str, dict]:
         record = json.loads(path.read_text(encoding="utf-8"))
         _validate(record)
         return record
-    except ValueError:
-        if _is_graded():
-            return {}
-        aside = path.with_suffix(".damaged.json")
-        os.replace(path, aside)
-        print(f"progress was unreadable; it is set aside as {aside.name}")
+    except (ValueError, RecursionError):
+        if not _is_graded():
+            _set_aside(path)
         return {}
+
+
+def _set_aside(path: Path) -> None:
+    """Keep a damaged record under a name of its own."""
+    names = (path.with_suffix(f".damaged{n}.json") for n in ("", *range(2, 1000)))
+    aside = next(name for name in names if not name.exists())
+    os.replace(path, aside)
+    print(f"progress was unreadable; it is set aside as {aside.name}")
+
+
+def _say(what: str, error: OSError) -> None:
+    """Say in a line what could not be done, why, and the way out."""
+    if not _is_graded():
+        why = error.strerror or error
+        where = f": {error.filename}" if error.filename else ""
+        print(
+            f"progress could not be {what} ({why}{where}): set COURSE_HOME to a folder "
+            "that can be written"
+        )
 
 
 def _validate(record: object) -> None:
@@ -57,23 +88,44 @@ def _is_graded() -> bool:
 def record_try(task_id: str, points: float, *, passed: bool) -> int:
     """Note one try and its points; return how many tries there were.
 
-    Nothing is written while nbgrader executes a notebook. Where the file cannot be
-    written, a line says so, and the try does not count.
+    Two kernels that note tries at the same moment lose none. Nothing is written while
+    nbgrader executes a notebook. Where the file cannot be written, a line says so, and the
+    try does not count.
     """
-    record = read_progress()
-    entry = record.get(task_id, {"best": 0.0, "tries": 0})
+    if _is_graded():
+        return _tried(read_progress(), task_id, points, passed)["tries"]
+    record = {}
+    try:
+        with _changed() as record:
+            return _tried(record, task_id, points, passed)["tries"]
+    except OSError as error:
+        _say("saved", error)
+        if task_id not in record:
+            _tried(record, task_id, points, passed)
+        return record[task_id]["tries"]
+
+
+@contextmanager
+def _changed() -> Iterator[dict[str, dict]]:
+    """Give the record to change, while no other kernel can; then write it."""
+    path = _path()
+    with locked(path):
+        record = _read()
+        yield record
+        with durable_path(path) as temporary:
+            text = json.dumps(record, indent=1, sort_keys=True)
+            temporary.write_text(text, encoding="utf-8")
+
+
+def _tried(record: dict[str, dict], task_id: str, points: float, passed: bool) -> dict:
+    """Add one try to a task's entry, in place; return it."""
+    entry = record.setdefault(task_id, {"best": 0.0, "tries": 0})
     entry["tries"] += 1
     entry["best"] = max(entry["best"], points)
     entry["last"] = points
     entry["passed"] = entry.get("passed", False) or passed
     entry["time"] = datetime.now().isoformat(timespec="seconds")
-    if not _is_graded():
-        record[task_id] = entry
-        try:
-            _write(record)
-        except OSError as error:
-            print(f"progress could not be saved ({error.strerror}): see COURSE_HOME")
-    return entry["tries"]
+    return entry
 
 
 def tries(task_id: str) -> int:
@@ -106,7 +158,10 @@ def progress() -> pd.DataFrame:
 
 
 def export_progress(path: str | Path) -> Path:
-    """Write the table to a .csv or .json file; return its path."""
+    """Write the table to a .csv or .json file; return its path.
+
+    Raises `ValueError` for another kind, `OSError` where it cannot be written.
+    """
     path = Path(path)
     table = progress().reset_index()
     if path.suffix == ".csv":
@@ -115,21 +170,26 @@ def export_progress(path: str | Path) -> Path:
         text = table.to_json(orient="records", indent=1, force_ascii=False)
     else:
         raise ValueError(f"export to a .csv or .json file, not {path.name!r}")
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    try:
+        with durable_path(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    except OSError as error:
+        why = error.strerror or error
+        raise OSError(f"{path} was not written ({why}): take another folder") from error
     return path
 
 
 def reset_progress(task_id: str | None = None) -> None:
-    """Forget one task, or everything."""
-    record = read_progress()
-    if task_id is None:
-        record = {}
-        hints_asked.clear()
-    else:
-        record.pop(task_id, None)
-        hints_asked.pop(task_id, None)
-    _write(record)
+    """Forget one task, or everything. Where that cannot be written, a line says so."""
+    forgotten = hints_asked if task_id is None else [task_id]
+    for name in list(forgotten):
+        hints_asked.pop(name, None)
+    try:
+        with _changed() as record:
+            for name in list(record) if task_id is None else [task_id]:
+                record.pop(name, None)
+    except OSError as error:
+        _say("saved", error)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -149,9 +209,3 @@ def main(argv: list[str] | None = None) -> int:
         print(table.to_string())
         print(f"\n{table['best'].sum():g} of {table['points'].sum():g} points")
     return 0
-
-
-def _write(record: dict[str, dict]) -> None:
-    with atomic_path(_path()) as temporary:
-        text = json.dumps(record, indent=1, sort_keys=True)
-        temporary.write_text(text, encoding="utf-8")

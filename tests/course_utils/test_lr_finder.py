@@ -1,5 +1,6 @@
 import copy
 import random
+import re
 
 import matplotlib
 import numpy as np
@@ -232,6 +233,26 @@ def test_the_plot_shows_all_three():
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert [label.split(":")[0] for label in labels[2:]] == list(SUGGESTIONS)
     assert ax.get_xscale() == "log" and "learning rate" in ax.get_xlabel()
+
+
+@pytest.mark.parametrize(
+    ("losses", "words"),
+    [
+        ([], "only 0 steps before a loss of nan"), ([2.0], "only 1 steps"),
+        ([2.0, 1.0, 0.5], "only 3 steps"), (list(range(1, 10)), "the loss never fell"),
+        ([1.0] * 9, "the loss never fell: .*or nothing learns"),
+        ([3.0] * 5 + [float("inf")], "a loss is not finite"), (list(range(9, 0, -1)), ""),
+    ],
+)  # fmt: skip
+def test_every_curve_is_drawn_and_says_why_it_suggests_nothing(losses, words):
+    lrs = np.geomspace(1e-3, 1, len(losses)).tolist()
+    ax = LRCurve(lrs, losses, [1.0], "a loss of nan").plot()
+    ax.figure.canvas.draw()
+    assert ax.lines[0].get_ydata().tolist() == losses
+    last = ax.get_legend().get_texts()[-1].get_text()
+    expected = f"no suggestion: {words}" if words else r"minimum/10: \d"
+    assert re.match(expected, last.replace("\n", " "))
+    matplotlib.pyplot.close(ax.figure)
 
 
 @pytest.mark.parametrize(

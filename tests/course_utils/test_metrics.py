@@ -108,3 +108,53 @@ def test_confusion_has_true_rows_and_predicted_columns():
 def test_confusion_names_an_index_without_a_class():
     with pytest.raises(ValueError, match="class index 2"):
         confusion_matrix([0, 2], [0, 1], classes=["ant", "bee"])
+
+
+BAD = {
+    "logits of too few classes": (
+        torch.zeros(2, 2), [0, 5], r"index 5 among the labels has no column .*\(2, 2\)"),
+    "NaN in a logit": (
+        torch.tensor([[0.0, float("nan")], [1, 2]]), [0, 1],
+        r"predictions\[0\] holds NaN, and so do 1 of 2 rows: .*lower the learning rate"),
+    "sigmoid scores": (
+        torch.tensor([0.2, 0.9]), [0, 1],
+        r"predictions\[0\] is 0\.2, which is no class index \(2 of 2 .*scores > 0\.5"),
+    "one logit a picture": (torch.tensor([-3.0, 2.0]), [0, 1], r"logits > 0\)\.long"),
+    "NaN as an index": ([0.0, float("nan")], [0, 1], r"predictions\[1\] is nan"),
+    "no class predicted": ([0, -1], [0, 1], r"predictions\[1\] is -1"),
+    "a label is missing": (
+        [0, 1], [0, -1], r"labels\[1\] is -1, .*keep = labels >= 0"),
+    "a label is NaN": ([0, 1], [0, float("nan")], r"labels\[1\] is nan.*missing label"),
+    "a label between two": ([0, 1], [0.4, 0.6], r"labels\[0\] is 0\.4"),
+    "several labels a picture": (
+        torch.rand(2, 3), torch.tensor([[1, 0, 1], [0, 1, 1]]),
+        r"\(N, C\) = \(2, 3\)\. One-hot rows: .*Several labels a picture: .*column c"),
+    "one-hot rows": ([0, 1], torch.eye(2), r"labels\.argmax\(dim=1\)"),
+    "a column of labels": ([0, 1], [[0], [1]], r"shape \(2, 1\): labels\.flatten"),
+    "one label for all": ([0, 1], 1, r"shape \(\)"),
+    "segmentation": (torch.zeros(2, 3, 4, 4), [0, 1], r"shape \(2, 3, 4, 4\)"),
+    "no classes": (torch.zeros(2, 0), [0, 1], r"shape \(2, 0\)"),
+    "names": ([0, 1], ["ant", "bee"], r"labels must be numbers.*classes\.index"),
+    "ragged rows": ([[0.1, 0.9], [1.0]], [0, 1], "predictions must be .*one length"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("score", [accuracy, confusion_matrix])
+@pytest.mark.parametrize(("given", "labels", "words"), BAD.values(), ids=BAD.keys())
+def test_what_would_give_a_wrong_number_is_refused(score, given, labels, words):
+    with pytest.raises(ValueError, match=words):
+        score(given, labels)
+
+
+@pytest.mark.parametrize("kind", [torch.tensor, np.array, list])
+def test_indices_may_be_of_any_kind_of_whole_number(kind):
+    for guessed in ([0, 1, 1, 0], [0.0, 1.0, 1.0, 0.0], [False, True, True, False]):
+        assert accuracy(kind(guessed), kind([0, 1, 0, 0])) == 0.75
+        assert accuracy(kind([0, 1, 0, 0]), kind(guessed)) == 0.75
+
+
+def test_scores_may_be_masked_by_infinity_and_one_hot_by_truth():
+    scores = torch.tensor([[float("-inf"), 1.0], [float("inf"), 0.0]])
+    assert accuracy(scores, [1, 0]) == 1.0
+    assert accuracy(scores.half(), torch.tensor([1, 1], dtype=torch.uint8)) == 0.5
+    assert accuracy(torch.eye(2, dtype=torch.bool), [0, 1]) == 1.0

@@ -158,7 +158,105 @@ def test_a_killed_study_goes_on_where_it_was(tmp_path):
     assert read_study(tmp_path / "kept")["seed"].tolist() == [0, 1, 2, 3]
 
 
+KILLED_WRITING = """
+import os, sys
+from pathlib import Path
+from course_utils.study import run_study
+
+def run(seed):
+    return {"accuracy": seed}
+
+write_text = Path.write_text
+
+def killed(self, text, **options):
+    if '"seed": 2' in text:
+        write_text(self, text[:20], **options)
+        os._exit(9)
+    return write_text(self, text, **options)
+
+if "kill" in sys.argv:
+    Path.write_text = killed
+table = run_study(run, {"seed": range(4)}, "kept")
+print(table["seconds"].tolist())
+"""
+
+
+def test_killed_within_a_write_only_that_run_is_lost(tmp_path):
+    command, kept = [sys.executable, "-c", KILLED_WRITING], tmp_path / "kept"
+    killed = subprocess.run([*command, "kill"], cwd=tmp_path, timeout=120)
+    assert killed.returncode == 9 and len(list(kept.iterdir())) == 3
+    before = read_study(kept)
+    assert before["seed"].tolist() == [0, 1]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=120)
+    after = read_study(kept)
+    assert after["seed"].tolist() == [0, 1, 2, 3]
+    assert after["seconds"][:2].tolist() == before["seconds"].tolist()  # not run again
+    assert all(file.suffix == ".json" for file in kept.iterdir())
+
+
+def test_what_older_killed_writes_left_stops_nothing(tmp_path):
+    run_study(power, GRID, tmp_path)
+    (tmp_path / ".zr7gl0jq.json").touch()
+    assert len(run_study(power, GRID, tmp_path)) == len(read_study(tmp_path)) == 6
+
+
+@pytest.mark.parametrize("text", ["", '{"run": "x', "[" * 99_999, "\x00" * 300, "[]"])
+def test_a_damaged_result_is_run_again_with_a_word(tmp_path, capsys, text):
+    run = Counted()
+    first = run_study(run, GRID, tmp_path)
+    damaged = sorted(tmp_path.iterdir())[0]
+    damaged.write_text(text)
+    assert len(read_study(tmp_path)) == 5
+    words = f"{damaged} is damaged and left out: run_study runs its point again\n"
+    assert capsys.readouterr().out == words
+    table = run_study(run, GRID, tmp_path)
+    assert capsys.readouterr().out == words and len(run.calls) == 7
+    assert table.drop(columns="seconds").equals(first.drop(columns="seconds"))
+
+
 # -- side by side ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("other", [5.0, 6.0])
+def test_of_two_processes_the_first_result_stays_and_another_is_said(
+    tmp_path, capsys, other
+):
+    inner = {"given": other, "again": True}
+
+    def run(seed):
+        if inner.pop("again", False):  # meanwhile another process runs the same point
+            run_study(run, {"seed": [1]}, tmp_path)
+            return {"accuracy": 5.0}
+        return {"accuracy": inner["given"]}
+
+    table = run_study(run, {"seed": [1]}, tmp_path)
+    assert table["accuracy"].tolist() == [other]
+    said = capsys.readouterr().out
+    if other == 5.0:
+        assert said == ""
+    else:
+        assert "another process ran {'seed': 1} too and kept {'accuracy': 6.0}" in said
+        assert "this one's {'accuracy': 5.0} is not kept" in said
+
+
+def test_what_another_process_ran_meanwhile_is_not_run_again(tmp_path):
+    calls = []
+
+    def run(seed):
+        calls.append(seed)
+        if len(calls) == 1:
+            run_study(run, {"seed": [2, 3]}, tmp_path)
+        return {"accuracy": seed}
+
+    assert len(run_study(run, {"seed": [1, 2, 3]}, tmp_path)) == 3
+    assert calls == [1, 2, 3]
+
+
+def test_on_a_full_disk_the_result_is_said(tmp_path, full_disk):
+    run_study(power, {"lr": [1], "seed": [0]}, tmp_path)
+    with full_disk(10), pytest.raises(OSError, match="was not written.*'accuracy': 12"):
+        run_study(power, {"lr": [1], "seed": [0, 2]}, tmp_path)
+    assert len(read_study(tmp_path)) == 1 and len(list(tmp_path.iterdir())) == 1
 
 
 def test_runs_side_by_side_give_the_same_table(tmp_path):
