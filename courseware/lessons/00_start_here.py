@@ -48,7 +48,9 @@ plt.show()
 # %%
 live = imagenet_is_cached("squeezenet1_0")
 if live:
-    answer = top_k(load_backbone("squeezenet1_0", weights="imagenet"), photo)
+    answer = top_k(
+        load_backbone("squeezenet1_0", weights="imagenet"), photo
+    )
     print("SqueezeNet 1.0, ImageNet weights, computed on this machine:")
 else:
     answer = recorded_top_k("hopper")

@@ -269,12 +269,16 @@ plt.show()
 definition = timm.create_model("test_resnet", num_classes=5)
 picture = few[0][0][None]  # (1, 3, 64, 64)
 with torch.inference_mode():
-    print("a guess:", definition.eval()(picture).softmax(1).numpy().round(2))
+    print(
+        "a guess:", definition.eval()(picture).softmax(1).numpy().round(2)
+    )
 
 
 shallow = models.ResNet(models.resnet.BasicBlock, layers=[1, 1, 1, 1])
 grey = models.resnet18()
-grey.conv1 = nn.Conv2d(1, 64, kernel_size=7, stride=2, padding=3, bias=False)
+grey.conv1 = nn.Conv2d(
+    1, 64, kernel_size=7, stride=2, padding=3, bias=False
+)
 for name, net in (
     ("resnet18", models.resnet18()),
     ("shallow", shallow),
@@ -331,7 +335,9 @@ weights = models.ResNet50_Weights.IMAGENET1K_V2  # names a recipe
 preprocess = weights.transforms()  # belongs to these weights
 classes = weights.meta["categories"]  # what logit 0, 1, 2 … mean
 net = models.get_model("resnet50", weights=None)  # no download
-print(len(models.list_models(module=models)), "architectures;", classes[:3])
+print(
+    len(models.list_models(module=models)), "architectures;", classes[:3]
+)
 
 rows = []
 for weights in models.get_model_weights("resnet50"):
@@ -390,7 +396,9 @@ def tiny_resnet(num_classes=5):
 entries = runpy.run_path(hub / "hubconf.py")  # this runs its code!
 print([name for name, entry in entries.items() if callable(entry)])
 print(entries["tiny_resnet"].__doc__)
-net = torch.hub.load(str(hub), "tiny_resnet", source="local", num_classes=3)
+net = torch.hub.load(
+    str(hub), "tiny_resnet", source="local", num_classes=3
+)
 print(type(net).__name__, net.num_classes)
 
 # %% [markdown]
@@ -463,7 +471,9 @@ path = hub / "mine.pth"
 torch.save(three_channel.state_dict(), path)
 state = torch.load(path, weights_only=True)
 print(len(state), "tensors, the first is", next(iter(state)))
-fresh = timm.create_model("test_resnet", num_classes=three_channel.num_classes)
+fresh = timm.create_model(
+    "test_resnet", num_classes=three_channel.num_classes
+)
 print(fresh.load_state_dict(state))
 
 # %% [markdown]
@@ -474,7 +484,9 @@ print(fresh.load_state_dict(state))
 
 # %% tags=["nbval-check-output"]
 renamed = {f"module.{name}": tensor for name, tensor in state.items()}
-fresh = timm.create_model("test_resnet", num_classes=three_channel.num_classes)
+fresh = timm.create_model(
+    "test_resnet", num_classes=three_channel.num_classes
+)
 result = fresh.load_state_dict(renamed, strict=False)
 print(len(state), "tensors in the file;", end=" ")
 print(len(result.unexpected_keys), "names that the model does not know")
@@ -594,9 +606,9 @@ for value, index in zip(values.tolist(), indices.tolist(), strict=True):
 
 recorded = recorded_top_k("hopper")
 print("\nrecorded: SqueezeNet 1.0,", recorded.attrs["source"])
-pd.concat({"here": top_k(model, photo), "ImageNet, recorded": recorded}, axis=1).round(
-    3
-)
+pd.concat(
+    {"here": top_k(model, photo), "ImageNet, recorded": recorded}, axis=1
+).round(3)
 
 # %% [markdown]
 # The bundled nets know only the shapes that the course draws, so on a portrait they can but

@@ -285,7 +285,8 @@ for ax, cost, label in zip(
 axes[0].set(ylabel="top-1 (%)")
 plt.show()
 by_macs, by_ms = (
-    set(pareto_front(best, cost=c)["architecture"]) for c in ("gflops", "ms")
+    set(pareto_front(best, cost=c)["architecture"])
+    for c in ("gflops", "ms")
 )
 print("on the front by MACs only:", sorted(by_macs - by_ms))
 print("on the front by time only:", sorted(by_ms - by_macs))
@@ -298,10 +299,12 @@ print("on the front by time only:", sorted(by_ms - by_macs))
 
 # %%
 single = [
-    measure_latency("squeezenet1_1", repeats=1, warmup=0).median_ms for _ in range(10)
+    measure_latency("squeezenet1_1", repeats=1, warmup=0).median_ms
+    for _ in range(10)
 ]
 median = [
-    measure_latency("squeezenet1_1", repeats=10, warmup=2).median_ms for _ in range(10)
+    measure_latency("squeezenet1_1", repeats=10, warmup=2).median_ms
+    for _ in range(10)
 ]
 for label, values in (("single, cold", single), ("medians", median)):
     low, high = min(values), max(values)

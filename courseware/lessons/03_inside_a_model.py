@@ -59,7 +59,9 @@ rows = []
 def note(name):
     def hook(layer, inputs, output):
         params = sum(p.numel() for p in layer.parameters())
-        rows.append((name, type(layer).__name__, tuple(output.shape), params))
+        rows.append(
+            (name, type(layer).__name__, tuple(output.shape), params)
+        )
 
     return hook
 
@@ -333,7 +335,9 @@ from torchvision.models.feature_extraction import (
 
 train_nodes, eval_nodes = get_graph_node_names(right)
 print(len(eval_nodes), eval_nodes[:5])
-extractor = create_feature_extractor(right, {"layer2": "edges", "layer4": "parts"})
+extractor = create_feature_extractor(
+    right, {"layer2": "edges", "layer4": "parts"}
+)
 with torch.inference_mode():
     maps = extractor.eval()(torch.rand(1, 3, 224, 224))
 print({name: tuple(m.shape) for name, m in maps.items()})
@@ -351,7 +355,9 @@ try:
 except Exception as error:  # the type differs from model to model
     print("create_feature_extractor:", type(error).__name__)
 kept = {}
-hook = hybrid.blocks[3].register_forward_hook(lambda m, i, out: kept.update(tokens=out))
+hook = hybrid.blocks[3].register_forward_hook(
+    lambda m, i, out: kept.update(tokens=out)
+)
 with torch.inference_mode():
     hybrid(torch.rand(1, 3, 224, 224))
 hook.remove()
@@ -383,7 +389,10 @@ modes = {
 }
 parts = ["weights", "gradients", "optimizer", "activations"]
 need = {
-    label: {part: getattr(report.memory(32, **options), part) / 1e6 for part in parts}
+    label: {
+        part: getattr(report.memory(32, **options), part) / 1e6
+        for part in parts
+    }
     for label, options in modes.items()
 }
 ax = pd.DataFrame(need).T.plot.barh(

@@ -70,7 +70,9 @@ plt.show()
 groups = [
     (g.name, sum(p.numel() for p in g.parameters))
     for g in layer_groups(
-        load_backbone("test_resnet", weights="bundled", num_classes=num_classes)
+        load_backbone(
+            "test_resnet", weights="bundled", num_classes=num_classes
+        )
     )
 ]
 pd.DataFrame(groups, columns=["stage", "parameters"]).set_index("stage").T
@@ -150,7 +152,9 @@ for name, outputs, options in (
 # %% tags=["nbval-check-output"]
 logit = torch.tensor([0.8])
 two = torch.tensor([[0.0, 0.8]])
-one_logit = nn.functional.binary_cross_entropy_with_logits(logit, torch.tensor([1.0]))
+one_logit = nn.functional.binary_cross_entropy_with_logits(
+    logit, torch.tensor([1.0])
+)
 two_logits = nn.functional.cross_entropy(two, torch.tensor([1]))
 mixed = nn.functional.cross_entropy(logit[None], torch.tensor([0]))
 print(f"one logit {one_logit:.4f}, two logits {two_logits:.4f}")
@@ -222,7 +226,9 @@ for way, found in outputs.items():
 
 # %% tags=["nbval-check-output"]
 backbone_with_head = models.resnet50()
-classifier = nn.Sequential(nn.Linear(2048, 128), nn.ReLU(), nn.Linear(128, 5))
+classifier = nn.Sequential(
+    nn.Linear(2048, 128), nn.ReLU(), nn.Linear(128, 5)
+)
 snippet = nn.Sequential(backbone_with_head, classifier).eval()
 try:
     snippet(torch.rand(1, 3, 64, 64))
@@ -302,12 +308,16 @@ pd.Series(rows, name="accuracy").round(3).to_frame()
 from course_utils.probe import similarity_search
 
 query = 7
-found, likeness = similarity_search(test.features[query], train.features, k=5)
+found, likeness = similarity_search(
+    test.features[query], train.features, k=5
+)
 names = [f"query: {data.classes[test.labels[query]]}"] + [
     f"{data.classes[train.labels[i]]} {s:.2f}"
     for i, s in zip(found.tolist(), likeness.tolist(), strict=True)
 ]
-pictures = [data.evaluation.images[query]] + [data.train.images[i] for i in found]
+pictures = [data.evaluation.images[query]] + [
+    data.train.images[i] for i in found
+]
 show_images(
     pictures,
     titles=names,
@@ -343,7 +353,9 @@ one_pass = time.perf_counter() - start
 seconds, accuracies = zip(*(head_run(s) for s in range(5)), strict=True)
 cached = [one_pass + s for s in seconds]
 
-usual = freeze(replace_head(load_backbone(default_backbone()), num_classes))
+usual = freeze(
+    replace_head(load_backbone(default_backbone()), num_classes)
+)
 history = fit(
     usual,
     make_loader(data.train, batch_size=64, shuffle=True),
@@ -396,7 +408,11 @@ def buffer_drift(name, hold):
     if hold:
         freeze(net)
     net.train()  # the mistake
-    before = {k: b.clone() for k, b in net.named_buffers() if b.is_floating_point()}
+    before = {
+        k: b.clone()
+        for k, b in net.named_buffers()
+        if b.is_floating_point()
+    }
     with torch.no_grad():
         for images, _ in make_loader(small.train, batch_size=4):
             net(images)
@@ -443,7 +459,9 @@ for name in ("flowers", "cells", "defects"):
             few = target.train.sample_per_class(20, seed=seed)
             found = extract_features(probe_net, few, layer=layer)
             probe = linear_probe(found.features, found.labels)
-            accuracies.append(probe.score(all_test.features, all_test.labels))
+            accuracies.append(
+                probe.score(all_test.features, all_test.labels)
+            )
         by_layer[name, layer] = accuracies
     last, before = by_layer[name, "layer4"], by_layer[name, "layer3"]
     gain = paired_interval(last, before)
@@ -501,7 +519,9 @@ def adapt(frozen, per_class, seed=0, epochs=10):
     start = time.perf_counter()
     fit(net, few, None, optimizer=optimizer, epochs=epochs, progress=False)
     seconds = time.perf_counter() - start
-    test_score = evaluate(net, make_loader(small.test, batch_size=200))["accuracy"]
+    test_score = evaluate(net, make_loader(small.test, batch_size=200))[
+        "accuracy"
+    ]
     return {
         "seconds": seconds,
         "train": evaluate(net, few)["accuracy"],
@@ -512,16 +532,22 @@ def adapt(frozen, per_class, seed=0, epochs=10):
 rows, tests = [], {}
 for per_class in (5, 30):
     for frozen in (True, False):
-        runs = pd.DataFrame([adapt(frozen, per_class, seed) for seed in range(5)])
+        runs = pd.DataFrame(
+            [adapt(frozen, per_class, seed) for seed in range(5)]
+        )
         tests[frozen] = runs["test"]
         seconds = runs["seconds"]
         rows.append(
             {
                 "pictures a class": per_class,
-                "strategy": "feature extraction" if frozen else "fine-tuning",
+                "strategy": "feature extraction"
+                if frozen
+                else "fine-tuning",
                 "seconds": f"{seconds.min():.1f} to {seconds.max():.1f}",
                 "test accuracy": str(mean_interval(runs["test"])),
-                "train minus test": str(mean_interval(runs["train"] - runs["test"])),
+                "train minus test": str(
+                    mean_interval(runs["train"] - runs["test"])
+                ),
             }
         )
     gain = paired_interval(tests[False], tests[True])

@@ -53,7 +53,10 @@ print(len(few), "pictures to learn from,", len(data.val), "to validate")
 # %%
 net = load_backbone(name, num_classes=num_classes)
 stages = pd.DataFrame(
-    [(g.name, sum(p.numel() for p in g.parameters)) for g in layer_groups(net)],
+    [
+        (g.name, sum(p.numel() for p in g.parameters))
+        for g in layer_groups(net)
+    ],
     columns=["stage", "parameters"],
 )
 stages["learn if woken from here"] = stages["parameters"][::-1].cumsum()
@@ -119,9 +122,13 @@ pd.DataFrame(rows).T
 # %% tags=["nbval-check-output"]
 small = load_dataset(
     "flowers",
-    transform=load_backbone("test_resnet", weights="bundled").weights_info.transform,
+    transform=load_backbone(
+        "test_resnet", weights="bundled"
+    ).weights_info.transform,
 )
-loader = make_loader(small.train.sample_per_class(20), batch_size=20, shuffle=True)
+loader = make_loader(
+    small.train.sample_per_class(20), batch_size=20, shuffle=True
+)
 net = load_backbone("test_resnet", weights="bundled", num_classes=5)
 wakes = {1: net.fc, 4: net.layer4, 7: net.layer3}
 
@@ -277,7 +284,9 @@ schedulers = {
     "StepLR": lambda o: lr_scheduler.StepLR(o, 2, 0.5),
     "CosineAnnealingLR": lambda o: lr_scheduler.CosineAnnealingLR(o, 9),
     "LambdaLR": lambda o: lr_scheduler.LambdaLR(o, lambda e: 0.9**e),
-    "OneCycleLR": lambda o: lr_scheduler.OneCycleLR(o, 0.01, total_steps=9),
+    "OneCycleLR": lambda o: lr_scheduler.OneCycleLR(
+        o, 0.01, total_steps=9
+    ),
 }
 for which, make in schedulers.items():
     late = torch.optim.SGD(net.fc.parameters(), lr=1e-2)
@@ -310,7 +319,9 @@ for epoch in (1, 2):
     print(f"epoch {epoch}: learnt {', '.join(changed(net, before))}")
     for stage in ("fc", "layer4"):
         p = next(getattr(net, stage).parameters())
-        steps = int(optimizer.state[p]["step"]) if optimizer.state[p] else 0
+        steps = (
+            int(optimizer.state[p]["step"]) if optimizer.state[p] else 0
+        )
         print(f"   {stage}: {steps} steps of Adam behind it")
 
 # %% [markdown]
@@ -327,7 +338,9 @@ rows = {}
 for lr in (1e-4, 1e-3, 1e-2):
     for make in (torch.optim.SGD, torch.optim.Adam):
         seed_everything(0)
-        net = load_backbone("test_resnet", weights="bundled", num_classes=5)
+        net = load_backbone(
+            "test_resnet", weights="bundled", num_classes=5
+        )
         before = parameters_to_vector(net.layer4.parameters()).detach()
         optimizer = make(net.parameters(), lr=lr)
         nn.functional.cross_entropy(net(images), labels).backward()
@@ -607,12 +620,14 @@ Quiz(
             answer=1,
             why=[
                 "Then they would change a little.",
-                "Right: an optimiser made from what was awake knows no more.",
+                "Right: an optimiser made from what was awake knows no "
+                "more.",
                 "That holds statistics still, not weights.",
             ],
         ),
         Question(
-            "A run with a schedule is resumed in epoch 5. What makes it right?",
+            "A run with a schedule is resumed in epoch 5. What makes it "
+            "right?",
             [
                 "Waking what the schedule names for epoch 5",
                 "Waking all that was due by epoch 5",

@@ -116,12 +116,16 @@ from itertools import cycle, islice
 
 net = load_backbone("test_resnet", weights="bundled", num_classes=5)
 hand = load_dataset("flowers", transform=net.weights_info.transform)
-batches = make_loader(hand.train.sample_per_class(20), batch_size=20, shuffle=True)
+batches = make_loader(
+    hand.train.sample_per_class(20), batch_size=20, shuffle=True
+)
 optimizer = torch.optim.SGD(net.parameters(), lr=1.0, momentum=0.9)
 rates = torch.logspace(-7, 0, 60).tolist()
 losses = []
 net.train()
-for lr, (images, labels) in zip(rates, islice(cycle(batches), 60), strict=True):
+for lr, (images, labels) in zip(
+    rates, islice(cycle(batches), 60), strict=True
+):
     optimizer.param_groups[0]["lr"] = lr
     loss = nn.functional.cross_entropy(net(images), labels)
     optimizer.zero_grad()
@@ -158,7 +162,9 @@ for what, start in {"tested": net, "fresh": fresh}.items():
         start,
         batches,
         None,
-        optimizer=torch.optim.SGD(start.parameters(), lr=1e-2, momentum=0.9),
+        optimizer=torch.optim.SGD(
+            start.parameters(), lr=1e-2, momentum=0.9
+        ),
         epochs=6,
         progress=False,
     )
@@ -423,7 +429,9 @@ def warm_cosine(optimizer):
     """A tenth of the steps up, the rest down a cosine."""
     warm = sched.LinearLR(optimizer, 0.1, total_iters=steps // 10)
     down = sched.CosineAnnealingLR(optimizer, steps - steps // 10)
-    return sched.SequentialLR(optimizer, [warm, down], milestones=[steps // 10])
+    return sched.SequentialLR(
+        optimizer, [warm, down], milestones=[steps // 10]
+    )
 
 
 schedules = {
@@ -437,9 +445,13 @@ schedules = {
 }
 
 # %%
-fig, axes = plt.subplots(1, 5, figsize=(11, 2.4), sharey=True, layout="constrained")
+fig, axes = plt.subplots(
+    1, 5, figsize=(11, 2.4), sharey=True, layout="constrained"
+)
 for ax, (what, make) in zip(axes, schedules.items(), strict=True):
-    optimizer = torch.optim.SGD(param_groups(net, 1e-3, ratio=0.1, groups=3))
+    optimizer = torch.optim.SGD(
+        param_groups(net, 1e-3, ratio=0.1, groups=3)
+    )
     scheduler, seen = make(optimizer), []
     for _ in range(steps):
         seen.append([g["lr"] for g in optimizer.param_groups])
@@ -479,7 +491,9 @@ def trained(how, seed, **options):
         None,
         optimizer=optimizer,
         epochs=steps // len(pictures),
-        batch_scheduler=lr_schedule(optimizer, how, steps=steps, **options),
+        batch_scheduler=lr_schedule(
+            optimizer, how, steps=steps, **options
+        ),
         progress=False,
     )
     return evaluate(net, val_loader)["accuracy"]
@@ -543,7 +557,8 @@ Quiz(
             [
                 "The one at its minimum",
                 "The largest at which it has not exploded",
-                "One from the middle of the fall, or a tenth of the minimum's",
+                "One from the middle of the fall, or a tenth of the "
+                "minimum's",
             ],
             answer=2,
             why=[
@@ -556,7 +571,8 @@ Quiz(
             "Why do a norm's scale and biases get no weight decay?",
             [
                 "They have no gradient",
-                "Their neutral value is not zero, or they are not what overfits",
+                "Their neutral value is not zero, or they are not what "
+                "overfits",
                 "It would be too slow",
             ],
             answer=1,

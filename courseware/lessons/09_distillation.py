@@ -56,7 +56,9 @@ print(len(few), "pictures to learn from,", len(data.val), "to validate")
 # weights want them: so both nets can look at the same tensors.
 
 # %%
-teacher = load_backbone("resnet10t", weights="bundled", num_classes=num_classes)
+teacher = load_backbone(
+    "resnet10t", weights="bundled", num_classes=num_classes
+)
 print(f"before: {evaluate(teacher, val_loader)['accuracy']:.2f}")
 fit(
     teacher,
@@ -214,7 +216,9 @@ for what, pictures, step in (
     ("student alone", few, classification_step),
     ("student + teacher", taught, CachedDistillationStep(T=4, alpha=0.7)),
 ):
-    scores[what] = [student_after(pictures, step, seed=seed) for seed in range(3)]
+    scores[what] = [
+        student_after(pictures, step, seed=seed) for seed in range(3)
+    ]
     print(f"{what}: {[round(x, 2) for x in scores[what]]}")
 
 # %% [markdown]
@@ -433,7 +437,11 @@ pd.DataFrame(rows).T.round(2)
 # of the missing class does it recognise?
 
 # %%
-from courseware.claims.missing_class import best_bias, shift_bias, without_class
+from courseware.claims.missing_class import (
+    best_bias,
+    shift_bias,
+    without_class,
+)
 
 k = 0
 partial = cached_logits(teacher, without_class(few, k))
@@ -452,8 +460,12 @@ fit(
 
 def answers(part):
     with torch.inference_mode():
-        pairs = [(student(x), y) for x, y in make_loader(part, batch_size=200)]
-    return torch.cat([x for x, _ in pairs]), torch.cat([y for _, y in pairs])
+        pairs = [
+            (student(x), y) for x, y in make_loader(part, batch_size=200)
+        ]
+    return torch.cat([x for x, _ in pairs]), torch.cat(
+        [y for _, y in pairs]
+    )
 
 
 def on_test():
@@ -516,7 +528,8 @@ Quiz(
             why=[
                 "Right: it falls by about 1/T², here sixteen times.",
                 "It shrinks.",
-                "Alpha weighs the losses, not what T does to their gradients.",
+                "Alpha weighs the losses, not what T does to their "
+                "gradients.",
             ],
         ),
         Question(
@@ -542,7 +555,8 @@ Quiz(
             ],
             answer=2,
             why=[
-                "Running statistics are buffers: no optimiser touches them.",
+                "Running statistics are buffers: no optimiser touches "
+                "them.",
                 "T acts on logits only.",
                 "Right: every forward pass in train mode moves them.",
             ],

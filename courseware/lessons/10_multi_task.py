@@ -50,7 +50,9 @@ few.attributes.head(3)
 # %%
 titles = [
     f"{data.classes[label]}\n{row.colour}, {row.petals} petals"
-    for label, row in zip(few.labels[:6], few.attributes[:6].itertuples(), strict=True)
+    for label, row in zip(
+        few.labels[:6], few.attributes[:6].itertuples(), strict=True
+    )
 ]
 show_images(few.images[:6], titles=titles, columns=6)
 plt.show()
@@ -67,7 +69,9 @@ plt.show()
 body = load_backbone("test_resnet", weights="bundled")
 width = body.fc.in_features
 body.fc = nn.Identity()
-heads = nn.ModuleDict({"species": nn.Linear(width, 5), "colour": nn.Linear(width, 6)})
+heads = nn.ModuleDict(
+    {"species": nn.Linear(width, 5), "colour": nn.Linear(width, 6)}
+)
 prepared = few.with_transform(body.weights_info.transform)
 pictures = torch.stack([prepared[i][0] for i in range(4)])
 features = body(pictures)  # once
@@ -84,7 +88,9 @@ targets = {"species": torch.tensor([0, 1, 2, 3]),
 for task in heads:
     body.zero_grad()
     heads.zero_grad()
-    loss = nn.functional.cross_entropy(heads[task](body(pictures)), targets[task])
+    loss = nn.functional.cross_entropy(
+        heads[task](body(pictures)), targets[task]
+    )
     loss.backward()
     reached = [
         n for n, m in [*body.named_children(), *heads.items()]
@@ -129,7 +135,9 @@ def joint(pictures=train, seed=0, weights=None, extra=(), watch=None):
         model,
         make_loader(pictures, batch_size=20, shuffle=True, seed=seed),
         watch,
-        optimizer=torch.optim.AdamW([*extra, {"params": model.parameters()}], lr=1e-3),
+        optimizer=torch.optim.AdamW(
+            [*extra, {"params": model.parameters()}], lr=1e-3
+        ),
         epochs=8,
         step=MultiTaskStep(weights=weights),
         progress=False,
@@ -151,7 +159,8 @@ seed_everything(0)
 untrained = MultiTaskModel(load_backbone(name), train.tasks)
 model, history = joint(watch=val_loader)
 frequent = {
-    task: torch.bincount(val.labels[task]).max().item() / len(val) for task in tasks
+    task: torch.bincount(val.labels[task]).max().item() / len(val)
+    for task in tasks
 }
 pd.DataFrame(
     {
@@ -170,7 +179,9 @@ for task, style in zip(tasks, ("-o", "--s", ":^"), strict=True):
         style,
         label=task,
     )
-ax.axhline(max(frequent.values()), color="0.4", lw=1, label="most frequent class")
+ax.axhline(
+    max(frequent.values()), color="0.4", lw=1, label="most frequent class"
+)
 ax.set(
     title="Three tasks, one backbone",
     xlabel="epoch",
@@ -205,7 +216,8 @@ two_tasks = with_attributes(few, pair)
 models = {
     "one model": [MultiTaskModel(load_backbone(name), two_tasks.tasks)],
     "two models": [
-        MultiTaskModel(load_backbone(name), {t: two_tasks.tasks[t]}) for t in pair
+        MultiTaskModel(load_backbone(name), {t: two_tasks.tasks[t]})
+        for t in pair
     ],
 }
 batch = next(iter(make_loader(two_tasks, batch_size=64)))
@@ -222,7 +234,9 @@ rows = {}
 for what, group in models.items():
     ms = sorted(times[what][1:])
     rows[what] = {
-        "parameters": sum(p.numel() for net in group for p in net.parameters()),
+        "parameters": sum(
+            p.numel() for net in group for p in net.parameters()
+        ),
         "ms a step": ms[3],
         "range of 7": f"{ms[0]:.0f} to {ms[-1]:.0f}",
     }
@@ -353,7 +367,9 @@ for seed in range(3):
     after.append(gradient_cosine(joint(seed=seed)[0], hundred))
 for seed, table in enumerate(after):
     most = table.mean(axis=1)  # over the pairs of tasks
-    print(f"seed {seed}: most at odds in {most.idxmin()} ({most.min():.2f})")
+    print(
+        f"seed {seed}: most at odds in {most.idxmin()} ({most.min():.2f})"
+    )
 least = [table.mean(axis=1).idxmax() for table in after]
 print("least at odds in", ", ".join(least))
 cosines = {"before": sum(before) / 3, "after 8 epochs": sum(after) / 3}
