@@ -74,7 +74,7 @@ def figures(tmp_path, monkeypatch):
     """A copy of the stored claims, in which C12 was signed for other code."""
     kept = read_measured("claims")
     monkeypatch.setattr(measured, "data_dir", lambda: tmp_path)
-    kept.content["C12"]["hashes"]["code"] = "another"
+    kept.content["C12"] |= {"hashes": {"code": "another"}, "confirmed": []}
     write_measured("claims", kept.content, made_by=kept.made_by)
     return kept.content
 

@@ -1,7 +1,5 @@
 """The target pictures: drawn alike from a seed, shipped whole, told apart by form."""
 
-import subprocess
-import sys
 from itertools import combinations
 
 import numpy as np
@@ -10,7 +8,7 @@ import pytest
 from PIL import Image
 
 from course_utils.storage import data_dir, sha256_bytes, sha256_file
-from courseware.making import drawing
+from courseware.making import draw, drawing
 from courseware.making.drawing import bundle
 
 IMAGES = data_dir() / "images"
@@ -111,10 +109,10 @@ def test_the_package_offers_its_names_and_no_others():
         _ = drawing.paint
 
 
-def test_the_command_asks_for_a_folder():
-    command = [sys.executable, "-m", "courseware.making.drawing"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2 and "folder" in done.stderr
+def test_the_command_asks_for_a_folder(capsys):
+    with pytest.raises(SystemExit) as ended:
+        draw.main([])
+    assert ended.value.code == 2 and "folder" in capsys.readouterr().err
 
 
 def test_a_written_set_reads_back_and_its_checksums_hold(tmp_path, monkeypatch):

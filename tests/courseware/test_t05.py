@@ -10,9 +10,10 @@ from tests.answers.t05 import gradually_all_well, gradually_no_title, gradually_
 
 def test_the_check_closes_the_figures_of_an_answer_and_no_other():
     own = plt.figure()
+    before = plt.get_fignums()
     for answer in (gradually_all_well, gradually_no_title):
         examine("05.4", answer)
-    assert plt.get_fignums() == [own.number]
+    assert plt.get_fignums() == before
     plt.close(own)
 
 
