@@ -49,6 +49,37 @@ SHOWN = """async ([script, traits]) => {
   el.remove();
   return took;
 }"""
+# Two steps down by keyboard; then the kernel's answer to the first one comes in, late.
+ANSWERED_LATE = """async ([script, traits]) => {
+  const url = URL.createObjectURL(new Blob([script], {type: 'text/javascript'}));
+  const view = (await import(url)).default;
+  const told = {}, sent = [];
+  const tell = name => (told[`change:${name}`] ?? []).forEach(f => f());
+  const model = {
+    get: n => traits[n],
+    set(n, value) { if (traits[n] !== value) { traits[n] = value; tell(n); } },
+    on(event, f) { (told[event] ??= []).push(f); },
+    off() {},
+    save_changes() { sent.push(traits.selected); },
+  };
+  const el = document.createElement('div');
+  document.querySelector('.cw-arch').parentElement.append(el);
+  const clean = view.render({model, el});
+  el.querySelector('[role=treeitem]').focus();
+  const down = () => document.activeElement.dispatchEvent(
+    new KeyboardEvent('keydown', {key: 'ArrowDown', bubbles: true}));
+  const wait = ms => new Promise(done => setTimeout(done, ms));
+  down(); await wait(200); down();
+  traits.selected = sent[0]; tell('selected');
+  await wait(200);
+  const focused = document.activeElement;
+  const found = {sent, selected: traits.selected, focused: focused.textContent,
+    inside: el.contains(focused), chosen: focused.getAttribute('aria-selected')};
+  traits.selected = 'stage:layer3'; tell('selected');
+  found.moved = document.activeElement.getAttribute('aria-label');
+  clean(); el.remove();
+  return found;
+}"""
 TRAITS = """
 import json
 names = ArchitectureExplorer.class_trait_names(sync=True)
@@ -135,6 +166,20 @@ def test_the_tree_is_walked_by_keyboard(browser, notebook):
         press(key)
     expect(layer(widget, "layer4")).to_have_attribute("aria-expanded", "true")
     assert len(notebook.outputs()) == cells
+
+
+def test_a_late_answer_of_the_kernel_moves_neither_the_choice_nor_the_focus(
+    browser, notebook
+):
+    one = ArchitectureExplorer("resnet18")
+    names = one.trait_names(sync=lambda sync: sync)
+    traits = {n: getattr(one, n) for n in names if not n.startswith("_")}
+    traits = json.loads(json.dumps(traits, default=str))
+    found = browser.page.evaluate(ANSWERED_LATE, [one._esm, traits])
+    assert len(set(found["sent"])) == 2
+    assert found["selected"] == found["sent"][-1]
+    assert (found["inside"], found["chosen"]) == (True, "true")
+    assert found["moved"].startswith("layer3,")  # as chosen in Python
 
 
 def test_arrow_keys_walk_along_the_stages(browser, notebook):

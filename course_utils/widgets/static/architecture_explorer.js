@@ -403,9 +403,17 @@ function makeTree(m, onselect) {
       if (query || label.firstElementChild) highlight(label, nameOf(node), query);
       row.classList.toggle("is-found", searching && matches(node));
     }
-    body.replaceChildren(...shown.map((n) => rows.get(n).row));
-    if (!shown.includes(active) && shown.length) mark(shown.find(matches) ?? shown[0]);
+    holdingFocus(() => {
+      body.replaceChildren(...shown.map((n) => rows.get(n).row));
+      if (!shown.includes(active) && shown.length) mark(shown.find(matches) ?? shown[0]);
+    });
     if (!shown.length) body.append(make("p", { class: "cw-quiet arch-none" }, "No layer matches."));
+  }
+  // Rows that are put in anew lose the focus: whoever walks by keyboard keeps it.
+  function holdingFocus(change) {
+    const held = body.contains(document.activeElement);
+    change();
+    if (held) rows.get(active).row.focus({ preventScroll: true });
   }
   function mark(node) {
     const before = rows.get(active)?.row;
@@ -442,8 +450,10 @@ function makeTree(m, onselect) {
   function open(node) {
     for (let n = node.parent; n; n = n.parent) expanded.add(n);
     if (node.children.length && node.depth === 0) expanded.add(node);
-    show();
-    choose(node);
+    holdingFocus(() => {
+      show();
+      choose(node);
+    });
   }
 
   const keys = {
@@ -895,10 +905,12 @@ function render({ model, el }) {
   const details = make("section", { class: "arch-details", "aria-label": "Details" });
   const select = (i) => (node) => {
     if (i !== get("shown")) return;
-    if (node.id !== get("selected")) {
-      model.set("selected", node.id);
+    if (saving || node.id !== get("selected")) {
       clearTimeout(saving);
-      saving = setTimeout(() => model.save_changes(), 120);
+      saving = setTimeout(() => {
+        saving = 0;
+        send(model, { selected: node.id });
+      }, 120);
     }
     paintChosen();
   };
@@ -1139,7 +1151,8 @@ function render({ model, el }) {
       paintLegend();
       drawFlows();
     }),
-    follow(model, ["selected"], () => tree().select(get("selected"))),
+    // An answer to an older choice must not undo one that waits to be sent.
+    follow(model, ["selected"], () => saving || tree().select(get("selected"))),
     follow(model, ["shown"], () => showModel(get("shown"))),
     follow(model, ["batch_size", "optimizer"], () => {
       batch.value = get("batch_size");
