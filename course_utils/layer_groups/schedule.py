@@ -18,8 +18,9 @@ class UnfreezeSchedule(MutableMapping):
     stays frozen. The state follows from the epoch alone, so a run that is resumed in
     epoch 5 is right without any memory of its own. It can be edited like a dictionary
     and printed; handed to `training.fit` as a callback it freezes at the start of each
-    epoch. Put *all* parameters into the optimiser from the start: frozen ones get no
-    gradient and no update, and wake with no momentum of their own.
+    epoch. Put *all* parameters into the optimiser from the start (`fit` refuses one that
+    lacks a stage): frozen ones get no gradient and no update, and wake with no momentum
+    of their own.
 
     Howard and Ruder, 2018, https://arxiv.org/abs/1801.06146
     """
@@ -70,8 +71,27 @@ class UnfreezeSchedule(MutableMapping):
             )
         return freeze(model, stages=[name for name in names if name not in learning])
 
+    def on_fit_start(self, state) -> None:
+        """Raise `ValueError` where the optimiser lacks a stage that will wake."""
+        stages = layer_groups(state.model)
+        names = [stage.name for stage in stages]
+        check_stage_names([n for group in self.values() for n in group], names)
+        held = {id(p) for group in state.optimizer.param_groups for p in group["params"]}
+        learning = self.trainable(state.epochs)
+        lacking = [
+            stage.name
+            for stage in stages
+            if stage.name in learning and not held.issuperset(map(id, stage.parameters))
+        ]
+        if lacking:
+            raise ValueError(
+                f"the optimizer lacks parameters of {', '.join(lacking)}, which the "
+                "schedule wakes and which would never move: make it from all parameters, "
+                "model.parameters() or param_groups(model, lr); frozen ones get no update"
+            )
+
     def on_epoch_start(self, state) -> None:
-        """Be a callback of `training.fit`."""
+        """Freeze and wake the stages as they are in this epoch."""
         self.apply(state.model, state.epoch)
 
     def table(self, model: nn.Module, *, epochs: int) -> pd.DataFrame:
