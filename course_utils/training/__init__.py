@@ -20,7 +20,7 @@ from .batches import (
     to_net,
 )
 from .callbacks import BestWeights, EarlyStopping, EpochState
-from .learning import check_learns, forgotten_refused
+from .learning import check_learns, forgotten_refused, modules_of, parameters_of
 from .loop import evaluate, fit, train_one_epoch
 from .outputs import (
     Logits,
@@ -60,6 +60,8 @@ __all__ = [
     "labels_of",
     "logits_of",
     "make_loader",
+    "modules_of",
+    "parameters_of",
     "run_step",
     "soft_label_step",
     "to_device",

@@ -64,6 +64,15 @@ def _absent(absent: list[str], learning: int, held: set[int], own: dict) -> str:
     )
 
 
+def modules_of(step: Step) -> dict[str, nn.Module]:
+    """Name the modules that a step is, or keeps as attributes: "step", "step.weights"."""
+    owner = getattr(step, "__self__", step)  # of a bound method
+    if isinstance(owner, nn.Module):
+        return {"step": owner}
+    found = getattr(owner, "__dict__", {}).items()
+    return {f"step.{n}": part for n, part in found if isinstance(part, nn.Module)}
+
+
 @contextmanager
 def forgotten_refused(step: Step, optimizer: Optimizer) -> Iterator[None]:
     """Refuse, at its first gradient, what learns in a step and is not in the optimiser.
@@ -72,15 +81,10 @@ def forgotten_refused(step: Step, optimizer: Optimizer) -> Iterator[None]:
     modules that it keeps as attributes (`UncertaintyWeights`). A teacher that runs without
     gradients is no such thing.
     """
-    owner = getattr(step, "__self__", step)  # of a bound method
-    parts = getattr(owner, "__dict__", {})
-    if isinstance(owner, nn.Module):
-        parts = {"": owner}
     held = {id(parameter) for parameter in parameters_of(optimizer)}
     handles = [
         parameter.register_hook(partial(_refuse, what=f"{type(part).__name__}.{name}"))
-        for part in parts.values()
-        if isinstance(part, nn.Module)
+        for part in modules_of(step).values()
         for name, parameter in part.named_parameters()
         if parameter.requires_grad and id(parameter) not in held
     ]

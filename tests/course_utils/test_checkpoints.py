@@ -524,12 +524,12 @@ def test_callbacks_with_a_state_come_back_and_others_are_passed_over(tmp_path):
         tmp_path / "a.pt", model=_net(), epoch=1, callbacks=[object(), _Best(0.5)]
     )
     fresh = _Best()
-    load_checkpoint(path, model=_net(), callbacks=[object(), fresh])
+    load_checkpoint(path, model=_net(), callbacks=[fresh, object()])
     assert fresh.best == 0.5
     with pytest.raises(
-        CheckpointError, match="no callback '0 _Best'; it holds 1 _Best"
+        CheckpointError, match="no callback '1 _Best'; it holds 0 _Best"
     ):
-        load_checkpoint(path, model=_net(), callbacks=[fresh])
+        load_checkpoint(path, model=_net(), callbacks=[fresh, _Best()])
     bare = save_checkpoint(tmp_path / "b.pt", model=_net(), epoch=1, callbacks=[])
     with pytest.raises(CheckpointError, match="holds no callbacks"):
         load_checkpoint(bare, model=_net(), callbacks={"best": fresh})
