@@ -67,12 +67,16 @@ def check_type(value: Any, kind: type | tuple[type, ...], name: str, hint: str) 
         raise TypeError(f"{name} is a {type(value).__name__}: {hint}")
 
 
-def check_whole(value: Any, name: str, *, least: int = 1) -> None:
-    """Raise `ValueError` where a number is not whole, or below `least`."""
+def check_whole(
+    value: Any, name: str, *, least: int = 1, most: int | None = None
+) -> None:
+    """Raise `ValueError` where a number is not whole, below `least` or above `most`."""
     if not isinstance(value, Integral) or isinstance(value, bool):
         raise ValueError(f"{name} must be a whole number, got {value!r}")
-    if value < least:
+    if most is None and value < least:
         raise ValueError(f"{name} must be at least {least}, got {value!r}")
+    if most is not None and not least <= value <= most:
+        raise ValueError(f"{name} must be from {least} to {most}, got {value!r}")
 
 
 def check_positive(value: Any, name: str) -> None:

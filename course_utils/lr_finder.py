@@ -284,9 +284,7 @@ def _check(start_lr, end_lr, num_iter, spacing, accumulate, diverge) -> None:
     check_positive(start_lr, "start_lr")
     check_positive(end_lr, "end_lr")
     if start_lr >= end_lr:
-        raise ValueError(
-            f"start_lr must be below end_lr, got {start_lr} and {end_lr}"
-        )
+        raise ValueError(f"start_lr must be below end_lr, got {start_lr} and {end_lr}")
     check_whole(num_iter, "num_iter", least=5)
     check_whole(accumulate, "accumulate")
     check_positive(diverge, "diverge")

@@ -17,7 +17,7 @@ from course_utils.layer_groups import layer_groups
 from course_utils.modes import modes_kept
 from course_utils.runtime import generators_kept
 from course_utils.tracing import tensors_in, trace
-from course_utils.training import Batch, check_labels, to_device
+from course_utils.training import Batch, check_labels, images_and_labels, to_device
 
 Losses = dict[str, Tensor]
 
@@ -108,7 +108,7 @@ def task_losses(logits: Mapping[str, Tensor], labels: Mapping[str, Tensor]) -> L
         if known.any():
             rows, truth = logits[task][known], truth[known]
             _check_range(task, truth, rows.shape[-1])
-            found[task] = nn.functional.cross_entropy(rows, truth)
+            found[task] = nn.functional.cross_entropy(rows, truth.long())
     return found
 
 
@@ -121,8 +121,8 @@ class UncertaintyWeights(nn.Module):
     exp(-s) = 1/(2L). It starts at s = 0, weights of 1. A task that a batch has no labels
     for is left out, its s/2 too.
 
-    It learns only if the optimiser has its parameters, which are not the model's, so
-    nothing warns when they are forgotten, and the weights then stay at 1::
+    It learns only if the optimiser has its parameters, which are not the model's.
+    `training.fit` refuses an optimiser without them, for the weights would stay at 1::
 
         weights = UncertaintyWeights(model.tasks).to(device)
         own = {"params": list(weights.parameters()), "weight_decay": 0.0}
@@ -198,7 +198,7 @@ class MultiTaskStep:
     def __call__(
         self, model: nn.Module, batch: Batch
     ) -> tuple[Tensor, dict[str, Tensor], dict[str, tuple[Tensor, int]]]:
-        images, labels, *_ = batch
+        images, labels = images_and_labels(batch, others=True)
         logits = model(images)
         losses = self.losses(logits, labels)
         known = {task: int((labels[task] != MISSING).sum()) for task in logits}

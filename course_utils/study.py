@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 import traceback
@@ -50,8 +51,8 @@ def run_study(
     that was killed, or is asked for more points, runs only what is missing; a result that
     was damaged since is run again, with a printed word. A run that raises does not stop
     the others: its row says why (its file has the traceback), and it is tried again next
-    time. Ctrl-C keeps what was reached. What `run` does inside is not watched: after a
-    change to it, take another folder.
+    time. Ctrl-C is passed on, and the runs that ended are kept. What `run` does inside is
+    not watched: after a change to it, take another folder.
 
     Two processes may share a folder. Of a point that both have run the first result
     stays, and a word says so where the other one differs.
@@ -85,7 +86,8 @@ def run_study(
                     store.write(point, result)
                 bar.update()
         except KeyboardInterrupt:
-            print("stopped by hand; the runs that ended are kept")
+            print(f"stopped by hand; the runs that ended are kept in {folder}")
+            raise
     table = _table([row for point in points if (row := store.row(point))])
     _report_failures(table, folder)
     return table
@@ -235,6 +237,7 @@ class _Store:
         self.folder, self.run = folder, run
         if folder.exists() and not folder.is_dir():
             raise ValueError(f"{folder} is a file: name a folder for the results")
+        _make(folder)
         remove_leftovers(folder)
         others = [found["run"] for found in _kept(folder) if found["run"] != run]
         if others:
@@ -274,6 +277,18 @@ class _Store:
                 f"{path} was not written: {error}. The result of {point} was "
                 f"{_found(result)}; those before are kept"
             ) from error
+
+
+def _make(folder: Path) -> None:
+    """Make the folder; one that cannot be written to is known before the first run."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError("it is read-only")
+    except OSError as error:
+        raise OSError(
+            f"results cannot be kept in {folder}: {error}. Name another folder"
+        ) from error
 
 
 def _files(folder: Path) -> list[Path]:

@@ -76,7 +76,9 @@ class UnfreezeSchedule(MutableMapping):
         stages = layer_groups(state.model)
         names = [stage.name for stage in stages]
         check_stage_names([n for group in self.values() for n in group], names)
-        held = {id(p) for group in state.optimizer.param_groups for p in group["params"]}
+        held = {
+            id(p) for group in state.optimizer.param_groups for p in group["params"]
+        }
         learning = self.trainable(state.epochs)
         lacking = [
             stage.name

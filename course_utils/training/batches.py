@@ -75,14 +75,15 @@ def length_of(loader: Iterable) -> int | None:
         return None
 
 
-def images_and_labels(batch: Any) -> tuple[Any, Any]:
+def images_and_labels(batch: Any, *, others: bool = False) -> tuple[Any, Any]:
     """Return the two parts of a batch (images, labels), or of a dictionary of both.
 
-    Raises `ValueError` for other parts, which would be passed over.
+    Raises `ValueError` where there are `others`, which would be passed over, unless they
+    are allowed.
 
         images_and_labels({"pixel_values": images, "labels": labels})
     """
-    if len(_parts(batch)) != 2:
+    if len(_parts(batch)) != 2 and not (others and len(_parts(batch)) > 2):
         raise ValueError(
             f"a batch must be (images, labels); this one is {_described(batch)}: make a "
             "dataset of pairs, or give a step that takes the other parts (step=…)"
@@ -134,7 +135,9 @@ def _described(batch: Any) -> str:
     if not isinstance(batch, tuple | list):
         return f"a {type(batch).__name__}"
     parts = [
-        f"Tensor {tuple(part.shape)}" if isinstance(part, Tensor) else type(part).__name__
+        f"Tensor {tuple(part.shape)}"
+        if isinstance(part, Tensor)
+        else type(part).__name__
         for part in batch
     ]
     return f"({', '.join(parts)})"

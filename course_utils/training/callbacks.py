@@ -133,9 +133,7 @@ class _Monitor:
         """Place of the best row, the first of equals; None where all are NaN."""
         if self.monitor not in history:
             known = ", ".join(history.columns)
-            raise ValueError(
-                f"history has no column {self.monitor!r}; it has {known}"
-            )
+            raise ValueError(f"history has no column {self.monitor!r}; it has {known}")
         values = history[self.monitor].reset_index(drop=True).dropna()
         if values.empty:
             return None

@@ -30,7 +30,9 @@ def check_optimizer(optimizer: Any) -> None:
         )
 
 
-def check_learns(model: nn.Module, optimizer: Optimizer, *, all_of_it: bool = True) -> None:
+def check_learns(
+    model: nn.Module, optimizer: Optimizer, *, all_of_it: bool = True
+) -> None:
     """Raise `ValueError` where the optimiser lacks a parameter that learns.
 
     Those it names would never move. Without `all_of_it`, one that it holds is enough.

@@ -1,4 +1,4 @@
-"""What a step does with a batch: logits out of a model's answer, labels fit for the loss."""
+"""What a step does with a batch: logits out of an answer, labels fit for the loss."""
 
 from __future__ import annotations
 
@@ -94,7 +94,9 @@ def logits_of(output: Any) -> Tensor:
             "(B, C): hand over step=MultiTaskStep() where these are tasks, else a step "
             "that takes the one that is meant"
         )
-    count = f"{len(output)} outputs" if isinstance(output, tuple | list) else "no tensor"
+    count = (
+        f"{len(output)} outputs" if isinstance(output, tuple | list) else "no tensor"
+    )
     raise ValueError(
         f"the model gives {count} ({type(output).__name__}), not logits (B, C): give a "
         "step that says which are the logits (step=…)"
@@ -155,7 +157,9 @@ def probability_rows(labels: Tensor) -> Tensor:
 def check_labels(labels: Any, num_classes: int) -> None:
     """Raise `ValueError` where labels are not whole (B,), from 0 to num_classes - 1."""
     if not isinstance(labels, Tensor):
-        raise ValueError(f"labels are a {type(labels).__name__}, not a tensor: {_LABELS}")
+        raise ValueError(
+            f"labels are a {type(labels).__name__}, not a tensor: {_LABELS}"
+        )
     if labels.is_floating_point() or labels.ndim != 1:
         raise ValueError(
             f"labels are {str(labels.dtype)[6:]} of shape {tuple(labels.shape)}: {_LABELS}"

@@ -196,7 +196,9 @@ def test_a_file_that_is_there_is_neither_lost_nor_taken_unasked(tmp_path):
     keeper = Checkpoint(path)
     run = Run().fit(keeper, epochs=1)
     before, model = path.read_bytes(), run.model.state_dict()["fc.weight"].clone()
-    with pytest.raises(CheckpointError, match=r"run\.pt is there already: .*resume=True"):
+    with pytest.raises(
+        CheckpointError, match=r"run\.pt is there already: .*resume=True"
+    ):
         run.fit(Checkpoint(path))
     assert path.read_bytes() == before
     assert torch.equal(run.model.state_dict()["fc.weight"], model)
@@ -207,7 +209,10 @@ def test_what_cannot_be_saved_is_known_before_the_first_epoch(tmp_path):
     run = Run()
     run.train = Unread()
     (tmp_path / "file").touch()
-    for path, words in ((tmp_path, "is a folder"), (tmp_path / "file" / "a.pt", "not wr")):
+    for path, words in (
+        (tmp_path, "is a folder"),
+        (tmp_path / "file" / "a.pt", "not wr"),
+    ):
         with pytest.raises(CheckpointError, match=words):
             run.fit(Checkpoint(path))
     lost = nn.Parameter(torch.zeros(1))
@@ -327,7 +332,9 @@ def test_25_kills_at_random_times_change_nothing(tmp_path, options, kills):
     for number in range(runs):
         run = torch.load(tmp_path / f"run{number}", weights_only=True)
         for one, other in ((run, whole), (run["best"], whole["best"])):
-            weights = [part["model" if one is run else "weights"] for part in (one, other)]
+            weights = [
+                part["model" if one is run else "weights"] for part in (one, other)
+            ]
             assert all(torch.equal(weights[0][n], weights[1][n]) for n in weights[1])
         kept = [pd.DataFrame(r["history"]).drop(columns=TIMES) for r in (run, whole)]
         pd.testing.assert_frame_equal(*kept, check_exact=True)
