@@ -25,7 +25,9 @@ from course_utils.checkpoint_files import (
 from course_utils.errors import CheckpointError, check_type, check_whole
 from course_utils.runtime import generators_state, restore_generators
 from course_utils.state_files import compare_state
-from course_utils.training import EpochState, modules_of, parameters_of
+from course_utils.training.batches import Orders
+from course_utils.training.callbacks import EpochState
+from course_utils.training.learning import modules_of, parameters_of
 
 __all__ = ["Checkpoint", "load_checkpoint", "previous_path", "save_checkpoint"]
 
@@ -108,7 +110,7 @@ class Checkpoint:
             for name, module in modules_of(state.step).items()
             if any(id(p) in moved for p in module.parameters())
         }
-        orders = {"orders": _Orders(state.loaders)}
+        orders = {"orders": Orders(*state.loaders)}
         modules = {**orders, **beside, **state.schedulers, **self.modules}
         modules.pop("scheduler", None)
         owners = {"": state.model, **modules}.values()
@@ -122,28 +124,6 @@ class Checkpoint:
             "model": state.model, "optimizer": state.optimizer, "modules": modules,
             "scheduler": state.schedulers.get("scheduler"), "callbacks": state.callbacks,
         }  # fmt: skip
-
-
-class _Orders:
-    """The generators that shuffle loaders, as something with a state."""
-
-    def __init__(self, loaders: Sequence):
-        self.generators: list[torch.Generator] = []
-        for loader in loaders:
-            batches = getattr(loader, "batch_sampler", None)
-            for place in (loader, getattr(loader, "sampler", None), batches,
-                          getattr(batches, "sampler", None)):  # fmt: skip
-                found = getattr(place, "generator", None)
-                known = any(found is one for one in self.generators)
-                if isinstance(found, torch.Generator) and not known:
-                    self.generators.append(found)
-
-    def state_dict(self) -> dict:
-        return {"states": [one.get_state() for one in self.generators]}
-
-    def load_state_dict(self, state_dict: dict) -> None:
-        for one, state in zip(self.generators, state_dict["states"], strict=True):
-            one.set_state(state)
 
 
 def save_checkpoint(

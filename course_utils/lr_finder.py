@@ -20,19 +20,16 @@ from torch.utils.data import DataLoader
 from course_utils.errors import check_positive, check_whole
 from course_utils.modes import device_of, modes_kept
 from course_utils.runtime import generators_kept
-from course_utils.training import (
-    Step,
-    check_learns,
+from course_utils.training import Step, classification_step, evaluate
+from course_utils.training.batches import (
+    Orders,
     check_loader,
-    class_logits,
-    classification_step,
     dtype_of,
-    evaluate,
-    forgotten_refused,
     images_and_labels,
-    run_step,
     to_net,
 )
+from course_utils.training.learning import check_learns, forgotten_refused
+from course_utils.training.outputs import class_logits, run_step
 
 SUGGESTIONS = {
     "steepest": "where the smoothed loss falls fastest",
@@ -161,7 +158,7 @@ def lr_range_test(
     and records their mean loss, or that over `val`. `loss_fn(logits, labels)` replaces
     the cross-entropy of `step`. The test stops at a loss that is not finite, and at one
     above `diverge` times the least smoothed one. Weights, buffers (BatchNorm's too),
-    gradients, optimiser, mode, and the random generators (the loader's own too) are
+    gradients, optimiser, mode, and the random generators (the loaders' own too) are
     afterwards as they were, to the bit; also after an error.
 
     Raises `ValueError` for numbers outside their ranges, and what `training.fit` refuses:
@@ -177,7 +174,7 @@ def lr_range_test(
     scales = [rate / max(rates) if max(rates) else 1.0 for rate in rates]
     space = np.geomspace if spacing == "exponential" else np.linspace
     lrs, losses, stopped = [], [], ""
-    with _undone(model, optimizer, loader), forgotten_refused(step, optimizer):
+    with _undone(model, optimizer, loader, val), forgotten_refused(step, optimizer):
         model.train()
         batches = _endless(loader)
         for lr in space(start_lr, end_lr, num_iter).tolist():
@@ -232,15 +229,15 @@ def _endless(loader: DataLoader) -> Iterator:
 
 
 @contextmanager
-def _undone(model: nn.Module, optimizer, loader: DataLoader) -> Iterator[None]:
+def _undone(model: nn.Module, optimizer, *loaders: DataLoader | None) -> Iterator[None]:
     """Put back all that training changes, in place: no tensor is replaced."""
     parameters = _parameters(model, optimizer)
     tensors = [*parameters, *model.buffers()]
     values = [t.detach().clone() for t in tensors]
     gradients = [p.grad for p in parameters]
     state = copy.deepcopy(optimizer.state_dict())
-    own = getattr(loader, "generator", None)
-    order = own.get_state() if own is not None else None
+    orders = Orders(*loaders)
+    order = orders.state_dict()
     for parameter in parameters:
         parameter.grad = None
     try:
@@ -253,8 +250,7 @@ def _undone(model: nn.Module, optimizer, loader: DataLoader) -> Iterator[None]:
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
         optimizer.load_state_dict(state)
-        if order is not None:
-            own.set_state(order)
+        orders.load_state_dict(order)
 
 
 def _parameters(model: nn.Module, optimizer) -> list[nn.Parameter]:

@@ -238,7 +238,8 @@ def gradient_cosine(
         raise ValueError(
             "every stage before the heads is frozen: no gradient is shared"
         )
-    images, labels, *_ = to_device(batch, shared[0].device)
+    batch = to_device(batch, shared[0].device)
+    images, labels = images_and_labels(batch, others=True)
     with generators_kept(), modes_kept(model), _buffers_kept(model):
         found = losses(model.train()(images), labels)
         if len(found) < 2:

@@ -20,6 +20,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from course_utils.durable import durable_path, remove_leftovers
+from course_utils.errors import check_type
 from course_utils.metrics import mean_interval
 from course_utils.runtime import show_progress
 from course_utils.storage import sha256_bytes
@@ -71,6 +72,9 @@ def run_study(
 
         table = run_study(run, {"weight": [0.5, 1, 2], "seed": range(5)}, "weights")
     """
+    if not callable(run):
+        raise TypeError(f"run is a {type(run).__name__}, not a function to call")
+    check_type(grid, (Mapping, Sequence), "grid", "give {option: values} or points")
     points = _points(grid)
     store = _Store(Path(folder), _name(run))
     waiting = [point for point in points if not store.succeeded(point)]

@@ -15,6 +15,7 @@ from course_utils.distillation.loss import (
     check_tensor,
     distillation_parts,
 )
+from course_utils.errors import check_type
 from course_utils.features import check_one_task
 from course_utils.modes import inference
 from course_utils.training import Batch, images_and_labels
@@ -44,6 +45,7 @@ class Teacher:
         student_transform: Any | None = None,
         transform: Any | None = None,
     ):
+        check_type(model, nn.Module, "teacher", "hand over a net")
         self.model = model
         self._given = self._wanted = None
         if student_transform is not None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 import pandas as pd
 from torch import nn
 
+from course_utils.errors import check_type, check_whole
 from course_utils.layer_groups.freezing import freeze
 from course_utils.layer_groups.stages import check_stage_names, layer_groups
 
@@ -26,6 +27,7 @@ class UnfreezeSchedule(MutableMapping):
     """
 
     def __init__(self, stages: Mapping[int, str | Iterable[str]]):
+        check_type(stages, Mapping, "stages", 'hand over such as {1: ["fc"]}')
         self._stages: dict[int, tuple[str, ...]] = {}
         for epoch, names in stages.items():
             self[epoch] = names
@@ -40,8 +42,7 @@ class UnfreezeSchedule(MutableMapping):
 
         From the last stage towards the stem, down to the stage `last` (by default all).
         """
-        if every < 1:
-            raise ValueError(f"every must be at least 1 epoch, got {every}")
+        check_whole(every, "every")
         names = [group.name for group in layer_groups(model)]
         check_stage_names([last] if last else [], names)
         wanted = names[names.index(last) if last else 0 :]

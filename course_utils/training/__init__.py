@@ -8,63 +8,22 @@ below 0 is not known, and is left out of the accuracy. A step may return a third
 `Parts`: means that the history is to hold as well, such as the terms of the loss.
 """
 
-from .batches import (
-    Batch,
-    check_loader,
-    dtype_of,
-    explained_pass,
-    images_and_labels,
-    labels_of,
-    make_loader,
-    to_device,
-    to_net,
-)
+from .batches import Batch, images_and_labels, make_loader, to_device
 from .callbacks import BestWeights, EarlyStopping, EpochState
-from .learning import check_learns, forgotten_refused, modules_of, parameters_of
+from .learning import check_learns
 from .loop import evaluate, fit, train_one_epoch
 from .outputs import (
-    Logits,
-    Parts,
     Step,
     check_labels,
     check_none_missing,
-    class_labels,
-    class_logits,
     classification_step,
     logits_of,
-    run_step,
     soft_label_step,
 )
 
 __all__ = [
-    "Batch",
-    "BestWeights",
-    "EarlyStopping",
-    "EpochState",
-    "Logits",
-    "Parts",
-    "Step",
-    "check_labels",
-    "check_learns",
-    "check_loader",
-    "check_none_missing",
-    "class_labels",
-    "class_logits",
-    "classification_step",
-    "dtype_of",
-    "evaluate",
-    "explained_pass",
-    "fit",
-    "forgotten_refused",
-    "images_and_labels",
-    "labels_of",
-    "logits_of",
-    "make_loader",
-    "modules_of",
-    "parameters_of",
-    "run_step",
-    "soft_label_step",
-    "to_device",
-    "to_net",
-    "train_one_epoch",
-]
+    "Batch", "BestWeights", "EarlyStopping", "EpochState", "Step",
+    "check_labels", "check_learns", "check_none_missing", "classification_step",
+    "evaluate", "fit", "images_and_labels", "logits_of", "make_loader",
+    "soft_label_step", "to_device", "train_one_epoch",
+]  # fmt: skip

@@ -75,6 +75,32 @@ def length_of(loader: Iterable) -> int | None:
         return None
 
 
+class Orders:
+    """The generators that loaders shuffle by, together, as something with a state."""
+
+    def __init__(self, *loaders: Any):
+        found = []
+        for loader in loaders:
+            batches = getattr(loader, "batch_sampler", None)
+            places = (
+                loader,
+                batches,
+                *(getattr(p, "sampler", None) for p in (loader, batches)),
+            )
+            found += [getattr(place, "generator", None) for place in places]
+        known = {id(g): g for g in found if isinstance(g, torch.Generator)}
+        self.generators = list(known.values())
+
+    def state_dict(self) -> dict[str, list[Tensor]]:
+        """Return all states."""
+        return {"states": [one.get_state() for one in self.generators]}
+
+    def load_state_dict(self, state_dict: dict[str, list[Tensor]]) -> None:
+        """Put the generators back to what `state_dict` returned."""
+        for one, state in zip(self.generators, state_dict["states"], strict=True):
+            one.set_state(state)
+
+
 def images_and_labels(batch: Any, *, others: bool = False) -> tuple[Any, Any]:
     """Return the two parts of a batch (images, labels), or of a dictionary of both.
 
@@ -95,7 +121,7 @@ def labels_of(batch: Any) -> Any:
     """Return the labels of a batch (images, labels, …) or of a dictionary with them."""
     found = batch[_key(batch, _LABELS)] if len(_parts(batch)) > 1 else None
     tensors = tensors_in(found)
-    if not tensors or not all(tensor.ndim for tensor in tensors):
+    if not tensors or not tensors[0].ndim:
         raise ValueError(
             f"a batch must be (images, labels, …), pictures first, labels as a tensor; "
             f"this one is {_described(batch)}: batch the dataset with make_loader, and "

@@ -57,6 +57,8 @@ def soft_label_step(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
 def run_step(step: Step, model: nn.Module, batch: Batch) -> tuple:
     """Call a step; return (loss, logits) or (loss, logits, parts), of the right kinds."""
     images = next(iter(batch.values() if isinstance(batch, Mapping) else batch), None)
+    if not callable(step):
+        raise TypeError(f"step is a {type(step).__name__}, not a function to call")
     with explained_pass(model, images):
         found = step(model, batch)
     if not isinstance(found, tuple | list) or len(found) not in (2, 3):

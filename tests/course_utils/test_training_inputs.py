@@ -690,7 +690,8 @@ def test_a_dead_head_is_said_once(capsys):
     _fit(Dead(), epochs=3)
     said = capsys.readouterr().out
     assert said.count("the same logits for each picture") == 1 and "epoch 1" in said
-    train_one_epoch(dead := Dead(), _loader(), torch.optim.SGD(dead.parameters(), 0.1))
+    dead = Dead()
+    train_one_epoch(dead, _loader(), torch.optim.SGD(dead.parameters(), 0.1))
     assert "the same logits" in capsys.readouterr().out
     _fit(epochs=2)
     assert capsys.readouterr().out == ""
