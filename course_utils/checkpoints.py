@@ -75,6 +75,7 @@ class Checkpoint:
         modules: Mapping[str, Stateful] | None = None,
     ):
         self.path, self.resume = _path(path), resume
+        check_type(modules or {}, Mapping, "modules", 'name each: {"weights": weights}')
         self.modules = dict(modules or {})
         self._own = False  # whether the file is this object's
 
@@ -235,6 +236,8 @@ def _renamed(weights: dict, model: nn.Module, path: Path) -> dict:
 def _owners(model, optimizer, scheduler, modules, callbacks) -> dict[Place, Stateful]:
     """All that has a state beside the model, by its place in the file."""
     check_type(model, nn.Module, "model", "hand over a torch.nn.Module")
+    check_type(modules or {}, Mapping, "modules", 'name each: {"weights": weights}')
+    check_type(callbacks or (), (Mapping, Sequence), "callbacks", "give a list of them")
     found = {("optimizer", ""): optimizer, ("scheduler", ""): scheduler}
     found |= {("modules", name): module for name, module in (modules or {}).items()}
     callbacks = callbacks or {}
@@ -285,7 +288,7 @@ def _parameters(
 
 
 def _generator(loader: DataLoader) -> torch.Generator:
-    if loader.generator is None:
+    if getattr(loader, "generator", None) is None:
         raise ValueError(
             "the loader has no generator of its own: make it with "
             "training.make_loader, or leave loader out and keep rng=True"

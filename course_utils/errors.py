@@ -67,6 +67,12 @@ def check_type(value: Any, kind: type | tuple[type, ...], name: str, hint: str) 
         raise TypeError(f"{name} is a {type(value).__name__}: {hint}")
 
 
+def check_callable(value: Any, name: str) -> None:
+    """Raise `TypeError` for what cannot be called."""
+    if not callable(value) or isinstance(value, type):
+        raise TypeError(f"{name} is a {type(value).__name__}, not a function to call")
+
+
 def check_whole(
     value: Any, name: str, *, least: int = 1, most: int | None = None
 ) -> None:

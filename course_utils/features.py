@@ -200,7 +200,7 @@ def check_one_task(labels: Labels) -> None:
     if isinstance(labels, Mapping):
         raise ValueError(
             f"labels are by task ({', '.join(labels)}): hand over those of one, such as "
-            f"labels[{next(iter(labels))!r}]"
+            f"labels[{next(iter(labels), 'species')!r}]"
         )
 
 

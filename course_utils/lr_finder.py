@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from course_utils.errors import check_positive, check_whole
+from course_utils.errors import check_callable, check_positive, check_whole
 from course_utils.modes import device_of, modes_kept
 from course_utils.runtime import generators_kept
 from course_utils.training import Step, classification_step, evaluate
@@ -210,6 +210,8 @@ def _one_step(model, optimizer, batches, step: Step) -> float:
 
 
 def _step_with(loss_fn: Callable) -> Step:
+    check_callable(loss_fn, "loss_fn")
+
     def step(model, batch):
         images, labels = images_and_labels(batch)
         logits = class_logits(model(images), labels)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import combinations
+from typing import Any
 
 import pandas as pd
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from course_utils.activations import layout_of
 from course_utils.datasets import MISSING
+from course_utils.errors import check_callable, check_type
 from course_utils.heads import Head, find_heads, replace_head
 from course_utils.layer_groups import layer_groups
 from course_utils.modes import modes_kept
@@ -56,6 +58,7 @@ class MultiTaskModel(nn.Module):
         input_size: tuple[int, int, int] | None = None,
     ):
         super().__init__()
+        check_type(backbone, nn.Module, "backbone", "hand over a net")
         _check_tasks(tasks)
         self.backbone = replace_head(_without_auxiliary(backbone), 0)
         parameter = next(backbone.parameters())
@@ -134,9 +137,11 @@ class UncertaintyWeights(nn.Module):
 
     def __init__(self, tasks: Iterable[str]):
         super().__init__()
-        self.tasks = tuple(tasks)
+        self.tasks = _names(tasks)
         if not self.tasks:
-            raise ValueError("there is no task to weigh")
+            raise ValueError(
+                f"there is no task to weigh in {tasks!r}: give a list of their names"
+            )
         zero = torch.zeros(())
         self.log_variances = nn.ParameterList(zero.clone() for _ in self.tasks)
 
@@ -190,6 +195,9 @@ class MultiTaskStep:
         weights: Mapping[str, float] | Callable[[Losses], Tensor] | None = None,
         losses: Callable[[dict, dict], Losses] = task_losses,
     ):
+        if weights is not None and not isinstance(weights, Mapping):
+            check_callable(weights, "weights")
+        check_callable(losses, "losses")
         self.weights = (
             FixedWeights(weights) if isinstance(weights, Mapping) else weights
         )
@@ -254,6 +262,13 @@ def gradient_cosine(
 
 
 # -- helpers of the model --------------------------------------------------------------
+
+
+def _names(tasks: Any) -> tuple[str, ...]:
+    """The names of tasks; none where they are no names."""
+    listed = isinstance(tasks, Iterable) and not isinstance(tasks, str | Tensor)
+    found = tuple(tasks) if listed else ()
+    return found if all(isinstance(task, str) for task in found) else ()
 
 
 def _check_tasks(tasks: Mapping[str, int]) -> None:

@@ -66,7 +66,8 @@ def similarity_search(
 def _table(features: Tensor, labels: Tensor) -> tuple[np.ndarray, np.ndarray]:
     check_one_task(labels)
     features, labels = _tensor(features, "features"), _tensor(labels, "labels")
-    check_features(features, labels)
+    if labels.ndim:
+        check_features(features, labels)
     if labels.ndim != 1 or (labels != labels.long()).any():
         raise ValueError(
             "labels must be (N,), whole numbers, the index of each picture's class, got "

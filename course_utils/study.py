@@ -20,7 +20,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from course_utils.durable import durable_path, remove_leftovers
-from course_utils.errors import check_type
+from course_utils.errors import check_callable, check_type
 from course_utils.metrics import mean_interval
 from course_utils.runtime import show_progress
 from course_utils.storage import sha256_bytes
@@ -72,11 +72,10 @@ def run_study(
 
         table = run_study(run, {"weight": [0.5, 1, 2], "seed": range(5)}, "weights")
     """
-    if not callable(run):
-        raise TypeError(f"run is a {type(run).__name__}, not a function to call")
+    check_callable(run, "run")
     check_type(grid, (Mapping, Sequence), "grid", "give {option: values} or points")
     points = _points(grid)
-    store = _Store(Path(folder), _name(run))
+    store = _Store(_folder(folder), _name(run))
     waiting = [point for point in points if not store.succeeded(point)]
     with tqdm(
         desc="runs",
@@ -103,7 +102,7 @@ def read_study(folder: str | Path) -> pd.DataFrame:
     A damaged result is left out, with a printed word. Raises `ValueError` for a folder
     without results, and a .json file in it that is none.
     """
-    results = _kept(Path(folder))
+    results = _kept(_folder(folder))
     if not results:
         raise ValueError(f"{folder} holds no results: make some with run_study")
     table = _table([_row(result) for result in results])
@@ -281,6 +280,11 @@ class _Store:
                 f"{path} was not written: {error}. The result of {point} was "
                 f"{_found(result)}; those before are kept"
             ) from error
+
+
+def _folder(folder: str | Path) -> Path:
+    check_type(folder, (str, os.PathLike), "folder", "name one for the results")
+    return Path(folder)
 
 
 def _make(folder: Path) -> None:

@@ -21,6 +21,9 @@ Batch = tuple[Any, ...] | Mapping[str, Any]
 _IMAGES = ("pixel_values", "image", "images", "img", "x", "input", "inputs", "pixels")
 _LABELS = ("labels", "label", "target", "targets", "y")
 _TYPES = re.compile(r"[Ii]nput type|same dtype|scalar type|not implemented for '")
+_SIZES = re.compile(
+    "size is too small|Kernel size can't|Wrong image|doesn't match model|be multiplied"
+)
 _DROP_LAST = (
     "BatchNorm cannot train on a batch of one picture: leave it out with "
     "make_loader(…, drop_last=True), or take another batch_size"
@@ -44,8 +47,11 @@ def make_loader(
     """
     check_whole(batch_size, "batch_size")
     check_whole(seed, "seed", least=-(2**63))
-    if not hasattr(dataset, "__getitem__") and not isinstance(dataset, Iterable):
-        raise TypeError(f"dataset is a {type(dataset).__name__}, not a dataset")
+    listed = hasattr(dataset, "__getitem__") or isinstance(dataset, Iterable)
+    if not listed or isinstance(dataset, str | Tensor | Mapping):
+        raise TypeError(
+            f"dataset is a {type(dataset).__name__}, not a dataset of pairs"
+        )
     if hasattr(dataset, "__len__") and not len(dataset):
         raise ValueError("the dataset is empty: there is nothing to batch")
     generator = torch.Generator().manual_seed(seed)
@@ -82,12 +88,8 @@ class Orders:
         found = []
         for loader in loaders:
             batches = getattr(loader, "batch_sampler", None)
-            places = (
-                loader,
-                batches,
-                *(getattr(p, "sampler", None) for p in (loader, batches)),
-            )
-            found += [getattr(place, "generator", None) for place in places]
+            inner = [getattr(place, "sampler", None) for place in (loader, batches)]
+            found += [getattr(p, "generator", None) for p in (loader, batches, *inner)]
         known = {id(g): g for g in found if isinstance(g, torch.Generator)}
         self.generators = list(known.values())
 
@@ -216,14 +218,20 @@ def to_net(batch: Any, device: torch.device, dtype: torch.dtype | None) -> Any:
 def explained_pass(model: nn.Module, images: Any) -> Iterator[None]:
     """Say what to do where a net cannot take these pictures; other errors pass.
 
-    That is: other channels, whole numbers (uint8) instead of floats, and one picture
-    alone for BatchNorm in training. Torch's errors become `ValueError`.
+    That is: other channels, another size, whole numbers (uint8) instead of floats, and
+    one picture alone for BatchNorm in training. Torch's errors become `ValueError`.
     """
     try:
         with explained_channels():
             yield
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, AssertionError) as error:
         said = str(error)
+        if _SIZES.search(said):
+            raise ValueError(
+                f"images of {tuple(getattr(images, 'shape', ()))} do not suit the net "
+                f"({said.splitlines()[0][:120]}): load them with load_dataset(…, "
+                "like=model), or look for a layer that was replaced by one of another width"
+            ) from error
         if "more than 1 value per channel" in said:
             raise ValueError(_DROP_LAST) from error
         kind = getattr(images, "dtype", None)

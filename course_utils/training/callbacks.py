@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from course_utils.errors import check_whole
+from course_utils.errors import check_type, check_whole
 
 EVENTS = ("on_fit_start", "on_epoch_start", "on_epoch_end", "on_fit_end")
 
@@ -118,6 +118,7 @@ class _Monitor:
     """A callback that looks at one column of the history, and knows what is better."""
 
     def __init__(self, monitor: str, mode: str | None):
+        check_type(monitor, str, "monitor", "name a column of the history")
         if mode is None:
             mode = "min" if "loss" in monitor else "max"
             if "loss" not in monitor and "accuracy" not in monitor:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from course_utils.errors import check_callable
 from course_utils.tracing import tensors_in
 from course_utils.training.batches import Batch, explained_pass, images_and_labels
 
@@ -57,8 +58,7 @@ def soft_label_step(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
 def run_step(step: Step, model: nn.Module, batch: Batch) -> tuple:
     """Call a step; return (loss, logits) or (loss, logits, parts), of the right kinds."""
     images = next(iter(batch.values() if isinstance(batch, Mapping) else batch), None)
-    if not callable(step):
-        raise TypeError(f"step is a {type(step).__name__}, not a function to call")
+    check_callable(step, "step")
     with explained_pass(model, images):
         found = step(model, batch)
     if not isinstance(found, tuple | list) or len(found) not in (2, 3):

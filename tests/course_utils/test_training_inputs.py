@@ -613,6 +613,14 @@ def test_pixels_from_0_to_255_are_named():
                 run(model, pixels)
 
 
+def test_pictures_of_another_size_are_named():
+    flat = nn.Sequential(nn.Flatten(), nn.Linear(300, 3))
+    deep = nn.Sequential(nn.Conv2d(3, 3, 9), nn.Flatten(), nn.Linear(3, 3))
+    for model in (flat, deep):
+        with pytest.raises(ValueError, match=r"images of \(6, 3, 6, 6\).*like=model"):
+            evaluate(model, _loader())
+
+
 def test_a_net_without_parameters_can_be_scored_and_not_trained():
     model = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
     assert evaluate(model, _loader())["images"] == 12
@@ -705,6 +713,6 @@ def test_the_range_test_names_grey_pictures_and_numbers():
     ):
         lr_range_test(model, _loader(images=IMAGES[:, :1]), optimizer)
     for name, value in (("start_lr", float("nan")), ("end_lr", float("inf")),
-                        ("num_iter", 9.5), ("start_lr", "1"), ("diverge", None)):  # fmt: skip
+                        ("num_iter", 9.5), ("start_lr", "1"), ("diverge", 1)):  # fmt: skip
         with pytest.raises(ValueError, match=f"^{name} must be"):
             lr_range_test(model, Unread(), optimizer, **{name: value})
