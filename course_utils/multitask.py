@@ -266,8 +266,7 @@ def gradient_cosine(
 
 def _names(tasks: Any) -> tuple[str, ...]:
     """The names of tasks; none where they are no names."""
-    listed = isinstance(tasks, Iterable) and not isinstance(tasks, str | Tensor)
-    found = tuple(tasks) if listed else ()
+    found = tuple(tasks) if isinstance(tasks, Iterable) else ()
     return found if all(isinstance(task, str) for task in found) else ()
 
 
