@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,11 +22,16 @@ from course_utils.checkpoint_files import (
     read_checkpoint,
     write_checkpoint,
 )
-from course_utils.errors import CheckpointError
+from course_utils.errors import CheckpointError, check_type, check_whole
 from course_utils.runtime import generators_state, restore_generators
 from course_utils.state_files import compare_state
+from course_utils.training.batches import Orders
+from course_utils.training.callbacks import EpochState
+from course_utils.training.learning import modules_of, parameters_of
 
-__all__ = ["load_checkpoint", "previous_path", "save_checkpoint"]
+__all__ = ["Checkpoint", "load_checkpoint", "previous_path", "save_checkpoint"]
+
+_COMPILED = "_orig_mod."  # what torch.compile puts into names
 
 
 class Stateful(Protocol):
@@ -37,6 +44,87 @@ class Stateful(Protocol):
 
 # An object's place in a file: ("optimizer", ""), ("modules", "projector").
 Place = tuple[str, str]
+
+
+class Checkpoint:
+    """A callback of `training.fit` that saves the run, and takes it up where it was.
+
+    It saves before the first epoch (so that what cannot be saved is known at once) and
+    after each: model, optimiser, schedulers, all generators, those that shuffle the
+    loaders too, the history, and the states of the other callbacks. With `resume`, a run
+    whose file is there goes on behind its last whole epoch, with a printed word; one that
+    had ended, or was stopped early, trains no further. Killed at any moment and started
+    again, the same script so ends with the same weights and history, to the bit (times
+    apart; on a CPU, without `persistent_workers`). `modules` are what else has a state;
+    what learns within the step is found.
+
+    Raises `CheckpointError` before the first epoch where a file is there and `resume`
+    is not asked for, and for what `save_checkpoint` and `load_checkpoint` refuse.
+
+        fit(model, train, val, optimizer=optimizer, epochs=20,
+            callbacks=[EarlyStopping(), best, Checkpoint("run.pt", resume=True)])
+    """
+
+    outermost = True  # hears a start before the other callbacks, an end behind them
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        resume: bool = False,
+        modules: Mapping[str, Stateful] | None = None,
+    ):
+        self.path, self.resume = _path(path), resume
+        check_type(modules or {}, Mapping, "modules", 'name each: {"weights": weights}')
+        self.modules = dict(modules or {})
+        self._own = False  # whether the file is this object's
+
+    def on_fit_start(self, state: EpochState) -> pd.DataFrame | None:
+        """Take the run up where its file is there, and return its history."""
+        there = self.path.is_file() or previous_path(self.path).is_file()
+        anew = state.history.empty and not self._own
+        if there and anew and not self.resume:
+            raise CheckpointError(
+                f"{self.path} is there already: Checkpoint(path, resume=True) goes on "
+                "with that run; to begin anew, delete it or take another name"
+            )
+        parts = self._parts(state)
+        if there and anew:
+            found = load_checkpoint(self.path, **parts)
+            print(f"{self.path}: {found['epoch']} of {state.epochs} epochs are done")
+            self._own = True
+            return found["history"]
+        self.on_epoch_end(state)
+
+    def on_epoch_end(self, state: EpochState) -> None:
+        """Save the run as it is now."""
+        save_checkpoint(
+            self.path, epoch=state.epoch, history=state.history, **self._parts(state)
+        )
+        self._own = True
+
+    def _parts(self, state: EpochState) -> dict[str, Any]:
+        """All that has a state, as `save_checkpoint` and `load_checkpoint` take it."""
+        moved = {id(p) for p in parameters_of(state.optimizer)}
+        beside = {
+            name: module
+            for name, module in modules_of(state.step).items()
+            if any(id(p) in moved for p in module.parameters())
+        }
+        orders = {"orders": Orders(*state.loaders)}
+        modules = {**orders, **beside, **state.schedulers, **self.modules}
+        modules.pop("scheduler", None)
+        owners = {"": state.model, **modules}.values()
+        known = [p for m in owners if isinstance(m, nn.Module) for p in m.parameters()]
+        if strange := len(moved - set(map(id, known))):
+            raise CheckpointError(
+                f"the optimizer moves {strange} parameters that are not the model's: "
+                'name what holds them, Checkpoint(path, modules={"weights": weights})'
+            )
+        return {
+            "model": state.model, "optimizer": state.optimizer, "modules": modules,
+            "scheduler": state.schedulers.get("scheduler"), "callbacks": state.callbacks,
+        }  # fmt: skip
 
 
 def save_checkpoint(
@@ -64,7 +152,11 @@ def save_checkpoint(
     Raises `CheckpointError`, and leaves what was there, where nothing can be written (a
     full disk), and for a value that could not be loaded again, which it names.
     """
-    owners = _owners(optimizer, scheduler, modules, callbacks)
+    path = _path(path)
+    check_whole(epoch, "epoch", least=0)
+    if history is not None:
+        check_type(history, pd.DataFrame, "history", "hand over what fit returned")
+    owners = _owners(model, optimizer, scheduler, modules, callbacks)
     content = {
         "model": model.state_dict(),
         "epoch": int(epoch),
@@ -80,7 +172,6 @@ def save_checkpoint(
         content["loader"] = _generator(loader).get_state()
     if rng:
         content["rng"] = generators_state()
-    path = Path(path)
     write_checkpoint(content, path)
     return path
 
@@ -99,17 +190,19 @@ def load_checkpoint(
     """Put a saved run back into these objects, in place; return epoch and history.
 
     `{"epoch": int, "history": DataFrame}`. A damaged or missing file is replaced by
-    the one before it, with a printed word. Code in the file is never run.
+    the one before it, with a printed word; so are the names that `torch.compile` gave.
+    Code in the file is never run.
 
     Raises `CheckpointError`, and changes nothing, where the file does not hold what is
     asked for, the model is another one (it names the keys), the optimiser or scheduler is
     of another kind, or the optimiser holds other parameters, or in another order.
     """
-    path = Path(path)
+    path = _path(path)
+    owners = _owners(model, optimizer, scheduler, modules, callbacks)
     content = read_checkpoint(path)
-    owners = _owners(optimizer, scheduler, modules, callbacks)
     _check_holds(content, owners, path, loader=loader is not None, rng=rng)
-    _check_fits(model, content["model"], path)
+    weights = _renamed(content["model"], model, path)
+    _check_fits(model, weights, path)
     states = {place: _state(content, *place, path) for place in owners}
     _check_kinds(content.get("kinds", {}), owners, path)
     if optimizer is not None:
@@ -117,7 +210,7 @@ def load_checkpoint(
         _check_parameters(content.get("parameters", own), own, path)
     order = None if loader is None else _generator(loader)
     _load_all(owners, states, path)
-    model.load_state_dict(content["model"])
+    model.load_state_dict(weights)
     if order is not None:
         order.set_state(content["loader"])
     if rng:
@@ -125,17 +218,50 @@ def load_checkpoint(
     return {"epoch": content["epoch"], "history": pd.DataFrame(content["history"])}
 
 
-def _owners(optimizer, scheduler, modules, callbacks) -> dict[Place, Stateful]:
+def _path(path: str | Path) -> Path:
+    check_type(path, (str, os.PathLike), "path", 'name a file, such as "run.pt"')
+    return Path(path)
+
+
+def _renamed(weights: dict, model: nn.Module, path: Path) -> dict:
+    """The weights under the model's own names, where one of both was compiled."""
+    own = {name.replace(_COMPILED, ""): name for name in model.state_dict()}
+    plain = {name.replace(_COMPILED, ""): value for name, value in weights.items()}
+    if weights.keys() == set(own.values()) or plain.keys() != own.keys():
+        return weights
+    print(f"{path}: of the model as it is (un)compiled; its names are made to fit")
+    return {own[name]: value for name, value in plain.items()}
+
+
+def _owners(model, optimizer, scheduler, modules, callbacks) -> dict[Place, Stateful]:
     """All that has a state beside the model, by its place in the file."""
+    check_type(model, nn.Module, "model", "hand over a torch.nn.Module")
+    check_type(modules or {}, Mapping, "modules", 'name each: {"weights": weights}')
+    check_type(callbacks or (), (Mapping, Sequence), "callbacks", "give a list of them")
     found = {("optimizer", ""): optimizer, ("scheduler", ""): scheduler}
     found |= {("modules", name): module for name, module in (modules or {}).items()}
     callbacks = callbacks or {}
     if not isinstance(callbacks, Mapping):
-        callbacks = {f"{i} {type(c).__name__}": c for i, c in enumerate(callbacks)}
+        callbacks = _named(callbacks)
     for name, callback in callbacks.items():
         if hasattr(callback, "state_dict"):
             found["callbacks", name] = callback
-    return {place: owner for place, owner in found.items() if owner is not None}
+    found = {place: owner for place, owner in found.items() if owner is not None}
+    for place, owner in found.items():
+        if not hasattr(owner, "load_state_dict") or isinstance(owner, type):
+            what = " ".join(place).strip()
+            raise TypeError(f"{what} is a {type(owner).__name__}, which has no state")
+    return found
+
+
+def _named(callbacks: Sequence) -> dict[str, Any]:
+    """Name callbacks by their kinds, those of one kind in their order: "0 BestWeights"."""
+    counts, found = Counter(), {}
+    for callback in callbacks:
+        kind = type(callback).__name__
+        found[f"{counts[kind]} {kind}"] = callback
+        counts[kind] += 1
+    return found
 
 
 def _kind(owner: Stateful) -> str:
@@ -150,7 +276,7 @@ def _parameters(
     """Name and shape of each parameter of each group; "" for one of no module."""
     owners = {f"{name}.": m for name, m in (modules or {}).items()} | {"": model}
     names = {
-        id(parameter): prefix + name
+        id(parameter): (prefix + name).replace(_COMPILED, "")
         for prefix, module in owners.items()
         if isinstance(module, nn.Module)
         for name, parameter in module.named_parameters()
@@ -162,7 +288,7 @@ def _parameters(
 
 
 def _generator(loader: DataLoader) -> torch.Generator:
-    if loader.generator is None:
+    if getattr(loader, "generator", None) is None:
         raise ValueError(
             "the loader has no generator of its own: make it with "
             "training.make_loader, or leave loader out and keep rng=True"
@@ -222,6 +348,7 @@ def _other_parameters(saved: list, own: list) -> str:
     for i, (group, own_group) in enumerate(zip(saved, own, strict=True)):
         pairs = zip(group, own_group, strict=True)
         for j, ((name, shape), (own_name, own_shape)) in enumerate(pairs):
+            name = name.replace(_COMPILED, "")
             if shape != own_shape or (name and own_name and name != own_name):
                 return (
                     f"{name or 'a parameter'} {tuple(shape)} at place {j} of group {i}, "

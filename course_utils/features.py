@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from course_utils.activations import find_layer, layout_of, watched
 from course_utils.datasets import is_random
-from course_utils.errors import explained_channels
+from course_utils.errors import check_positive, check_whole, explained_channels
 from course_utils.heads import find_heads
 from course_utils.modes import inference
 from course_utils.storage import atomic_path, course_home, sha256_bytes
@@ -98,10 +98,11 @@ def fit_head(
     head trained behind its frozen backbone with `training.fit` on a loader of that
     seed.
     """
-    if lr <= 0:
-        raise ValueError(f"lr must be above 0, got {lr}")
+    check_positive(lr, "lr")
+    check_whole(epochs, "epochs")
     check_features(features, labels)
     check_labels(labels, num_classes)
+    labels = labels.long()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         head = nn.Linear(features.shape[1], num_classes)
@@ -199,7 +200,7 @@ def check_one_task(labels: Labels) -> None:
     if isinstance(labels, Mapping):
         raise ValueError(
             f"labels are by task ({', '.join(labels)}): hand over those of one, such as "
-            f"labels[{next(iter(labels))!r}]"
+            f"labels[{next(iter(labels), 'species')!r}]"
         )
 
 

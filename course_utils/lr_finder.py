@@ -17,9 +17,19 @@ from matplotlib.axes import Axes
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from course_utils.modes import modes_kept
+from course_utils.errors import check_callable, check_positive, check_whole
+from course_utils.modes import device_of, modes_kept
 from course_utils.runtime import generators_kept
-from course_utils.training import Step, classification_step, evaluate, to_device
+from course_utils.training import Step, classification_step, evaluate
+from course_utils.training.batches import (
+    Orders,
+    check_loader,
+    dtype_of,
+    images_and_labels,
+    to_net,
+)
+from course_utils.training.learning import check_learns, forgotten_refused
+from course_utils.training.outputs import class_logits, run_step
 
 SUGGESTIONS = {
     "steepest": "where the smoothed loss falls fastest",
@@ -148,16 +158,23 @@ def lr_range_test(
     and records their mean loss, or that over `val`. `loss_fn(logits, labels)` replaces
     the cross-entropy of `step`. The test stops at a loss that is not finite, and at one
     above `diverge` times the least smoothed one. Weights, buffers (BatchNorm's too),
-    gradients, optimiser, mode, and the random generators (the loader's own too) are
+    gradients, optimiser, mode, and the random generators (the loaders' own too) are
     afterwards as they were, to the bit; also after an error.
+
+    Raises `ValueError` for numbers outside their ranges, and what `training.fit` refuses:
+    an optimiser that lacks a parameter that learns, batches that the step cannot take.
     """
     _check(start_lr, end_lr, num_iter, spacing, accumulate, diverge)
+    check_learns(model, optimizer)
+    check_loader(loader)
+    if val is not None:
+        check_loader(val, "val")
     step = step if loss_fn is None else _step_with(loss_fn)
     rates = [group["lr"] for group in optimizer.param_groups]
     scales = [rate / max(rates) if max(rates) else 1.0 for rate in rates]
     space = np.geomspace if spacing == "exponential" else np.linspace
     lrs, losses, stopped = [], [], ""
-    with _undone(model, optimizer, loader):
+    with _undone(model, optimizer, loader, val), forgotten_refused(step, optimizer):
         model.train()
         batches = _endless(loader)
         for lr in space(start_lr, end_lr, num_iter).tolist():
@@ -180,11 +197,11 @@ def lr_range_test(
 
 def _one_step(model, optimizer, batches, step: Step) -> float:
     """Mean loss of some batches, and one update from their mean gradient."""
-    device = next(model.parameters()).device
+    device, dtype = device_of(model), dtype_of(model)
     optimizer.zero_grad()
     total = 0.0
     for batch in batches:
-        loss, *_ = step(model, to_device(batch, device))
+        loss, *_ = run_step(step, model, to_net(batch, device, dtype))
         (loss / len(batches)).backward()
         total += loss.item()
     if math.isfinite(total):
@@ -193,9 +210,12 @@ def _one_step(model, optimizer, batches, step: Step) -> float:
 
 
 def _step_with(loss_fn: Callable) -> Step:
+    check_callable(loss_fn, "loss_fn")
+
     def step(model, batch):
-        logits = model(batch[0])
-        return loss_fn(logits, batch[1]), logits
+        images, labels = images_and_labels(batch)
+        logits = class_logits(model(images), labels)
+        return loss_fn(logits, labels), logits
 
     return step
 
@@ -211,15 +231,15 @@ def _endless(loader: DataLoader) -> Iterator:
 
 
 @contextmanager
-def _undone(model: nn.Module, optimizer, loader: DataLoader) -> Iterator[None]:
+def _undone(model: nn.Module, optimizer, *loaders: DataLoader | None) -> Iterator[None]:
     """Put back all that training changes, in place: no tensor is replaced."""
     parameters = _parameters(model, optimizer)
     tensors = [*parameters, *model.buffers()]
     values = [t.detach().clone() for t in tensors]
     gradients = [p.grad for p in parameters]
     state = copy.deepcopy(optimizer.state_dict())
-    own = getattr(loader, "generator", None)
-    order = own.get_state() if own is not None else None
+    orders = Orders(*loaders)
+    order = orders.state_dict()
     for parameter in parameters:
         parameter.grad = None
     try:
@@ -232,8 +252,7 @@ def _undone(model: nn.Module, optimizer, loader: DataLoader) -> Iterator[None]:
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
         optimizer.load_state_dict(state)
-        if order is not None:
-            own.set_state(order)
+        orders.load_state_dict(order)
 
 
 def _parameters(model: nn.Module, optimizer) -> list[nn.Parameter]:
@@ -260,15 +279,13 @@ def _longest_fall(losses: np.ndarray) -> tuple[int, int]:
 
 
 def _check(start_lr, end_lr, num_iter, spacing, accumulate, diverge) -> None:
-    if not 0 < start_lr < end_lr:
-        raise ValueError(
-            f"start_lr must be above 0 and below end_lr, got {start_lr} and {end_lr}"
-        )
-    if num_iter < 5 or accumulate < 1:
-        raise ValueError(
-            f"num_iter must be at least 5 and accumulate at least 1, got {num_iter} "
-            f"and {accumulate}"
-        )
+    check_positive(start_lr, "start_lr")
+    check_positive(end_lr, "end_lr")
+    if start_lr >= end_lr:
+        raise ValueError(f"start_lr must be below end_lr, got {start_lr} and {end_lr}")
+    check_whole(num_iter, "num_iter", least=5)
+    check_whole(accumulate, "accumulate")
+    check_positive(diverge, "diverge")
     if spacing not in ("exponential", "linear"):
         raise ValueError(f"spacing must be exponential or linear, got {spacing!r}")
     if diverge <= 1:

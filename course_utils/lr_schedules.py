@@ -13,6 +13,8 @@ from torch.optim.lr_scheduler import (
     StepLR,
 )
 
+from course_utils.errors import check_share, check_type, check_whole
+
 SCHEDULES = ("constant", "step", "cosine", "one-cycle")
 _START = 0.1  # share of its rate that a group begins a warm-up with
 
@@ -38,12 +40,12 @@ def lr_schedule(
     """
     if how not in SCHEDULES:
         raise ValueError(f"how must be one of {', '.join(SCHEDULES)}, got {how!r}")
-    if steps < 2 or drops < 1:
-        raise ValueError(
-            f"steps must be at least 2 and drops at least 1, got {steps} and {drops}"
-        )
-    if not 0 <= warmup < 1:
-        raise ValueError(f"warmup is a share of the steps, from 0 to 1, got {warmup}")
+    check_type(optimizer, Optimizer, "optimizer", "hand over a torch optimiser")
+    check_whole(steps, "steps", least=2)
+    check_whole(drops, "drops")
+    check_share(warmup, "warmup, a share of the steps,")
+    if warmup == 1:
+        raise ValueError("warmup must be below 1: no step would be left for the rest")
     if how == "one-cycle":
         rates = [group["lr"] for group in optimizer.param_groups]
         return OneCycleLR(optimizer, rates, total_steps=steps, pct_start=warmup or 0.3)

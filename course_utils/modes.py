@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 
 import torch
 from torch import nn
@@ -22,7 +23,7 @@ def modes_kept(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def inference(model: nn.Module) -> Iterator[torch.device]:
-    """Hold a model in eval mode without gradients; yield its device.
+    """Hold a model in eval mode without gradients; yield its device (`device_of`).
 
     BatchNorm uses its statistics and does not move them. Afterwards, also after an
     error, each module is in the mode that it was in.
@@ -30,4 +31,10 @@ def inference(model: nn.Module) -> Iterator[torch.device]:
     with modes_kept(model):
         model.eval()
         with torch.inference_mode():
-            yield next(model.parameters()).device
+            yield device_of(model)
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Return where a model's first parameter or buffer lies; the CPU where it has none."""
+    first = next(chain(model.parameters(), model.buffers()), None)
+    return torch.device("cpu") if first is None else first.device

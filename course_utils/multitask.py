@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import combinations
+from typing import Any
 
 import pandas as pd
 import torch
@@ -12,12 +13,13 @@ from torch import Tensor, nn
 
 from course_utils.activations import layout_of
 from course_utils.datasets import MISSING
+from course_utils.errors import check_callable, check_type
 from course_utils.heads import Head, find_heads, replace_head
 from course_utils.layer_groups import layer_groups
 from course_utils.modes import modes_kept
 from course_utils.runtime import generators_kept
 from course_utils.tracing import tensors_in, trace
-from course_utils.training import Batch, check_labels, to_device
+from course_utils.training import Batch, check_labels, images_and_labels, to_device
 
 Losses = dict[str, Tensor]
 
@@ -56,6 +58,7 @@ class MultiTaskModel(nn.Module):
         input_size: tuple[int, int, int] | None = None,
     ):
         super().__init__()
+        check_type(backbone, nn.Module, "backbone", "hand over a net")
         _check_tasks(tasks)
         self.backbone = replace_head(_without_auxiliary(backbone), 0)
         parameter = next(backbone.parameters())
@@ -108,7 +111,7 @@ def task_losses(logits: Mapping[str, Tensor], labels: Mapping[str, Tensor]) -> L
         if known.any():
             rows, truth = logits[task][known], truth[known]
             _check_range(task, truth, rows.shape[-1])
-            found[task] = nn.functional.cross_entropy(rows, truth)
+            found[task] = nn.functional.cross_entropy(rows, truth.long())
     return found
 
 
@@ -121,8 +124,8 @@ class UncertaintyWeights(nn.Module):
     exp(-s) = 1/(2L). It starts at s = 0, weights of 1. A task that a batch has no labels
     for is left out, its s/2 too.
 
-    It learns only if the optimiser has its parameters, which are not the model's, so
-    nothing warns when they are forgotten, and the weights then stay at 1::
+    It learns only if the optimiser has its parameters, which are not the model's.
+    `training.fit` refuses an optimiser without them, for the weights would stay at 1::
 
         weights = UncertaintyWeights(model.tasks).to(device)
         own = {"params": list(weights.parameters()), "weight_decay": 0.0}
@@ -134,9 +137,11 @@ class UncertaintyWeights(nn.Module):
 
     def __init__(self, tasks: Iterable[str]):
         super().__init__()
-        self.tasks = tuple(tasks)
+        self.tasks = _names(tasks)
         if not self.tasks:
-            raise ValueError("there is no task to weigh")
+            raise ValueError(
+                f"there is no task to weigh in {tasks!r}: give a list of their names"
+            )
         zero = torch.zeros(())
         self.log_variances = nn.ParameterList(zero.clone() for _ in self.tasks)
 
@@ -190,6 +195,9 @@ class MultiTaskStep:
         weights: Mapping[str, float] | Callable[[Losses], Tensor] | None = None,
         losses: Callable[[dict, dict], Losses] = task_losses,
     ):
+        if weights is not None and not isinstance(weights, Mapping):
+            check_callable(weights, "weights")
+        check_callable(losses, "losses")
         self.weights = (
             FixedWeights(weights) if isinstance(weights, Mapping) else weights
         )
@@ -198,7 +206,7 @@ class MultiTaskStep:
     def __call__(
         self, model: nn.Module, batch: Batch
     ) -> tuple[Tensor, dict[str, Tensor], dict[str, tuple[Tensor, int]]]:
-        images, labels, *_ = batch
+        images, labels = images_and_labels(batch, others=True)
         logits = model(images)
         losses = self.losses(logits, labels)
         known = {task: int((labels[task] != MISSING).sum()) for task in logits}
@@ -238,7 +246,8 @@ def gradient_cosine(
         raise ValueError(
             "every stage before the heads is frozen: no gradient is shared"
         )
-    images, labels, *_ = to_device(batch, shared[0].device)
+    batch = to_device(batch, shared[0].device)
+    images, labels = images_and_labels(batch, others=True)
     with generators_kept(), modes_kept(model), _buffers_kept(model):
         found = losses(model.train()(images), labels)
         if len(found) < 2:
@@ -253,6 +262,12 @@ def gradient_cosine(
 
 
 # -- helpers of the model --------------------------------------------------------------
+
+
+def _names(tasks: Any) -> tuple[str, ...]:
+    """The names of tasks; none where they are no names."""
+    found = tuple(tasks) if isinstance(tasks, Iterable) else ()
+    return found if all(isinstance(task, str) for task in found) else ()
 
 
 def _check_tasks(tasks: Mapping[str, int]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 from torch import nn
 
+from course_utils.errors import check_positive, check_share, check_type, check_whole
 from course_utils.layer_groups import LayerGroup, layer_groups
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
@@ -27,16 +28,23 @@ def param_groups(
 
     With `ratio` (0 to 1), each group of stages gets `ratio` times the rate of the one
     behind it; `groups` is how many there are (3, 5, …; by default one a stage), or the
-    stages' names, group by group. With `decay` instead, each *block* does (layer-wise
-    decay, Clark et al., 2020, https://arxiv.org/abs/2003.10555). With neither, all have
-    `lr`. `min_scale` is the least share of `lr` that the deepest gets.
+    stages' names, group by group, neighbours together, in any order. With `decay`
+    instead, each *block* does (layer-wise decay, Clark et al., 2020,
+    https://arxiv.org/abs/2003.10555). With neither, all have `lr`. `min_scale` is the
+    least share of `lr` that the deepest gets.
 
     `weight_decay` is for weights only: norms, biases and other vectors get none, nor
     do parameters that the model names in timm's `no_weight_decay()`. Every parameter is
     in exactly one group, frozen ones too: they can wake later, and their depth counts.
     Each group has a `name` and a real `lr`, which any torch scheduler scales. Nothing
     of the model changes.
+
+    Raises `ValueError` for numbers outside their ranges, NaN among them, and stages that
+    there are not.
+
+        torch.optim.AdamW(param_groups(model, 1e-3, ratio=0.5, weight_decay=0.05))
     """
+    check_type(model, nn.Module, "model", "hand over a torch.nn.Module")
     _check_numbers(lr, ratio, decay, min_scale, weight_decay)
     if decay is not None:
         units = _blocks(model)
@@ -94,42 +102,50 @@ def group_table(groups: Iterable[dict]) -> pd.DataFrame:
 
 
 def _check_numbers(lr, ratio, decay, min_scale, weight_decay) -> None:
-    if lr <= 0:
-        raise ValueError(f"lr must be above 0, got {lr}")
+    check_positive(lr, "lr")
     if ratio is not None and decay is not None:
         raise ValueError("give ratio (by stage) or decay (by block), not both")
     for name, value in (("ratio", ratio), ("decay", decay)):
-        if value is not None and not 0 < value <= 1:
-            raise ValueError(f"{name} must be above 0 and at most 1, got {value}")
-    if not 0 <= min_scale <= 1:
-        raise ValueError(f"min_scale must be from 0 to 1, got {min_scale}")
-    if weight_decay < 0:
-        raise ValueError(f"weight_decay must be at least 0, got {weight_decay}")
+        if value is not None:
+            check_share(value, name)
+            check_positive(value, name)
+    check_share(min_scale, "min_scale")
+    if weight_decay != 0:
+        check_positive(weight_decay, "weight_decay")
 
 
 def _bundles(stages: list[LayerGroup], groups) -> list[tuple[str, tuple]]:
     """Join neighbouring stages: as many bundles as asked for, or those named."""
     if groups is None:
         groups = len(stages)
-    if isinstance(groups, int):
+    if not isinstance(groups, Iterable):
         return _join(stages, _even(stages, groups))
     known = {stage.name: stage for stage in stages}
-    asked = [name for names in groups for name in names]
-    if sorted(asked) != sorted(known):
-        wrong = sorted(set(asked) ^ set(known)) or sorted(asked)
+    runs = [[names] if isinstance(names, str) else list(names) for names in groups]
+    asked = [name for names in runs for name in names]
+    if sorted(map(str, asked)) != sorted(known):
+        wrong = sorted(set(map(str, asked)) ^ set(known)) or sorted(asked)
         raise ValueError(
             f"groups must name each stage once; look at {', '.join(wrong)}. Stages are "
             f"{', '.join(known)}"
         )
-    return _join(stages, [[known[name] for name in names] for names in groups])
+    # Stem first, head last, whatever order they are named in: depth decides the rate.
+    place = {name: i for i, name in enumerate(known)}
+    runs = sorted((sorted(names, key=place.get) for names in runs if names),
+                  key=lambda names: place[names[0]])  # fmt: skip
+    if [name for names in runs for name in names] != list(known):
+        raise ValueError(
+            "groups must each be neighbouring stages, for a rate belongs to a depth. "
+            f"Stages are {', '.join(known)}"
+        )
+    return _join(stages, [[known[name] for name in names] for names in runs])
 
 
 def _even(stages: list[LayerGroup], count: int) -> list[list[LayerGroup]]:
     """The head alone, the rest cut into runs of about equal length, longer ones first."""
-    if not 2 <= count <= len(stages):
-        raise ValueError(
-            f"groups must be from 2 to the number of stages {len(stages)}, got {count}"
-        )
+    check_whole(
+        count, "groups (as many as stages, or fewer)", least=2, most=len(stages)
+    )
     body, runs = stages[:-1], count - 1
     short, longer = divmod(len(body), runs)
     found, start = [], 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 import traceback
@@ -19,6 +20,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from course_utils.durable import durable_path, remove_leftovers
+from course_utils.errors import check_callable, check_type
 from course_utils.metrics import mean_interval
 from course_utils.runtime import show_progress
 from course_utils.storage import sha256_bytes
@@ -50,8 +52,8 @@ def run_study(
     that was killed, or is asked for more points, runs only what is missing; a result that
     was damaged since is run again, with a printed word. A run that raises does not stop
     the others: its row says why (its file has the traceback), and it is tried again next
-    time. Ctrl-C keeps what was reached. What `run` does inside is not watched: after a
-    change to it, take another folder.
+    time. Ctrl-C is passed on, and the runs that ended are kept. What `run` does inside is
+    not watched: after a change to it, take another folder.
 
     Two processes may share a folder. Of a point that both have run the first result
     stays, and a word says so where the other one differs.
@@ -70,8 +72,10 @@ def run_study(
 
         table = run_study(run, {"weight": [0.5, 1, 2], "seed": range(5)}, "weights")
     """
+    check_callable(run, "run")
+    check_type(grid, (Mapping, Sequence), "grid", "give {option: values} or points")
     points = _points(grid)
-    store = _Store(Path(folder), _name(run))
+    store = _Store(_folder(folder), _name(run))
     waiting = [point for point in points if not store.succeeded(point)]
     with tqdm(
         desc="runs",
@@ -85,7 +89,8 @@ def run_study(
                     store.write(point, result)
                 bar.update()
         except KeyboardInterrupt:
-            print("stopped by hand; the runs that ended are kept")
+            print(f"stopped by hand; the runs that ended are kept in {folder}")
+            raise
     table = _table([row for point in points if (row := store.row(point))])
     _report_failures(table, folder)
     return table
@@ -97,7 +102,7 @@ def read_study(folder: str | Path) -> pd.DataFrame:
     A damaged result is left out, with a printed word. Raises `ValueError` for a folder
     without results, and a .json file in it that is none.
     """
-    results = _kept(Path(folder))
+    results = _kept(_folder(folder))
     if not results:
         raise ValueError(f"{folder} holds no results: make some with run_study")
     table = _table([_row(result) for result in results])
@@ -235,6 +240,7 @@ class _Store:
         self.folder, self.run = folder, run
         if folder.exists() and not folder.is_dir():
             raise ValueError(f"{folder} is a file: name a folder for the results")
+        _make(folder)
         remove_leftovers(folder)
         others = [found["run"] for found in _kept(folder) if found["run"] != run]
         if others:
@@ -274,6 +280,23 @@ class _Store:
                 f"{path} was not written: {error}. The result of {point} was "
                 f"{_found(result)}; those before are kept"
             ) from error
+
+
+def _folder(folder: str | Path) -> Path:
+    check_type(folder, (str, os.PathLike), "folder", "name one for the results")
+    return Path(folder)
+
+
+def _make(folder: Path) -> None:
+    """Make the folder; one that cannot be written to is known before the first run."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError("it is read-only")
+    except OSError as error:
+        raise OSError(
+            f"results cannot be kept in {folder}: {error}. Name another folder"
+        ) from error
 
 
 def _files(folder: Path) -> list[Path]:

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from course_utils.activations import find_layer, layout_of, watched
 from course_utils.distillation.teacher import Teacher, as_teacher
+from course_utils.errors import check_positive
 from course_utils.tracing import trace
 from course_utils.training import Batch, Step, classification_step
 
@@ -45,8 +46,7 @@ class FeatureDistillation(nn.Module):
         input_size: tuple[int, int, int] | None = None,
     ):
         super().__init__()
-        if weight <= 0:
-            raise ValueError(f"weight must be above 0, got {weight}")
+        check_positive(weight, "weight")
         self.teacher, (own, its) = as_teacher(teacher), layers
         self.weight, self.step = weight, step
         self.own = _Layer(student, own, input_size)

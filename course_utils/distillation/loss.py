@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from course_utils.errors import check_positive, check_share, check_type
 from course_utils.features import check_one_task
 from course_utils.training import check_labels
 
@@ -69,13 +70,13 @@ def distillation_parts(
         reduction="batchmean",  # "mean" would divide by the number of classes too
         log_target=True,  # no logarithm of probabilities that have become 0
     )
-    hard = functional.cross_entropy(student_logits, labels)
+    hard = functional.cross_entropy(student_logits, labels.long())
     return DistillationParts(hard, soft, alpha * soft + (1 - alpha) * hard)
 
 
 def soft_targets(logits: Tensor, T: float) -> Tensor:
     """Return the probabilities at temperature T (above 0): softmax(logits / T), (…, C)."""
-    _check_temperature(T)
+    check_positive(T, "T")
     return torch.softmax(logits / T, dim=-1)
 
 
@@ -89,7 +90,7 @@ def odds_against(logits: Tensor, T: float) -> Tensor:
 
     It is reckoned from the logits, so it stays right where a probability rounds to 0.
     """
-    _check_temperature(T)
+    check_positive(T, "T")
     return ((logits.max(-1, keepdim=True).values - logits) / T).exp()
 
 
@@ -105,15 +106,16 @@ def soft_gradient(student_logits: Tensor, teacher_logits: Tensor, T: float) -> T
 
 def check_mixture(T: float, alpha: float) -> None:
     """Raise `ValueError` for a temperature or a teacher's share outside their ranges."""
-    _check_temperature(T)
-    if not 0 <= alpha <= 1:
-        raise ValueError(f"alpha must be from 0 to 1, got {alpha}")
+    check_positive(T, "T")
+    check_share(alpha, "alpha")
 
 
 def check_logits(student: Tensor, teacher: Tensor, labels: Tensor) -> None:
     """Raise `ValueError` for logits that are not (B, C), or labels that no class has."""
     check_tensor(student, "student")
+    check_tensor(teacher, "teacher")
     check_one_task(labels)
+    check_type(labels, Tensor, "labels", "hand over class indices (B,) as a tensor")
     if student.ndim != 2 or not len(student):
         raise ValueError(f"logits must be (B, C), got shape {tuple(student.shape)}")
     if student.shape != teacher.shape:
@@ -138,11 +140,6 @@ def check_tensor(logits: Any, who: str) -> None:
             "is for one task. Hand over a net with one head, or write a step that takes "
             "each task's logits by itself"
         )
-
-
-def _check_temperature(T: float) -> None:
-    if not 0 < T < float("inf"):
-        raise ValueError(f"T must be above 0 and finite, got {T}")
 
 
 def _full(logits: Tensor) -> Tensor:

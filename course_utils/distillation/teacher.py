@@ -15,9 +15,10 @@ from course_utils.distillation.loss import (
     check_tensor,
     distillation_parts,
 )
+from course_utils.errors import check_type
 from course_utils.features import check_one_task
 from course_utils.modes import inference
-from course_utils.training import Batch
+from course_utils.training import Batch, images_and_labels
 
 
 class Teacher:
@@ -44,6 +45,7 @@ class Teacher:
         student_transform: Any | None = None,
         transform: Any | None = None,
     ):
+        check_type(model, nn.Module, "teacher", "hand over a net")
         self.model = model
         self._given = self._wanted = None
         if student_transform is not None:
@@ -103,7 +105,7 @@ class DistillationStep:
         self.teacher, self.T, self.alpha = as_teacher(teacher), T, alpha
 
     def __call__(self, model: nn.Module, batch: Batch):
-        images, labels, *_ = batch
+        images, labels = images_and_labels(batch, others=True)
         answers = self.teacher(images)
         return _taught(model(images), answers, labels, T=self.T, alpha=self.alpha)
 
@@ -116,7 +118,7 @@ class CachedDistillationStep:
         self.T, self.alpha = T, alpha
 
     def __call__(self, model: nn.Module, batch: Batch):
-        if len(batch) < 3:
+        if not isinstance(batch, tuple) or len(batch) != 3:
             raise ValueError(
                 "the batch holds no answers of a teacher: make train and val with "
                 "cached_logits(teacher, dataset)"

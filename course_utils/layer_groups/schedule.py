@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 import pandas as pd
 from torch import nn
 
+from course_utils.errors import check_type, check_whole
 from course_utils.layer_groups.freezing import freeze
 from course_utils.layer_groups.stages import check_stage_names, layer_groups
 
@@ -18,13 +19,15 @@ class UnfreezeSchedule(MutableMapping):
     stays frozen. The state follows from the epoch alone, so a run that is resumed in
     epoch 5 is right without any memory of its own. It can be edited like a dictionary
     and printed; handed to `training.fit` as a callback it freezes at the start of each
-    epoch. Put *all* parameters into the optimiser from the start: frozen ones get no
-    gradient and no update, and wake with no momentum of their own.
+    epoch. Put *all* parameters into the optimiser from the start (`fit` refuses one that
+    lacks a stage): frozen ones get no gradient and no update, and wake with no momentum
+    of their own.
 
     Howard and Ruder, 2018, https://arxiv.org/abs/1801.06146
     """
 
     def __init__(self, stages: Mapping[int, str | Iterable[str]]):
+        check_type(stages, Mapping, "stages", 'hand over such as {1: ["fc"]}')
         self._stages: dict[int, tuple[str, ...]] = {}
         for epoch, names in stages.items():
             self[epoch] = names
@@ -39,8 +42,7 @@ class UnfreezeSchedule(MutableMapping):
 
         From the last stage towards the stem, down to the stage `last` (by default all).
         """
-        if every < 1:
-            raise ValueError(f"every must be at least 1 epoch, got {every}")
+        check_whole(every, "every")
         names = [group.name for group in layer_groups(model)]
         check_stage_names([last] if last else [], names)
         wanted = names[names.index(last) if last else 0 :]
@@ -70,8 +72,29 @@ class UnfreezeSchedule(MutableMapping):
             )
         return freeze(model, stages=[name for name in names if name not in learning])
 
+    def on_fit_start(self, state) -> None:
+        """Raise `ValueError` where the optimiser lacks a stage that will wake."""
+        stages = layer_groups(state.model)
+        names = [stage.name for stage in stages]
+        check_stage_names([n for group in self.values() for n in group], names)
+        held = {
+            id(p) for group in state.optimizer.param_groups for p in group["params"]
+        }
+        learning = self.trainable(state.epochs)
+        lacking = [
+            stage.name
+            for stage in stages
+            if stage.name in learning and not held.issuperset(map(id, stage.parameters))
+        ]
+        if lacking:
+            raise ValueError(
+                f"the optimizer lacks parameters of {', '.join(lacking)}, which the "
+                "schedule wakes and which would never move: make it from all parameters, "
+                "model.parameters() or param_groups(model, lr); frozen ones get no update"
+            )
+
     def on_epoch_start(self, state) -> None:
-        """Be a callback of `training.fit`."""
+        """Freeze and wake the stages as they are in this epoch."""
         self.apply(state.model, state.epoch)
 
     def table(self, model: nn.Module, *, epochs: int) -> pd.DataFrame:

@@ -1111,7 +1111,7 @@ WRONG = {
         (wake_sum_of_groups, "asleep"),
     ],
     "05.4": [
-        (gradually_head_only_in_optimizer, "not-in-optimiser"),
+        (gradually_head_only_in_optimizer, "error"),  # fit itself refuses it
         (gradually_all_at_once, "too-early"),
         (gradually_head_forever, "not-in-optimiser"),
         (gradually_shifted, "too-early"),

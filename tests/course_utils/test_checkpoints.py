@@ -524,12 +524,12 @@ def test_callbacks_with_a_state_come_back_and_others_are_passed_over(tmp_path):
         tmp_path / "a.pt", model=_net(), epoch=1, callbacks=[object(), _Best(0.5)]
     )
     fresh = _Best()
-    load_checkpoint(path, model=_net(), callbacks=[object(), fresh])
+    load_checkpoint(path, model=_net(), callbacks=[fresh, object()])
     assert fresh.best == 0.5
     with pytest.raises(
-        CheckpointError, match="no callback '0 _Best'; it holds 1 _Best"
+        CheckpointError, match="no callback '1 _Best'; it holds 0 _Best"
     ):
-        load_checkpoint(path, model=_net(), callbacks=[fresh])
+        load_checkpoint(path, model=_net(), callbacks=[fresh, _Best()])
     bare = save_checkpoint(tmp_path / "b.pt", model=_net(), epoch=1, callbacks=[])
     with pytest.raises(CheckpointError, match="holds no callbacks"):
         load_checkpoint(bare, model=_net(), callbacks={"best": fresh})
@@ -603,3 +603,52 @@ def test_places_that_hold_no_checkpoint_are_named(tmp_path):
     ):
         with pytest.raises(CheckpointError, match=words):
             save_checkpoint(path, model=_net(), epoch=1)
+
+
+# -- compiled, and other types ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("part", ["whole", "a layer"])
+@pytest.mark.parametrize("when", ["saved", "loaded"])
+def test_a_compiled_model_s_names_are_made_to_fit(tmp_path, capsys, when, part):
+    """`torch.compile` wraps; nothing runs here, so nothing is compiled."""
+
+    def wrapped(model):
+        if part == "whole":
+            return torch.compile(model)
+        model.fc = torch.compile(model.fc)
+        return model
+
+    plain, other = _net(), _net()
+    saved, model = (
+        (wrapped(plain), other) if when == "saved" else (plain, wrapped(other))
+    )
+    adam = torch.optim.Adam(saved.parameters())
+    path = save_checkpoint(tmp_path / "a.pt", model=saved, optimizer=adam, epoch=1)
+    load_checkpoint(path, model=model, optimizer=torch.optim.Adam(model.parameters()))
+    one, two = saved.state_dict(), model.state_dict()
+    assert all(
+        torch.equal(a, b) for a, b in zip(one.values(), two.values(), strict=True)
+    )
+    assert "made to fit" in capsys.readouterr().out
+
+
+def test_arguments_of_another_type_are_named(tmp_path):
+    path = tmp_path / "a.pt"
+    for options, words in (
+        ({"model": None}, "model is a NoneType"),
+        ({"optimizer": 0.1}, "optimizer is a float, which has no state"),
+        ({"modules": {"it": 3}}, "modules it is a int, which has no state"),
+        ({"history": [1]}, "history is a list: hand over what fit returned"),
+    ):
+        with pytest.raises(TypeError, match=words):
+            save_checkpoint(path, **{"model": _net(), "epoch": 1, **options})
+    for epoch in (-1, 1.5, None):
+        with pytest.raises(ValueError, match="epoch must be"):
+            save_checkpoint(path, model=_net(), epoch=epoch)
+    for call in (save_checkpoint, load_checkpoint):
+        with pytest.raises(TypeError, match="path is a NoneType: name a file"):
+            call(
+                None, model=_net(), **({"epoch": 1} if call is save_checkpoint else {})
+            )
+    assert not list(tmp_path.iterdir())

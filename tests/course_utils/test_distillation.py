@@ -568,7 +568,7 @@ def test_layers_that_cannot_be_matched_are_named():
         FeatureDistillation(_net(), _net(), layers=("layer9", "2"))
     with pytest.raises(ValueError, match="match maps with maps"):
         FeatureDistillation(_net(), _net(), layers=("2", "4"))
-    with pytest.raises(ValueError, match="weight must be above 0, got 0"):
+    with pytest.raises(ValueError, match="weight must be above 0 and finite, got 0"):
         FeatureDistillation(_net(), _net(), layers=("2", "2"), weight=0)
 
 

@@ -324,7 +324,7 @@ def test_features_that_cannot_be_learned_from_are_named(features, words):
 
 @pytest.mark.parametrize("lr", [0, -1e-3])
 def test_a_rate_that_learns_nothing_is_named(lr):
-    with pytest.raises(ValueError, match=f"lr must be above 0, got {lr}"):
+    with pytest.raises(ValueError, match=f"lr must be above 0 and finite, got {lr}"):
         fit_head(torch.zeros(2, 2), torch.tensor([0, 1]), 2, lr=lr)
 
 

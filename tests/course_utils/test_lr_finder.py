@@ -123,7 +123,7 @@ def test_it_is_put_back_after_an_error_too():
 def test_groups_keep_their_ratios():
     model, seen = _net(), []
     optimizer = torch.optim.SGD(
-        [{"params": model[0].parameters(), "lr": 0.01},
+        [{"params": model[:2].parameters(), "lr": 0.01},
          {"params": model[6].parameters(), "lr": 0.1}]
     )  # fmt: skip
     step = optimizer.step

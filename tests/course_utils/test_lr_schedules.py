@@ -79,8 +79,8 @@ def test_one_cycle_peaks_where_the_warm_up_ends():
     ("how", "options", "said"),
     [
         ("cosin", {}, "how must be one of"),
-        ("step", {"drops": 0}, "drops at least 1"),
-        ("cosine", {"warmup": 1.0}, "share of the steps"),
+        ("step", {"drops": 0}, "drops must be at least 1, got 0"),
+        ("cosine", {"warmup": 1.0}, "warmup must be below 1"),
     ],
 )
 def test_bad_input_is_named(how, options, said):

@@ -142,10 +142,10 @@ def test_a_parameter_of_an_old_head_is_named():
     ("options", "text"),
     [
         ({"lr": 0}, "lr must be above 0"), ({"ratio": 0}, "ratio must be above 0"),
-        ({"decay": 1.5}, "decay must be above 0 and at most 1"),
+        ({"decay": 1.5}, "decay must be from 0 to 1, got 1.5"),
         ({"ratio": 0.1, "decay": 0.9}, "not both"), ({"min_scale": -1}, "min_scale"),
         ({"weight_decay": -0.1}, "weight_decay"), ({"groups": 1}, "from 2 to"),
-        ({"groups": 9}, "from 2 to the number of stages 6"),
+        ({"groups": 9}, "from 2 to 6, got 9"),
     ],
 )  # fmt: skip
 def test_numbers_that_make_no_sense_are_refused(options, text):

@@ -52,7 +52,7 @@ def test_the_nearest_neighbour_of_a_training_picture_is_itself():
 
 @pytest.mark.parametrize("k", [0, 31])
 def test_k_must_be_a_number_of_pictures(k):
-    with pytest.raises(ValueError, match=f"1 to the number of pictures 30, got {k}"):
+    with pytest.raises(ValueError, match=f"k must be from 1 to 30, got {k}"):
         knn_probe(*_clusters(), k=k)
 
 

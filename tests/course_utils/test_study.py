@@ -125,8 +125,9 @@ def test_a_first_run_that_fails_leaves_the_columns_in_order(tmp_path):
 
 def test_stopped_by_hand_it_keeps_what_was_reached(tmp_path, capsys):
     run = Counted(broken=[(0.1, 2)], raising=KeyboardInterrupt())
-    table = run_study(run, GRID, tmp_path)
-    assert table["seed"].tolist() == [0, 1]
+    with pytest.raises(KeyboardInterrupt):
+        run_study(run, GRID, tmp_path)
+    assert read_study(tmp_path)["seed"].tolist() == [0, 1]
     assert "the runs that ended are kept" in capsys.readouterr().out
     run.broken.clear()
     assert len(run_study(run, GRID, tmp_path)) == 6

@@ -86,7 +86,7 @@ def test_each_epoch_reaches_the_browser_in_one_message(monkeypatch):
 
 def test_the_monitor_changes_nothing_of_the_run():
     plain, watched = _net(), _net()
-    expected = _run(SimpleNamespace(), model=plain)
+    expected = _run(SimpleNamespace(on_fit_end=print), model=plain)
     found = _run(TrainingMonitor(schedule={1: "fc"}), model=watched)
     exact = ["train_loss", "val_loss", "train_accuracy", "val_accuracy", "lr"]
     pd.testing.assert_frame_equal(found[exact], expected[exact])
@@ -107,7 +107,9 @@ def test_a_second_run_starts_anew_and_a_resumed_one_goes_on():
 
 def test_early_stopping_and_errors_end_the_run_before_its_time():
     monitor = TrainingMonitor()
-    stop = EarlyStopping(patience=1, monitor="lr")  # never better than the first
+    stop = EarlyStopping(
+        patience=1, monitor="lr", mode="min"
+    )  # never better than the first
     _run(monitor, epochs=9, callbacks=[stop])
     assert (monitor.running, len(monitor.rows), monitor.epochs) == (False, 2, 9)
 

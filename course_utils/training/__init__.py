@@ -1,0 +1,29 @@
+"""Train and evaluate: a loop that knows nothing of the model, with a history.
+
+A step is what may differ: it is handed the model and a batch, and returns the loss and
+the logits. A batch is (images, labels, …), where each part is a tensor, or tuples and
+dictionaries of them, and parts after the labels are for the step alone; or a dictionary
+that names both. With several tasks, logits and labels are dictionaries by task; a label
+below 0 is not known, and is left out of the accuracy. A step may return a third thing,
+`Parts`: means that the history is to hold as well, such as the terms of the loss.
+"""
+
+from .batches import Batch, images_and_labels, make_loader, to_device
+from .callbacks import BestWeights, EarlyStopping, EpochState
+from .learning import check_learns
+from .loop import evaluate, fit, train_one_epoch
+from .outputs import (
+    Step,
+    check_labels,
+    check_none_missing,
+    classification_step,
+    logits_of,
+    soft_label_step,
+)
+
+__all__ = [
+    "Batch", "BestWeights", "EarlyStopping", "EpochState", "Step",
+    "check_labels", "check_learns", "check_none_missing", "classification_step",
+    "evaluate", "fit", "images_and_labels", "logits_of", "make_loader",
+    "soft_label_step", "to_device", "train_one_epoch",
+]  # fmt: skip

@@ -1,0 +1,279 @@
+"""Batches of pictures and labels: made, moved to a net, and read in the usual kinds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.data import DataLoader, Dataset, IterableDataset
+
+from course_utils.errors import check_type, check_whole, explained_channels
+from course_utils.tracing import tensors_in
+
+Batch = tuple[Any, ...] | Mapping[str, Any]
+
+_IMAGES = ("pixel_values", "image", "images", "img", "x", "input", "inputs", "pixels")
+_LABELS = ("labels", "label", "target", "targets", "y")
+_TYPES = re.compile(r"[Ii]nput type|same dtype|scalar type|not implemented for '")
+_SIZES = re.compile(
+    "size is too small|Kernel size can't|Wrong image|doesn't match model|be multiplied"
+)
+_DROP_LAST = (
+    "BatchNorm cannot train on a batch of one picture: leave it out with "
+    "make_loader(…, drop_last=True), or take another batch_size"
+)
+
+
+def make_loader(
+    dataset: Dataset,
+    *,
+    batch_size: int = 64,
+    shuffle: bool = False,
+    seed: int = 0,
+    drop_last: bool = False,
+) -> DataLoader:
+    """Batch a dataset; the order of a shuffled loader is drawn from its own seed.
+
+    `drop_last` leaves out a last batch that is not full: BatchNorm cannot learn from one
+    picture. Raises `ValueError` for an empty dataset.
+
+        make_loader(data.train, batch_size=32, shuffle=True, drop_last=True)
+    """
+    check_whole(batch_size, "batch_size")
+    check_whole(seed, "seed", least=-(2**63))
+    listed = hasattr(dataset, "__getitem__") or isinstance(dataset, Iterable)
+    if not listed or isinstance(dataset, str | Tensor | Mapping):
+        raise TypeError(
+            f"dataset is a {type(dataset).__name__}, not a dataset of pairs"
+        )
+    if hasattr(dataset, "__len__") and not len(dataset):
+        raise ValueError("the dataset is empty: there is nothing to batch")
+    generator = torch.Generator().manual_seed(seed)
+    return DataLoader(
+        dataset, batch_size, shuffle=shuffle, generator=generator, drop_last=drop_last
+    )
+
+
+def check_loader(loader: Any, name: str = "loader") -> None:
+    """Raise `TypeError` for what is not batches that can be gone through again."""
+    if isinstance(loader, Dataset) and not isinstance(loader, IterableDataset):
+        given = f"a dataset ({type(loader).__name__}), not batches"
+    elif not isinstance(loader, Iterable) or isinstance(loader, str | Mapping | Tensor):
+        given = f"a {type(loader).__name__}, not batches"
+    elif isinstance(loader, Iterator):
+        given = f"a {type(loader).__name__}, which can be gone through only once"
+    else:
+        return
+    raise TypeError(f"{name} is {given}: make it with make_loader(dataset)")
+
+
+def length_of(loader: Iterable) -> int | None:
+    """Return how many batches a loader gives; None where it does not know (a stream)."""
+    try:
+        return len(loader)
+    except TypeError:
+        return None
+
+
+class Orders:
+    """The generators that loaders shuffle by, together, as something with a state."""
+
+    def __init__(self, *loaders: Any):
+        found = []
+        for loader in loaders:
+            batches = getattr(loader, "batch_sampler", None)
+            inner = [getattr(place, "sampler", None) for place in (loader, batches)]
+            found += [getattr(p, "generator", None) for p in (loader, batches, *inner)]
+        known = {id(g): g for g in found if isinstance(g, torch.Generator)}
+        self.generators = list(known.values())
+
+    def state_dict(self) -> dict[str, list[Tensor]]:
+        """Return all states."""
+        return {"states": [one.get_state() for one in self.generators]}
+
+    def load_state_dict(self, state_dict: dict[str, list[Tensor]]) -> None:
+        """Put the generators back to what `state_dict` returned."""
+        for one, state in zip(self.generators, state_dict["states"], strict=True):
+            one.set_state(state)
+
+
+def images_and_labels(batch: Any, *, others: bool = False) -> tuple[Any, Any]:
+    """Return the two parts of a batch (images, labels), or of a dictionary of both.
+
+    Raises `ValueError` where there are `others`, which would be passed over, unless they
+    are allowed.
+
+        images_and_labels({"pixel_values": images, "labels": labels})
+    """
+    if len(_parts(batch)) != 2 and not (others and len(_parts(batch)) > 2):
+        raise ValueError(
+            f"a batch must be (images, labels); this one is {_described(batch)}: make a "
+            "dataset of pairs, or give a step that takes the other parts (step=…)"
+        )
+    return (_image_of(batch), labels_of(batch))
+
+
+def labels_of(batch: Any) -> Any:
+    """Return the labels of a batch (images, labels, …) or of a dictionary with them."""
+    found = batch[_key(batch, _LABELS)] if len(_parts(batch)) > 1 else None
+    tensors = tensors_in(found)
+    if not tensors or not tensors[0].ndim:
+        raise ValueError(
+            f"a batch must be (images, labels, …), pictures first, labels as a tensor; "
+            f"this one is {_described(batch)}: batch the dataset with make_loader, and "
+            "give each picture the number of its class"
+        )
+    return found
+
+
+def _image_of(batch: Any) -> Any:
+    return batch[_key(batch, _IMAGES)]
+
+
+def _parts(batch: Any) -> Any:
+    return batch if isinstance(batch, tuple | list | Mapping) else ()
+
+
+def _key(batch: tuple | list | Mapping, names: tuple[str, ...]) -> Any:
+    """Where the images or the labels of a batch are: a place, or a dictionary's key."""
+    if not isinstance(batch, Mapping):
+        return 0 if names is _IMAGES else 1
+    found = [key for key in batch if key in names]
+    if len(found) != 1:
+        what = "images" if names is _IMAGES else "labels"
+        raise ValueError(
+            f"a batch must be (images, labels), or a dictionary with one of "
+            f"{', '.join(names)} for its {what}; this one is {_described(batch)}"
+        )
+    return found[0]
+
+
+def _described(batch: Any) -> str:
+    """Say what a batch is made of, such as (Tensor (8, 3, 64, 64), list)."""
+    if isinstance(batch, Mapping):
+        return "a dictionary of " + ", ".join(map(str, batch))
+    if isinstance(batch, Tensor):
+        return f"one tensor {tuple(batch.shape)}"
+    if not isinstance(batch, tuple | list):
+        return f"a {type(batch).__name__}"
+    parts = [
+        f"Tensor {tuple(part.shape)}"
+        if isinstance(part, Tensor)
+        else type(part).__name__
+        for part in batch
+    ]
+    return f"({', '.join(parts)})"
+
+
+def to_device(value: Any, device: torch.device) -> Any:
+    """Move the tensors in nested tuples, lists and mappings; other things stay.
+
+    A list comes back as a tuple, as the parts of a batch do.
+    """
+    if isinstance(value, Tensor):
+        return value.to(device)
+    if isinstance(value, Mapping):
+        return {key: to_device(part, device) for key, part in value.items()}
+    if isinstance(value, tuple | list):
+        moved = [to_device(part, device) for part in value]
+        return type(value)(*moved) if hasattr(value, "_fields") else tuple(moved)
+    return value
+
+
+def dtype_of(model: nn.Module) -> torch.dtype | None:
+    """Return the kind of numbers of a model's first weights; None where it has none."""
+    tensors = chain(model.parameters(), model.buffers())
+    return next((t.dtype for t in tensors if t.is_floating_point()), None)
+
+
+def to_net(batch: Any, device: torch.device, dtype: torch.dtype | None) -> Any:
+    """Move a batch to a device, its images, where they are floats, to the net's dtype.
+
+    Images of float64 so suit a usual net, and those of float32 one in half precision.
+    """
+    batch = to_device(batch, device)
+    if not _parts(batch) or dtype is None:
+        return batch
+    mapping = isinstance(batch, Mapping)
+    keys = [key for key in batch if key in _IMAGES] if mapping else [0]
+    images = batch[keys[0]] if keys else None
+    if not isinstance(images, Tensor) or not images.is_floating_point():
+        return batch
+    if images.dtype == dtype:
+        return batch
+    images = images.to(dtype)
+    if mapping:
+        return {**batch, keys[0]: images}
+    parts = (images, *batch[1:])
+    return type(batch)(*parts) if hasattr(batch, "_fields") else parts
+
+
+@contextmanager
+def explained_pass(model: nn.Module, images: Any) -> Iterator[None]:
+    """Say what to do where a net cannot take these pictures; other errors pass.
+
+    That is: other channels, another size, whole numbers (uint8) instead of floats, and
+    one picture alone for BatchNorm in training. Torch's errors become `ValueError`.
+    """
+    try:
+        with explained_channels():
+            yield
+    except (RuntimeError, ValueError, AssertionError) as error:
+        said = str(error)
+        if _SIZES.search(said):
+            raise ValueError(
+                f"images of {tuple(getattr(images, 'shape', ()))} do not suit the net "
+                f"({said.splitlines()[0][:120]}): load them with load_dataset(…, "
+                "like=model), or look for a layer that was replaced by one of another width"
+            ) from error
+        if "more than 1 value per channel" in said:
+            raise ValueError(_DROP_LAST) from error
+        kind = getattr(images, "dtype", None)
+        if kind in (None, dtype_of(model)) or not _TYPES.search(said):
+            raise
+        raise ValueError(
+            f"images are {str(kind)[6:]}, the net works in {str(dtype_of(model))[6:]}: "
+            "load them with load_dataset(…, like=model), or make them floats from 0 to 1 "
+            "and normalise them; model.float() makes a net of half precision whole"
+        ) from error
+
+
+@contextmanager
+def lonely_picture_refused(model: nn.Module, loader: Any) -> Iterator[None]:
+    """Refuse, while the first batch runs, what would fail at a last batch of one.
+
+    That is a BatchNorm in train mode that sees one value a picture and channel.
+    """
+    if not _ends_in_one(loader):
+        yield
+        return
+
+    def refuse(layer: nn.Module, given: tuple) -> None:
+        seen = given[0]
+        if layer.training and seen.numel() == seen.shape[0] * seen.shape[1]:
+            raise ValueError(f"the loader's last batch has one picture. {_DROP_LAST}")
+
+    layers = [layer for layer in model.modules() if isinstance(layer, _BatchNorm)]
+    handles = [layer.register_forward_pre_hook(refuse) for layer in layers]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _ends_in_one(loader: Any) -> bool:
+    size = getattr(loader, "batch_size", None)
+    pictures = length_of(getattr(loader, "sampler", None)) if size else None
+    return bool(pictures) and not loader.drop_last and pictures % size == 1
+
+
+def check_model(model: Any) -> None:
+    """Raise `TypeError` for what is no model."""
+    check_type(model, nn.Module, "model", "hand over a torch.nn.Module")
