@@ -112,8 +112,8 @@ def caches(tmp_path, monkeypatch, torchvision_file):
     fake = SimpleNamespace(
         url=url, name=member.name, meta=member.meta, transforms=member.transforms
     )
-    for module in ("course_utils.fetch", "course_utils.weights"):
-        monkeypatch.setattr(f"{module}.torchvision_weights", lambda name: [fake])
+    for module in ("course_utils.fetch", "course_utils.weights.released"):
+        monkeypatch.setattr(f"{module}.torchvision_weights", lambda *_: [fake])
     return tmp_path
 
 

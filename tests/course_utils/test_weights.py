@@ -23,7 +23,8 @@ from course_utils.errors import (
 from course_utils.heads import feature_dim, replace_head
 from course_utils.state_files import read_state_dict
 from course_utils.storage import sha256_file
-from course_utils.weights import find_weights, load_backbone
+from course_utils.weights import bundled as bundled_weights
+from course_utils.weights import find_weights, load_backbone, loading, released
 
 CLASSES = ["disc", "star", "ring"]
 REAL_WEIGHTS = Path(__file__).resolve().parents[3] / "shared" / "real" / "torch_home"
@@ -35,8 +36,8 @@ def _empty_machine(monkeypatch, tmp_path):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr(weights, "data_dir", lambda: tmp_path / "data")
-    monkeypatch.setattr(weights, "_said", set())
+    monkeypatch.setattr(bundled_weights, "data_dir", lambda: tmp_path / "data")
+    monkeypatch.setattr(loading, "_said", set())
 
 
 @pytest.fixture
@@ -290,13 +291,6 @@ def test_a_head_saved_as_a_sequence_is_named(tmp_path):
         assert words in str(error.value)
 
 
-def test_the_prefix_of_data_parallel_is_named(tmp_path):
-    state = nn.DataParallel(timm.create_model("test_resnet")).state_dict()
-    path = _saved(tmp_path / "a.pth", state)
-    with pytest.raises(CheckpointError, match='Strip the prefix "module."'):
-        load_backbone("test_resnet", weights=path)
-
-
 # -- ImageNet ------------------------------------------------------------------------
 
 
@@ -338,7 +332,7 @@ def test_the_transform_gives_what_torchvisions_preset_gives(member, monkeypatch)
     path = weights.torchvision_path(member)
     path.parent.mkdir(parents=True)
     path.write_bytes(b"")
-    monkeypatch.setattr(weights, "torchvision_weights", lambda _: [member])
+    monkeypatch.setattr(released, "torchvision_weights", lambda *_: [member])
     found = find_weights(name, weights="imagenet").transform(_picture())
     expected = member.transforms()(_picture())
     assert found.shape == expected.shape
