@@ -25,9 +25,7 @@ def parse_name(name: str) -> tuple[str, str, str]:
     and `TypeError` for what is no text.
     """
     if not isinstance(name, str):
-        raise TypeError(
-            f'a model\'s name is a text, such as "resnet18", not {_shown(name)}'
-        )
+        raise TypeError(f'a name is a text, such as "resnet18", not {_shown(name)}')
     prefix, _, rest = name.rpartition("/")
     model_name, _, tag = rest.partition(".")
     if prefix in ("", "torchvision") and model_name in torchvision_names():

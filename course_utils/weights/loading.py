@@ -134,18 +134,23 @@ def find_weights(
     library, model_name, tag = parse_name(name)
     if isinstance(weights, models.WeightsEnum):
         tag, weights = _members_name(library, model_name, weights), "pretrained"
-    if isinstance(weights, str) and weights == "auto":
-        weights = os.environ.get("COURSE_WEIGHTS") or "auto"
+    asked = "weights"
+    if (
+        isinstance(weights, str)
+        and weights == "auto"
+        and os.environ.get("COURSE_WEIGHTS")
+    ):
+        weights, asked = os.environ["COURSE_WEIGHTS"], "COURSE_WEIGHTS"
     if isinstance(weights, os.PathLike) or _is_path(weights):
         return _file_info(library, model_name, tag, Path(weights).expanduser())
     if weights not in KINDS:
-        raise ValueError(_unknown(weights))
+        raise ValueError(_unknown(weights, asked))
     if weights == "random":
         return _random_info(library, model_name)
     info = None if weights == "bundled" else released_info(library, model_name, tag)
     if weights == "imagenet":
         _check_imagenet(library, model_name, tag)
-    if info is None and weights in ("auto", "bundled"):
+    if info is None and (weights == "bundled" or (weights == "auto" and not tag)):
         info = bundled_info(library, model_name)
     if info is None:
         kind = {"imagenet": "ImageNet weights", "auto": "weights"}
@@ -163,7 +168,7 @@ def _is_path(weights: Any) -> bool:
     return named or Path(weights).expanduser().is_file()
 
 
-def _unknown(weights: Any) -> str:
+def _unknown(weights: Any, asked: str) -> str:
     if weights is None:
         return (
             'weights=None is random weights in torchvision: write weights="random" for '
@@ -171,7 +176,7 @@ def _unknown(weights: Any) -> str:
         )
     shown = repr(weights) if isinstance(weights, str) else f"a {type(weights).__name__}"
     return (
-        f"weights={shown}: use one of {', '.join(KINDS)}, a member of torchvision's enum, "
+        f"{asked}={shown}: use one of {', '.join(KINDS)}, a member of torchvision's enum, "
         "or the path of a .safetensors or .pth file"
     )
 
@@ -189,7 +194,7 @@ def _members_name(library: str, name: str, member: models.WeightsEnum) -> str:
 
 def _check_imagenet(library: str, name: str, tag: str) -> None:
     """Refuse to call weights ImageNet's that were trained on something else."""
-    if library == "torchvision":
+    if library == "torchvision":  # whose members without a tag are ImageNet's
         return
     config = timm_config(name, tag)
     if config.has_weights and timm_kind(config) != "imagenet":
@@ -265,11 +270,10 @@ def _build(info: WeightsInfo, *, new_head: bool) -> tuple[nn.Module, WeightsInfo
         return _empty(library, name, info), info
     if info.kind == "bundled":
         check_card(info)
-    if library == "timm" and info.kind in ("imagenet", "pretrained"):
-        return _built_by_timm(name, info), info
+    if info.kind in ("imagenet", "pretrained"):
+        makers = {"torchvision": _built_by_torchvision, "timm": _built_by_timm}
+        return makers[library](name, info), info
     content = read_file(info.path)
-    if info.kind == "imagenet":
-        return _built_by_torchvision(name, info, content), info
     model = _empty(library, f"{name}.{tag}" if tag else name, info)
     state, words = pick_state(model, content, source=info.path.name)
     if side := _other_side(model, state):
@@ -293,9 +297,9 @@ def _empty(library: str, name: str, info: WeightsInfo) -> nn.Module:
     return timm.create_model(name, **kwargs)
 
 
-def _built_by_torchvision(name: str, info: WeightsInfo, content: object) -> nn.Module:
-    """Let torchvision build and fill its model, with what was read from the file."""
-    member = models.get_model_weights(name)[info.tag]
+def _built_by_torchvision(name: str, info: WeightsInfo) -> nn.Module:
+    """Let torchvision build and fill its model from the file in the cache."""
+    member, content = models.get_model_weights(name)[info.tag], read_file(info.path)
     state = max(states_in(content, source=info.path.name).values(), key=len)
     with _ONE_AT_A_TIME:  # else it would unpickle any code, or ask the network
         member.get_state_dict = lambda **_: state

@@ -68,14 +68,15 @@ def released_info(library: str, name: str, tag: str) -> WeightsInfo | None:
 
 
 def torchvision_weights(name: str, tag: str = "") -> list:
-    """List a torchvision model's weights for ImageNet-1K at one size, DEFAULT first.
+    """List a torchvision model's weights for ImageNet-1K, DEFAULT first.
 
     A tag ("IMAGENET1K_V2") leaves the one that it names.
     """
     members = models.get_model_weights(name)
-    usable = [m for m in members if hasattr(m.transforms(), "crop_size")]
-    usable.sort(key=lambda member: member is not members.DEFAULT)
-    return [m for m in usable if m is members[tag]] if tag else usable
+    if tag:
+        return [members[tag]]
+    usable = [m for m in members if m.meta["categories"]]  # not VGG's features alone
+    return sorted(usable, key=lambda member: member is not members.DEFAULT)
 
 
 def torchvision_path(member) -> Path:
@@ -85,10 +86,10 @@ def torchvision_path(member) -> Path:
 
 def torchvision_info(name: str, member) -> WeightsInfo:
     """Describe a member of a weights enum; its file is not looked for."""
-    preset = member.transforms()
+    preset, classes = member.transforms(), tuple(member.meta["categories"] or ())
     return WeightsInfo(
         model_name=name,
-        kind="imagenet",
+        kind="imagenet" if classes else "pretrained",
         tag=member.name,
         source=f"torchvision {member.name}",
         licence=member.meta.get("license", "see the weights' page"),
@@ -97,7 +98,7 @@ def torchvision_info(name: str, member) -> WeightsInfo:
         image_size=preset.crop_size[0],
         resize_size=preset.resize_size[0],
         interpolation=preset.interpolation.value,
-        classes=tuple(member.meta["categories"]),
+        classes=classes,
         data="ImageNet-1k",
     )
 
