@@ -18,7 +18,7 @@ from torch import nn
 
 from course_utils.durable import durable_path, keep_as
 from course_utils.errors import CheckpointError, DamagedCheckpoint
-from course_utils.state_files import no_weights, read_file
+from course_utils.state_files import read_file
 
 _MARK = b"sha256 of what stands before: "  # a zip may end with a comment
 _COMMENT = len(_MARK) + 64  # bytes
@@ -73,11 +73,10 @@ def read_checkpoint(path: Path) -> dict:
 
 def _read(path: Path) -> dict:
     if path.suffix != ".safetensors" and not _is_whole(path):
-        what = no_weights(path.read_bytes()) or (
-            f"is damaged or cut short ({path.stat().st_size:,} bytes), or never was a "
-            "checkpoint: save it again"
+        raise DamagedCheckpoint(
+            f"{path.name} is damaged or cut short ({path.stat().st_size:,} bytes), or "
+            "never was a checkpoint: save it again"
         )
-        raise DamagedCheckpoint(f"{path.name} {what}")
     content = read_file(path)
     if not isinstance(content, dict) or not isinstance(content.get("model"), dict):
         raise CheckpointError(

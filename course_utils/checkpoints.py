@@ -22,7 +22,7 @@ from course_utils.checkpoint_files import (
 )
 from course_utils.errors import CheckpointError
 from course_utils.runtime import generators_state, restore_generators
-from course_utils.state_files import compare_state, unwrapped
+from course_utils.state_files import compare_state
 
 __all__ = ["load_checkpoint", "previous_path", "save_checkpoint"]
 
@@ -64,7 +64,6 @@ def save_checkpoint(
     Raises `CheckpointError`, and leaves what was there, where nothing can be written (a
     full disk), and for a value that could not be loaded again, which it names.
     """
-    model = unwrapped(model)
     owners = _owners(optimizer, scheduler, modules, callbacks)
     content = {
         "model": model.state_dict(),
@@ -106,7 +105,7 @@ def load_checkpoint(
     asked for, the model is another one (it names the keys), the optimiser or scheduler is
     of another kind, or the optimiser holds other parameters, or in another order.
     """
-    path, model = Path(path), unwrapped(model)
+    path = Path(path)
     content = read_checkpoint(path)
     owners = _owners(optimizer, scheduler, modules, callbacks)
     _check_holds(content, owners, path, loader=loader is not None, rng=rng)

@@ -137,10 +137,8 @@ def _fetch_torchvision(name, model_name, tag, mirror, progress) -> Path:
 def _fetch_timm(name, model_name, tag, mirror, progress) -> Path:
     config = timm_config(model_name, tag)
     if not config.hf_hub_id:
-        where = f": download {config.url}, and load it by weights=path" * bool(
-            config.url
-        )
-        raise WeightsUnavailable(f"timm has no weights for {name!r} on its hub{where}")
+        why = "it is not on the hub: download it and load it by weights=path"
+        raise _Failed(name, config.url or "nowhere", Path(), why, False)
     url = huggingface_hub.hf_hub_url(config.hf_hub_id, _FILE, endpoint=mirror)
     folder = f"models--{config.hf_hub_id.replace('/', '--')}"
     place = Path(hub.HF_HUB_CACHE) / folder

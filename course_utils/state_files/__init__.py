@@ -5,19 +5,16 @@ from course_utils.state_files.loading import (
     check_numbers,
     compare_state,
     load_state,
-    unwrapped,
 )
-from course_utils.state_files.reading import FILES, no_weights, read_file
+from course_utils.state_files.reading import FILES, read_file
 
 __all__ = [
     "FILES",
     "check_numbers",
     "compare_state",
     "load_state",
-    "no_weights",
     "pick_state",
     "read_file",
     "read_state_dict",
     "states_in",
-    "unwrapped",
 ]

@@ -32,14 +32,14 @@ class _Differences(NamedTuple):
 
 
 def load_state(
-    model: nn.Module, state: State, *, source: str, new_head: bool = False
+    model: nn.Module, state: State, *, source: str, keep_head: bool = True
 ) -> list[str]:
     """Fill a fresh model with weights, its head made to fit; return words on what it did.
 
     The model's own `load_state_dict` is the judge of what is missing or unexpected. A
-    state without a head leaves the model without one, unless it will get a `new_head`:
-    then the state's own need not fit. Auxiliary classifiers that the state lacks are
-    taken off.
+    state without a head leaves the model without one. Where the head is not to be kept,
+    as another will take its place, the state's own need not fit. Auxiliary classifiers
+    that the state lacks are taken off.
 
     Raises `CheckpointError` that names the keys and what to do; the model may then be
     partly filled.
@@ -53,13 +53,13 @@ def load_state(
         return words
     if not _only_the_head_differs(model, found):
         raise CheckpointError(refused + _advice(found))
-    if found.unexpected and not new_head:
+    if found.unexpected and keep_head:
         raise CheckpointError(
             f"{refused}Only the head differs: give num_classes=N for a new one, or 0 for "
             "none. To keep the file's, build it (replace_head with the same dropout and "
             "hidden), then fill the model by model.load_state_dict."
         )
-    if not new_head:
+    if keep_head:
         replace_head(model, 0)
     check_numbers(model, source)
     return [*words, "its head left out" if found.unexpected else "it holds no head"]
@@ -175,15 +175,3 @@ def _advice(found: _Differences) -> str:
             "(replace_head with the same dropout and hidden)."
         )
     return "Check that the architecture is the one that was saved."
-
-
-def unwrapped(model: nn.Module) -> nn.Module:
-    """Return the net that torch.compile or DataParallel was given: its names are plain."""
-    while inner := getattr(model, "_orig_mod", None) or _parallel(model):
-        model = inner
-    return model
-
-
-def _parallel(model: nn.Module) -> nn.Module | None:
-    kinds = (nn.DataParallel, nn.parallel.DistributedDataParallel)
-    return model.module if isinstance(model, kinds) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import re
 import warnings
 import zipfile
 from pathlib import Path
@@ -35,7 +36,7 @@ def read_file(path: Path) -> object:
     """
     path = Path(path)
     data = path.read_bytes()
-    if problem := no_weights(data):
+    if problem := _no_weights(data):
         raise DamagedCheckpoint(f"{path.name} {problem}")
     try:
         if _is_safetensors(data):
@@ -46,8 +47,10 @@ def read_file(path: Path) -> object:
     except pickle.UnpicklingError as error:
         if "Unsupported operand" in str(error):  # which no pickle holds
             raise DamagedCheckpoint(f"{path.name} {_damaged(data)}") from error
+        named = re.search(r"GLOBAL ([\w.]+)", str(error))
+        what = f"pickled code ({named[1]})" if named else "pickled code"
         raise CheckpointError(
-            f"{path.name} holds pickled code, which could run anything on your "
+            f"{path.name} holds {what}, which could run anything on your "
             "machine. Ask for a state_dict saved as safetensors, or by "
             "torch.save(model.state_dict(), path)."
         ) from error
@@ -55,7 +58,7 @@ def read_file(path: Path) -> object:
         raise DamagedCheckpoint(f"{path.name} {_damaged(data)}") from error
 
 
-def no_weights(data: bytes) -> str:
+def _no_weights(data: bytes) -> str:
     """Say what a file is that cannot hold weights, and what to do; "" if it may."""
     start = data[:1024].lstrip().lower()
     if data.count(0) == len(data):

@@ -6,35 +6,26 @@ from course_utils.weights.bundled import (
     bundled_card,
     bundled_names,
 )
-from course_utils.weights.info import IMAGENET_MEAN, IMAGENET_STD, WeightsInfo
+from course_utils.weights.info import WeightsInfo
 from course_utils.weights.loading import (
-    KINDS,
     default_backbone,
     default_weights_info,
     find_weights,
     load_backbone,
 )
 from course_utils.weights.released import (
-    OTHER_CONTENTS,
     cached_imagenet,
     imagenet_is_cached,
     released_info,
     released_is_cached,
     timm_config,
-    timm_info,
-    timm_kind,
     timm_path,
-    torchvision_info,
     torchvision_path,
     torchvision_weights,
 )
 
 __all__ = [
     "BUNDLED",
-    "IMAGENET_MEAN",
-    "IMAGENET_STD",
-    "KINDS",
-    "OTHER_CONTENTS",
     "WeightsInfo",
     "build_bundled",
     "bundled_card",
@@ -48,10 +39,7 @@ __all__ = [
     "released_info",
     "released_is_cached",
     "timm_config",
-    "timm_info",
-    "timm_kind",
     "timm_path",
-    "torchvision_info",
     "torchvision_path",
     "torchvision_weights",
 ]

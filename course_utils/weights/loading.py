@@ -80,7 +80,7 @@ def load_backbone(
     _check_num_classes(num_classes)
     _check_defaults()
     info = find_weights(name, weights=weights)
-    model, info = _build(info, new_head=bool(num_classes))
+    model, info = _build(info, keep_head=num_classes is None)
     if num_classes is not None:
         replace_head(model, num_classes)
     model.weights_info = info
@@ -104,9 +104,8 @@ def _check_num_classes(num_classes: Any) -> None:
         )
     if whole == 1:
         raise ValueError(
-            "num_classes=1: one class needs no classifier, its answer is always the "
-            "same. Yes or no is 2 classes; for one number, build a net of your own "
-            "around the features of num_classes=0"
+            "num_classes=1: one class needs no classifier, its answer is always the same. "
+            "Yes or no is 2 classes; a single logit is replace_head(model, 1)"
         )
 
 
@@ -134,13 +133,9 @@ def find_weights(
     library, model_name, tag = parse_name(name)
     if isinstance(weights, models.WeightsEnum):
         tag, weights = _members_name(library, model_name, weights), "pretrained"
-    asked = "weights"
-    if (
-        isinstance(weights, str)
-        and weights == "auto"
-        and os.environ.get("COURSE_WEIGHTS")
-    ):
-        weights, asked = os.environ["COURSE_WEIGHTS"], "COURSE_WEIGHTS"
+    asked, environment = "weights", os.environ.get("COURSE_WEIGHTS")
+    if isinstance(weights, str) and weights == "auto" and environment:
+        weights, asked = environment, "COURSE_WEIGHTS"
     if isinstance(weights, os.PathLike) or _is_path(weights):
         return _file_info(library, model_name, tag, Path(weights).expanduser())
     if weights not in KINDS:
@@ -194,15 +189,17 @@ def _members_name(library: str, name: str, member: models.WeightsEnum) -> str:
 
 def _check_imagenet(library: str, name: str, tag: str) -> None:
     """Refuse to call weights ImageNet's that were trained on something else."""
-    if library == "torchvision":  # whose members without a tag are ImageNet's
-        return
-    config = timm_config(name, tag)
-    if config.has_weights and timm_kind(config) != "imagenet":
+    if library == "torchvision":
+        kind, tags = torchvision_info(name, torchvision_weights(name, tag)[0]).kind, []
+    else:
+        config = timm_config(name, tag)
+        kind = timm_kind(config) if config.has_weights else "imagenet"
         tags = timm.list_pretrained(f"{name}.*")
+    if kind != "imagenet":
         others = [t for t in tags if timm_kind(timm_config(t)) == "imagenet"]
-        ways = 'weights="pretrained" takes them'
         raise WeightsUnavailable(
-            f"the weights of {name!r} ({config.tag}) are not ImageNet-1k's: {ways}"
+            f"the weights of {name!r} ({tag or config.tag}) are not ImageNet-1k's: "
+            'weights="pretrained" takes them'
             + (f"; ImageNet's are those of {', '.join(others[:3])}" if others else "")
         )
 
@@ -263,7 +260,7 @@ def _ending(member) -> str:
 # -- building --------------------------------------------------------------------------
 
 
-def _build(info: WeightsInfo, *, new_head: bool) -> tuple[nn.Module, WeightsInfo]:
+def _build(info: WeightsInfo, *, keep_head: bool) -> tuple[nn.Module, WeightsInfo]:
     """Build the model and fill it; what was done is added to the info's source."""
     library, name, tag = parse_name(info.model_name)
     if info.kind == "random":
@@ -279,7 +276,7 @@ def _build(info: WeightsInfo, *, new_head: bool) -> tuple[nn.Module, WeightsInfo
     if side := _other_side(model, state):
         model, info = models.get_model(name, image_size=side), _at(info, side)
         words.append(f"made for {side} px")
-    words += load_state(model, state, source=info.path.name, new_head=new_head)
+    words += load_state(model, state, source=info.path.name, keep_head=keep_head)
     return model, replace(info, source="; ".join([info.source, *words]))
 
 

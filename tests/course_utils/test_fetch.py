@@ -202,7 +202,7 @@ def test_without_a_network_the_first_sentence_says_what_to_do(caches):
 
 def test_weights_that_are_not_on_timms_hub_can_be_loaded_by_path(server):
     with pytest.raises(
-        WeightsUnavailable, match="github.com/.*load it by weights=path"
+        WeightsUnavailable, match="load it by weights=path, from .*github.com"
     ):
         fetch("gcvit_base.in1k", mirror=server.url)
 

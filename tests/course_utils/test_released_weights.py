@@ -10,19 +10,28 @@ import timm
 import torch
 from huggingface_hub import constants
 from PIL import Image
+from safetensors.torch import save_file
 from timm.data import create_transform, resolve_data_config
+from torch import nn
 from torchvision import models
 from torchvision.transforms import v2
 
 from course_utils.architectures import torchvision_names
-from course_utils.errors import CheckpointError, UnknownModel, WeightsUnavailable
+from course_utils.datasets import preprocessing
+from course_utils.errors import (
+    CheckpointError,
+    DamagedCheckpoint,
+    UnknownModel,
+    WeightsUnavailable,
+)
+from course_utils.meta_tensors import default_input_size
 from course_utils.weights import (
     find_weights,
     load_backbone,
     loading,
-    timm_info,
     torchvision_path,
 )
+from course_utils.weights.released import timm_info
 
 MEMBERS = {
     f"{name}.{member.name}": (name, member)
@@ -194,6 +203,8 @@ def test_a_member_without_classes_is_pretrained_and_taken_by_its_tag_only():
         find_weights("vgg16", weights="imagenet")
     info = find_weights("vgg16.IMAGENET1K_FEATURES")
     assert (info.kind, info.classes) == ("pretrained", ())
+    with pytest.raises(WeightsUnavailable, match="IMAGENET1K_FEATURES. are not"):
+        find_weights("vgg16.IMAGENET1K_FEATURES", weights="imagenet")
 
 
 def test_a_members_file_of_another_net_is_refused():
@@ -366,6 +377,55 @@ def test_weights_of_other_data_are_not_given_for_imagenets():
         WeightsUnavailable, match='ImageNet-1k\'s: weights="pretrained"'
     ):
         find_weights(name, weights="imagenet")
+
+
+def _fill_cache(tag, content):
+    path = _cached(tag)
+    content(path) if callable(content) else path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("tag", ["flexivit_small.300ep_in1k", "test_vit.r160_in1k"])
+def test_what_the_hub_holds_is_loaded_by_timm(tag):
+    saved = timm.create_model(tag)
+    _fill_cache(tag, lambda path: save_file(saved.state_dict(), path))
+    state = load_backbone(tag, weights="imagenet").state_dict()
+    assert all(torch.equal(state[k], v) for k, v in saved.state_dict().items())
+
+
+def test_a_damaged_or_foreign_file_in_the_hubs_cache_is_named():
+    path = _fill_cache("test_vit.r160_in1k", b"<html>login</html>")
+    with pytest.raises(DamagedCheckpoint, match="model.safetensors is a web page"):
+        load_backbone("test_vit", weights="imagenet")
+    save_file(timm.create_model("test_resnet").state_dict(), path)
+    with pytest.raises(CheckpointError, match="does not fit test_vit.r160_in1k"):
+        load_backbone("test_vit", weights="imagenet")
+
+
+def test_code_in_the_hubs_cache_does_not_run(capsys):
+    path = _cached("test_vit.r160_in1k")
+    torch.save({"w": _Evil()}, path.with_name("pytorch_model.bin"))
+    path.unlink()
+    with pytest.raises(CheckpointError, match="pickled code"):
+        load_backbone("test_vit", weights="imagenet")
+    assert "ran" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("tag", ["test_vit.r160_in1k"])
+def test_diverged_weights_in_the_cache_are_refused(tag):
+    state = timm.create_model(tag).state_dict()
+    state["cls_token"][:] = float("nan")
+    _fill_cache(tag, lambda path: save_file(state, path))
+    with pytest.raises(CheckpointError, match="NaN .*cls_token"):
+        load_backbone(tag)
+
+
+def test_a_side_that_is_not_square_is_told_to_all_who_ask():
+    info = _info("vit_base_patch16_sapiens2.fb")
+    assert info.input_size == (1024, 768) == preprocessing(info).size
+    model = nn.Linear(1, 1)
+    model.weights_info = info
+    assert default_input_size(model) == (3, 1024, 768)
 
 
 def test_tags_with_imagenets_weights_are_named_where_the_default_has_others():

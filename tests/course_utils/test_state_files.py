@@ -12,7 +12,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 from torchvision import models
 
-from course_utils.checkpoints import load_checkpoint, save_checkpoint
+from course_utils.checkpoints import save_checkpoint
 from course_utils.errors import CheckpointError, DamagedCheckpoint
 from course_utils.heads import replace_head
 from course_utils.state_files import compare_state, load_state, pick_state, read_file
@@ -79,8 +79,6 @@ def test_what_is_no_weights_is_called_what_it_is(write, what, ending):
     path = write(data, f"a{ending}")
     with pytest.raises(DamagedCheckpoint, match=rf"a{ending} .*{words}"):
         load_backbone(NET, weights=path)
-    with pytest.raises(DamagedCheckpoint, match=words):
-        load_checkpoint(path.rename(path.with_suffix(".pt")), model=nn.Linear(1, 1))
 
 
 def test_a_zip_of_something_else_is_named(tmp_path):
@@ -180,19 +178,6 @@ def test_versions_of_modules_survive_a_prefix():
     assert load_state(models.mnasnet0_5(), state, source="a") == []
 
 
-def test_a_compiled_models_checkpoint_fits_the_plain_one(net, tmp_path):
-    compiled = torch.compile(timm.create_model(NET, num_classes=5))
-    optimizer = torch.optim.SGD(compiled.parameters(), lr=0.1)
-    path = save_checkpoint(
-        tmp_path / "a.pt", model=compiled, optimizer=optimizer, epoch=1
-    )
-    plain = timm.create_model(NET, num_classes=5)
-    optimizer = torch.optim.SGD(plain.parameters(), lr=0.1)
-    load_checkpoint(path, model=plain, optimizer=optimizer)
-    assert _same(plain, compiled._orig_mod)
-    load_checkpoint(path, model=nn.DataParallel(plain))
-
-
 # -- heads ---------------------------------------------------------------------------
 
 
@@ -201,6 +186,7 @@ def test_a_file_without_a_head_gives_a_net_without_one_with_a_word(net, write):
     model = load_backbone(NET, weights=write(body))
     assert model(torch.zeros(1, 3, 64, 64)).shape == (1, model.num_features)
     assert "it holds no head" in model.weights_info.source
+    assert load_backbone(NET, weights=write(body), num_classes=0).num_classes == 0
     classifier = load_backbone(NET, weights=write(body), num_classes=3)
     assert classifier(torch.zeros(1, 3, 64, 64)).shape == (1, 3)
     assert torch.equal(classifier.conv1[0].weight, net.conv1[0].weight)
@@ -221,6 +207,8 @@ def test_a_head_of_another_make_is_left_out_for_a_new_one(write):
     assert "its head left out" in model.weights_info.source
     assert torch.equal(model.layer4[1].conv2.weight, saved.layer4[1].conv2.weight)
     assert model.fc.out_features == 3
+    bare = load_backbone("resnet18", weights=path, num_classes=0)
+    assert bare(torch.zeros(1, 3, 64, 64)).shape == (1, 512)
 
 
 def test_a_body_that_differs_is_refused_whatever_the_head(write):
@@ -320,6 +308,6 @@ def test_code_never_runs_however_it_is_wrapped(tmp_path, monkeypatch, net, old):
     monkeypatch.chdir(tmp_path)
     content = {"state_dict": net.state_dict(), "callbacks": [_Evil()]}
     torch.save(content, "a.ckpt", _use_new_zipfile_serialization=not old)
-    with pytest.raises(CheckpointError, match="pickled code"):
+    with pytest.raises(CheckpointError, match=r"pickled code \(posix.mkdir\)"):
         load_backbone(NET, weights="a.ckpt")
     assert not (tmp_path / "ran").exists()
