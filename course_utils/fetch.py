@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
@@ -62,7 +62,8 @@ def fetch(
     Raises `UnknownModel` before anything is downloaded. Where a model does not arrive it
     goes on with the others, and raises `WeightsUnavailable` at the end, with what to do.
     """
-    names = [names] if isinstance(names, str) else list(names)
+    several = isinstance(names, Iterable) and not isinstance(names, str)
+    names = list(names) if several else [names]
     mirror = mirror or os.environ.get("COURSE_MIRROR") or None
     found = {name: _cached(name) for name in names}
     for name, path in found.items():

@@ -104,9 +104,9 @@ def pick_state(
     choices = [
         c for where, state in states.items() for c in _choices(where, state, own)
     ]
+    if 2 * max(choice.hits for choice in choices) < len(own):
+        return max(states.values(), key=len), []  # another net: load_state says so
     best, others = _best(choices, source)
-    if 2 * best.hits < len(own):  # another net: let load_state say what differs
-        return max(states.values(), key=len), []
     words = [f"its {best.where!r}"] * bool(best.where)
     if others:
         words.append(f"not its {' or '.join(repr(other.label) for other in others)}")
@@ -142,8 +142,6 @@ def _choices(where: str, state: State, own: Collection[str]) -> list[_Choice]:
 def _best(choices: list[_Choice], source: str) -> tuple[_Choice, list[_Choice]]:
     """The choice that fits best, and those that fit as well; it does not guess."""
     most = max(choice.hits for choice in choices)
-    if not most:
-        return choices[0], []
     rivals = [choice for choice in choices if choice.hits == most]
     outermost = min(_depth(choice.where) for choice in rivals)
     rivals = [choice for choice in rivals if _depth(choice.where) == outermost]

@@ -46,7 +46,9 @@ def load_state(
     """
     _fit_head(model, state)
     words = _drop_auxiliary(model, state)
-    found = _fill(model, _as_timm_would(model, state), source)
+    made = _as_timm_would(model, state)
+    words += ["converted as timm does"] * (made is not state)
+    found = _fill(model, made, source)
     refused = f"{source} does not fit {type(model).__name__}: {found}"
     if not any(found):
         check_numbers(model, source)

@@ -7,10 +7,13 @@ import pickle
 import re
 import warnings
 import zipfile
+from argparse import Namespace
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import load
+from torch.serialization import safe_globals
 
 from course_utils.errors import CheckpointError, DamagedCheckpoint
 
@@ -25,6 +28,15 @@ FILES = (
     ".pkl",
     ".model",
 )
+# What training scripts save beside the weights, and which only holds values: arguments,
+# and NumPy's numbers under the names of its versions 1 and 2.
+_SCALAR = np.float64(0).__reduce__()[0]
+_HARMLESS = [
+    Namespace,
+    np.dtype,
+    *((_SCALAR, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
+    *(type(np.dtype(kind)) for kind in "?bhilqBHILQefd"),
+]
 _PAGES = (b"<!doctype", b"<html", b"<?xml", b"<head")
 
 
@@ -35,13 +47,16 @@ def read_file(path: Path) -> object:
     `DamagedCheckpoint` where the file is cut short, or is something else (it says what).
     """
     path = Path(path)
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
     if problem := _no_weights(data):
         raise DamagedCheckpoint(f"{path.name} {problem}")
     try:
         if _is_safetensors(data):
             return load(data)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), safe_globals(_HARMLESS):
             warnings.simplefilter("ignore")  # on the protocol of foreign pickles
             return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -105,11 +120,10 @@ def _no_torch_zip(data: bytes) -> str:
         return _damaged(data)
     if changed:  # torch.load would not notice, and give other numbers
         return f"{_damaged(data)} It is {changed} in it that has changed."
-    if any(name.endswith("constants.pkl") for name in names):
+    ours = any(name.endswith("data.pkl") for name in names)
+    if not ours or any(name.endswith("constants.pkl") for name in names):
         return (
-            "is a program of torch.jit, not weights: ask for a state_dict saved as "
-            "safetensors, or by torch.save(model.state_dict(), path)."
+            "is an archive of something else (torch.jit, torch.export, NumPy, …), not "
+            "weights: ask for a state_dict saved as safetensors, or by torch.save."
         )
-    if not any(name.endswith("data.pkl") for name in names):
-        return "is a zip archive that torch.save did not write: unpack it first."
     return ""

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torchvision import models
 
-from course_utils.architectures import full_name, parse_name
+from course_utils.architectures import full_name, parse_name, torchvision_names
 from course_utils.errors import CheckpointError, WeightsUnavailable
 from course_utils.heads import replace_head
 from course_utils.state_files import (
@@ -80,9 +80,10 @@ def load_backbone(
     _check_num_classes(num_classes)
     _check_defaults()
     info = find_weights(name, weights=weights)
-    model, info = _build(info, keep_head=num_classes is None)
-    if num_classes is not None:
-        replace_head(model, num_classes)
+    with torch.inference_mode(False):  # else its parameters could never learn
+        model, info = _build(info, keep_head=num_classes is None)
+        if num_classes is not None:
+            replace_head(model, int(num_classes))
     model.weights_info = info
     if (said := (info.model_name, info.source)) not in _said:
         _said.add(said)
@@ -131,8 +132,8 @@ def find_weights(
 ) -> WeightsInfo:
     """Find out which weights `load_backbone` would load, without loading them."""
     library, model_name, tag = parse_name(name)
-    if isinstance(weights, models.WeightsEnum):
-        tag, weights = _members_name(library, model_name, weights), "pretrained"
+    if member := _member(library, model_name, weights):
+        tag, weights = member.name, "pretrained"
     asked, environment = "weights", os.environ.get("COURSE_WEIGHTS")
     if isinstance(weights, str) and weights == "auto" and environment:
         weights, asked = environment, "COURSE_WEIGHTS"
@@ -157,7 +158,7 @@ def find_weights(
 
 
 def _is_path(weights: Any) -> bool:
-    if not isinstance(weights, str) or weights in KINDS:
+    if not isinstance(weights, str) or weights in KINDS or "://" in weights:
         return False
     named = Path(weights).suffix.lower() in FILES or "/" in weights or os.sep in weights
     return named or Path(weights).expanduser().is_file()
@@ -169,6 +170,11 @@ def _unknown(weights: Any, asked: str) -> str:
             'weights=None is random weights in torchvision: write weights="random" for '
             'those, or leave it out ("auto") for what is on this machine'
         )
+    if isinstance(weights, str) and "://" in weights:
+        return (
+            f"{asked}={weights!r}: nothing is downloaded here. Download the file and give "
+            "its path; torchvision's and timm's come by `course fetch`"
+        )
     shown = repr(weights) if isinstance(weights, str) else f"a {type(weights).__name__}"
     return (
         f"{asked}={shown}: use one of {', '.join(KINDS)}, a member of torchvision's enum, "
@@ -176,15 +182,19 @@ def _unknown(weights: Any, asked: str) -> str:
     )
 
 
-def _members_name(library: str, name: str, member: models.WeightsEnum) -> str:
+def _member(library: str, name: str, weights: Any) -> models.WeightsEnum | None:
+    """The member of the net's own enum that is meant, by itself or by its name."""
     own = models.get_model_weights(name) if library == "torchvision" else None
-    if own is None or not isinstance(member, own):
-        members = f"its own are {own.__name__}" if own else "timm's are named by a tag"
-        raise ValueError(
-            f"weights={member!r} are not weights of {full_name(library, name)!r}: "
-            f"{members}"
-        )
-    return member.name
+    if isinstance(weights, str) and own:
+        return own.__members__.get(weights.removeprefix(f"{own.__name__}."))
+    if not isinstance(weights, models.WeightsEnum):
+        return None
+    if own and isinstance(weights, own):
+        return weights
+    members = f"its own are {own.__name__}" if own else "timm's are named by a tag"
+    raise ValueError(
+        f"weights={weights!r} are not weights of {full_name(library, name)!r}: {members}"
+    )
 
 
 def _check_imagenet(library: str, name: str, tag: str) -> None:
@@ -274,21 +284,22 @@ def _build(info: WeightsInfo, *, keep_head: bool) -> tuple[nn.Module, WeightsInf
     model = _empty(library, f"{name}.{tag}" if tag else name, info)
     state, words = pick_state(model, content, source=info.path.name)
     if side := _other_side(model, state):
-        model, info = models.get_model(name, image_size=side), _at(info, side)
+        info = _at(info, side)
+        model = _empty(library, f"{name}.{tag}" if tag else name, info, side)
         words.append(f"made for {side} px")
     words += load_state(model, state, source=info.path.name, keep_head=keep_head)
     return model, replace(info, source="; ".join([info.source, *words]))
 
 
-def _empty(library: str, name: str, info: WeightsInfo) -> nn.Module:
-    """Build the model without its weights."""
+def _empty(library: str, name: str, info: WeightsInfo, side: int = 0) -> nn.Module:
+    """Build the model without its weights, for pictures of its own side or another."""
     if library == "torchvision":
-        options = {}
+        options = {"image_size": side} if side else {}
         if name in _WITH_AUX:  # a file's net began, most likely, as torchvision's
             ours = info.kind == "file"
             options = {"init_weights": not ours, "transform_input": ours}
         return models.get_model(name, weights=None, **options)
-    kwargs = dict(info.create_kwargs)
+    kwargs = info.create_kwargs | ({"img_size": side} if side else {})
     if info.classes:
         kwargs["num_classes"] = len(info.classes)
     return timm.create_model(name, **kwargs)
@@ -333,22 +344,30 @@ def _built_by_timm(name: str, info: WeightsInfo) -> nn.Module:
 
 
 def _other_side(model: nn.Module, state: dict[str, torch.Tensor]) -> int:
-    """The side in pixels that a file of torchvision's ViT is for; 0 if the model's."""
-    positions = state.get("encoder.pos_embedding")
-    if positions is None or not isinstance(model, models.VisionTransformer):
-        return 0
-    side = math.isqrt(positions.shape[1] - 1) * model.patch_size
-    return 0 if side == model.image_size else side
+    """The side in pixels that a ViT's file is for, by its positions; 0 if the model's."""
+    patches = getattr(model, "patch_embed", None)
+    for name in ("encoder.pos_embedding", "pos_embed"):  # torchvision's, timm's
+        own, saved = model.state_dict().get(name), state.get(name)
+        if own is None or saved is None or own.ndim != 3 or own.shape == saved.shape:
+            continue
+        patch = getattr(model, "patch_size", None) or patches.patch_size[0]
+        side = getattr(model, "image_size", None) or patches.img_size[0]
+        beside = own.shape[1] - (side // patch) ** 2  # class and register tokens
+        found = math.isqrt(max(0, saved.shape[1] - beside))
+        return found * patch if found**2 + beside == saved.shape[1] else 0
+    return 0
 
 
 def _at(info: WeightsInfo, side: int) -> WeightsInfo:
-    """The same at another side, preprocessed as torchvision's weights of that side are."""
-    found = [
-        torchvision_info(info.model_name, member)
-        for member in torchvision_weights(info.model_name)
-    ]
-    like = next((one for one in found if one.image_size == side), info)
-    resize = like.resize_size if like is not info else side
-    return replace(
-        info, image_size=side, resize_size=resize, interpolation=like.interpolation
-    )
+    """The same at another side, as torchvision prepares for that, or cropped alike."""
+    resize = round(side * info.resize_size / info.image_size)
+    made = replace(info, image_size=side, resize_size=resize)
+    if info.model_name in torchvision_names():
+        for member in torchvision_weights(info.model_name):
+            if (like := torchvision_info(info.model_name, member)).image_size == side:
+                return replace(
+                    made,
+                    resize_size=like.resize_size,
+                    interpolation=like.interpolation,
+                )
+    return made

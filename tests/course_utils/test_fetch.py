@@ -282,6 +282,12 @@ def test_an_unknown_name_stops_before_any_download(server):
     assert server.asked == []
 
 
+@pytest.mark.parametrize("names", [None, 3, [None]])
+def test_names_that_are_no_texts_are_refused(names):
+    with pytest.raises(TypeError, match='a name is a text, such as "resnet18"'):
+        fetch(names)
+
+
 def test_a_mistake_in_the_program_is_not_called_a_failed_download(monkeypatch, server):
     def broken(url):
         raise TypeError("a bug")

@@ -239,6 +239,14 @@ def test_a_member_of_another_net_is_refused_by_name():
             load_backbone(name, weights=member)
 
 
+@pytest.mark.parametrize(
+    "given", ["IMAGENET1K_V1", "ResNet18_Weights.DEFAULT", "DEFAULT"]
+)
+def test_a_member_may_be_named_by_a_text(given):
+    _put("resnet18", models.ResNet18_Weights.DEFAULT)
+    assert find_weights("resnet18", weights=given).tag == "IMAGENET1K_V1"
+
+
 def test_a_member_that_is_not_here_is_fetched_by_its_name():
     with pytest.raises(WeightsUnavailable, match="fetch resnet50.IMAGENET1K_V1`"):
         load_backbone("resnet50", weights=models.ResNet50_Weights.IMAGENET1K_V1)

@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+from argparse import Namespace
 
 import numpy as np
 import pytest
@@ -82,14 +83,11 @@ def test_what_is_no_weights_is_called_what_it_is(write, what, ending):
 
 
 def test_a_zip_of_something_else_is_named(tmp_path):
-    for member, words in {
-        "a.npy": "did not write",
-        "x/constants.pkl": "torch.jit",
-    }.items():
+    for member in ("a.npy", "x/constants.pkl"):
         path = tmp_path / "a.pth"
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr(member, "x" * 100)
-        with pytest.raises(DamagedCheckpoint, match=words):
+        with pytest.raises(DamagedCheckpoint, match="archive of something else"):
             read_file(path)
 
 
@@ -169,6 +167,12 @@ def test_two_that_fit_are_not_guessed_at(net, write, nested):
         content = {f"{k}.{n}": t for k, s in content.items() for n, t in s.items()}
     with pytest.raises(CheckpointError, match="several sets .*'student.*'teacher"):
         load_backbone(NET, weights=write(content))
+
+
+def test_a_file_of_another_net_is_refused_however_its_names_end(write):
+    path = write({"model": models.densenet121().state_dict()})
+    with pytest.raises(CheckpointError, match="does not fit ResNet: 102 keys missing"):
+        load_backbone("resnet18", weights=path)
 
 
 def test_versions_of_modules_survive_a_prefix():
@@ -252,8 +256,20 @@ def test_a_file_by_its_authors_is_read_as_timm_reads_it():
     saved = timm.create_model("vit_small_patch14_dinov2", **options)
     state = saved.state_dict() | {"mask_token": torch.zeros(1, 384)}
     model = timm.create_model("vit_small_patch14_dinov2", depth=1, img_size=56)
-    load_state(model, state, source="a")
+    assert load_state(model, state, source="a") == ["converted as timm does"]
     assert torch.equal(model.blocks[0].mlp.fc1.weight, saved.blocks[0].mlp.fc1.weight)
+
+
+@pytest.mark.parametrize(
+    "name", ["vit_tiny_patch16_224", "deit_tiny_distilled_patch16_224"]
+)
+def test_a_vits_file_for_another_side_builds_it_at_that(name, write):
+    saved = timm.create_model(name, img_size=96, num_classes=5).eval()
+    model = load_backbone(name, weights=write(saved.state_dict()))
+    assert torch.equal(model.pos_embed, saved.pos_embed)
+    info = model.weights_info
+    assert (info.image_size, info.resize_size) == (96, round(96 * 248 / 224))
+    assert "made for 96 px" in info.source
 
 
 # -- torch's own judgement -----------------------------------------------------------
@@ -295,6 +311,13 @@ def test_statistics_that_are_no_numbers_are_refused(net, write):
 def test_a_wrappers_prefix_is_named_where_it_is_compared(net, prefix):
     assert f'Strip the prefix "{prefix}"' in compare_state(
         net, _prefixed(net.state_dict(), prefix)
+    )
+
+
+def test_what_scripts_save_beside_the_weights_does_no_harm(net, write):
+    beside = {"args": Namespace(lr=0.1), "best": np.float64(0.9), "seen": np.int64(3)}
+    assert _same(
+        load_backbone(NET, weights=write({"model": net.state_dict()} | beside)), net
     )
 
 

@@ -240,6 +240,13 @@ def test_no_weights_are_lost_on_meta(bundled):
         load_backbone("test_resnet")
 
 
+def test_a_net_loaded_in_inference_mode_can_learn(bundled):
+    with torch.inference_mode():
+        model = load_backbone("test_resnet", num_classes=2)
+    model(torch.zeros(1, 3, 64, 64)).sum().backward()
+    assert model.fc.weight.grad is not None
+
+
 def test_another_default_dtype_is_said(bundled):
     torch.set_default_dtype(torch.float64)
     try:
@@ -306,6 +313,13 @@ def test_a_path_may_start_at_home_and_end_otherwise(tmp_path, monkeypatch, endin
     torch.save(saved.state_dict(), tmp_path / f"a{ending}")
     assert _equal(load_backbone("test_resnet", weights=f"~/a{ending}"), saved)
     assert _equal(load_backbone("test_resnet", weights=Path(f"~/a{ending}")), saved)
+
+
+def test_an_address_is_not_downloaded():
+    with pytest.raises(
+        ValueError, match="nothing is downloaded here. Download the file"
+    ):
+        load_backbone("resnet18", weights="https://example.org/resnet18.pth")
 
 
 def test_a_folder_is_no_file_of_weights(tmp_path):
