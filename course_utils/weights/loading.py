@@ -36,7 +36,6 @@ from course_utils.weights.released import (
     timm_info,
     timm_kind,
     torchvision_info,
-    torchvision_path,
     torchvision_weights,
 )
 
@@ -243,28 +242,29 @@ def _file_info(library: str, name: str, tag: str, path: Path) -> WeightsInfo:
         raise WeightsUnavailable(f"{path} is a folder: name the file of weights in it")
     if not path.is_file():
         raise WeightsUnavailable(f"no file of weights at {path}")
-    kept = {"kind": "file", "tag": path.name, "source": path.name, "path": path}
     if library == "torchvision":
-        like, same = _torchvision_like(name, tag, path)
-        return replace(like, **kept, licence="unknown", classes=like.classes * same)
-    if not tag and (like := bundled_info(library, name)):
-        return replace(like, **kept, licence="unknown", classes=())
-    like = timm_info(f"{name}.{tag}" if tag else name, timm_config(name, tag), path)
-    return replace(like, **kept, licence="unknown", classes=(), data="")
+        like = _torchvision_like(name, tag, path)
+    elif tag or not (like := bundled_info(library, name)):
+        like = timm_info(f"{name}.{tag}" if tag else name, timm_config(name, tag), path)
+    return replace(
+        like,
+        kind="file",
+        tag=path.name,
+        source=path.name,
+        path=path,
+        licence="unknown",
+        classes=like.classes if library == "torchvision" else (),
+        data="",
+    )
 
 
-def _torchvision_like(name: str, tag: str, path: Path) -> tuple[WeightsInfo, bool]:
-    """The member that a file is, by checksum or name, else the first; is it the same?"""
+def _torchvision_like(name: str, tag: str, path: Path) -> WeightsInfo:
+    """The member that a file is, by checksum or name; else the first, without classes."""
     members, checksum = torchvision_weights(name, tag), sha256_file(path)
-    by_checksum = [m for m in members if checksum.startswith(_ending(m))]
-    by_name = [m for m in members if path.name == torchvision_path(m).name]
-    member = (by_checksum or by_name or members)[0]
-    return replace(torchvision_info(name, member), data=""), bool(by_checksum)
-
-
-def _ending(member) -> str:
-    """The start of a file's SHA-256, with which torchvision's names end."""
-    return torchvision_path(member).stem.rpartition("-")[2]
+    same = [m for m in members if checksum.startswith(m.url[-12:-4])]  # as names end
+    alike = same or [m for m in members if m.url.endswith(f"/{path.name}")] or members
+    like = torchvision_info(name, alike[0])
+    return like if same else replace(like, classes=())
 
 
 # -- building --------------------------------------------------------------------------
