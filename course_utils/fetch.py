@@ -1,4 +1,4 @@
-"""Download ImageNet weights and real datasets, once, whole or not at all.
+"""Download pretrained weights and real datasets, once, whole or not at all.
 
 Weights go where torchvision and timm look for them, so that both find them later.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
@@ -22,9 +22,10 @@ from torch.hub import download_url_to_file
 
 from course_utils.architectures import parse_name
 from course_utils.errors import WeightsUnavailable
+from course_utils.meta_tensors import build_on_meta
 from course_utils.storage import atomic_path, sha256_file
 from course_utils.weights import (
-    find_weights,
+    released_info,
     timm_config,
     timm_path,
     torchvision_path,
@@ -36,67 +37,109 @@ TIMEOUT = 10  # seconds without a byte, once it does
 _FILE = "model.safetensors"
 
 
+class _Failed(WeightsUnavailable):
+    """One model did not arrive: which, why, and where its file belongs."""
+
+    def __init__(self, name: str, url: str, place: Path, reason: str, offline: bool):
+        super().__init__(f"{name}: {reason}, from {url}; its file belongs in {place}")
+        self.name, self.offline = name, offline
+
+
 def fetch(
-    names: Sequence[str],
+    names: str | Sequence[str],
     *,
     mirror: str | None = None,
     progress: bool = True,
 ) -> dict[str, Path]:
-    """Download ImageNet weights into the caches of torchvision and huggingface_hub.
+    """Download pretrained weights into the caches of torchvision and huggingface_hub.
 
-    `names` are torchvision or timm models. What is cached already is left alone.
+    `names` are torchvision or timm models, with a tag or without: one, or several. What
+    is cached already is left alone. How much there is to download is said first.
     `mirror` ("http://host:port", or COURSE_MIRROR) takes the place of both hosts. Every
     file is checked against its SHA-256 before it is put in its place. Returns where each
     file is.
 
-    Raises `UnknownModel` before anything is downloaded, and `WeightsUnavailable` with
-    the ways out; files that were complete by then are kept.
+    Raises `UnknownModel` before anything is downloaded. Where a model does not arrive it
+    goes on with the others, and raises `WeightsUnavailable` at the end, with what to do.
     """
+    several = isinstance(names, Iterable) and not isinstance(names, str)
+    names = list(names) if several else [names]
     mirror = mirror or os.environ.get("COURSE_MIRROR") or None
-    fetchers = {name: _fetcher(name) for name in names}
-    return {name: get(mirror, progress) for name, get in fetchers.items()}
+    found = {name: _cached(name) for name in names}
+    for name, path in found.items():
+        if path is not None:
+            size = _megabytes(path.stat().st_size)
+            print(f"{name}: already here ({size}), {path}")
+    missing = [name for name, path in found.items() if path is None]
+    if len(missing) > 1:
+        total = _megabytes(sum(map(expected_size, missing)))
+        print(f"{len(missing)} files to fetch, about {total} in all")
+    failures = []
+    for name in missing:
+        try:
+            found[name] = _fetch_one(name, mirror, progress)
+        except _Failed as failure:
+            failures.append(failure)
+        else:
+            print(f"{name}: in {found[name]}")
+    if failures:
+        raise WeightsUnavailable(_report(failures)) from failures[0]
+    return found
 
 
-def _fetcher(name: str) -> Callable[[str | None, bool], Path]:
-    """Return what fetches one model: it takes the mirror and whether to show bars."""
+def expected_size(name: str) -> int:
+    """Return about how many bytes a model's file of weights has; no network is asked."""
     library, model_name, tag = parse_name(name)
-    by_library = {"torchvision": _fetch_torchvision, "timm": _fetch_timm}
-    found = _cached(name)
-    if found is None:
-        get = by_library[library]
-        return lambda mirror, progress: get(name, model_name, tag, mirror, progress)
-
-    def already_there(mirror: str | None, progress: bool) -> Path:
-        print(f"{name}: already here ({_megabytes(found.stat().st_size)}), {found}")
-        return found
-
-    return already_there
+    if library == "torchvision":
+        return int(torchvision_weights(model_name, tag)[0].meta["_file_size"] * 2**20)
+    tensors = build_on_meta(f"timm/{model_name}").state_dict().values()
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
 def _cached(name: str) -> Path | None:
-    try:
-        return find_weights(name, weights="imagenet").path
-    except WeightsUnavailable:
-        return None
+    info = released_info(*parse_name(name))
+    return info and info.path
+
+
+def _fetch_one(name: str, mirror: str | None, progress: bool) -> Path:
+    library, model_name, tag = parse_name(name)
+    get = {"torchvision": _fetch_torchvision, "timm": _fetch_timm}[library]
+    return get(name, model_name, tag, mirror, progress)
+
+
+def _report(failures: Sequence[_Failed]) -> str:
+    names = ", ".join(failure.name for failure in failures)
+    if any(failure.offline for failure in failures):
+        do = "This machine reached no server: connect it to a network and try again"
+    else:
+        do = "Try again, later if need be"
+    details = "\n".join(f"  {failure}" for failure in failures)
+    return (
+        f"could not fetch {names}. {do}; what has arrived is kept. All lessons run "
+        f'without: weights="bundled", or weights="random".\nDetails:\n{details}\n'
+        "  Another server is named by mirror= or COURSE_MIRROR; a file that another "
+        "machine has can be copied to its place."
+    )
 
 
 def _fetch_torchvision(name, model_name, tag, mirror, progress) -> Path:
-    member = torchvision_weights(model_name)[0]
+    member = torchvision_weights(model_name, tag)[0]
     path = torchvision_path(member)
     url = member.url
     if mirror:
         url = mirror.rstrip("/") + urlsplit(url).path
-    print(f"{name}: fetching {member.meta['_file_size']:.1f} MB")
+    print(f"{name}: fetching {_megabytes(expected_size(name))}")
     checksum = path.stem.rpartition("-")[2]  # torchvision's names end in its start
-    with _explained(name, url, path):
+    with _explained(name, url, path.parent):
         _download(url, path, checksum, progress)
     return path
 
 
 def _fetch_timm(name, model_name, tag, mirror, progress) -> Path:
     config = timm_config(model_name, tag)
-    if config is None or not config.hf_hub_id:
-        raise WeightsUnavailable(f"timm has no ImageNet weights for {name!r}")
+    if not config.hf_hub_id:
+        why = "it is not on the hub: download it and load it by weights=path"
+        raise _Failed(name, config.url or "nowhere", Path(), why, False)
     url = huggingface_hub.hf_hub_url(config.hf_hub_id, _FILE, endpoint=mirror)
     folder = f"models--{config.hf_hub_id.replace('/', '--')}"
     place = Path(hub.HF_HUB_CACHE) / folder
@@ -134,22 +177,19 @@ def _download(url: str, path: Path, checksum: str, progress: bool) -> None:
 
 @contextmanager
 def _explained(name: str, url: str, place: Path) -> Iterator[None]:
-    """Turn what can go wrong in a download into one error with the ways out."""
+    """Turn what can go wrong in a download into one kind of error."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT)  # torch.hub takes no timeout of its own
+    reached = False
     try:
         _check_reachable(url)
+        reached = True
         yield
     except Exception as error:
         if not _is_expected(error):
             raise
         reason = str(error).strip().split("\n")[0] or type(error).__name__
-        raise WeightsUnavailable(
-            f"could not fetch {name} from {url}: {reason}. Try again with a network; "
-            "name another server with mirror= or COURSE_MIRROR; copy the file from a "
-            f"machine that has it to {place}; or do without: "
-            'weights="bundled" or weights="random".'
-        ) from error
+        raise _Failed(name, url, place, reason, not reached) from error
     finally:
         socket.setdefaulttimeout(before)
 

@@ -88,7 +88,7 @@ def default_input_size(model: nn.Module) -> tuple[int, int, int]:
     """
     model = body_of(model)
     if info := getattr(model, "weights_info", None):
-        return (3, info.image_size, info.image_size)
+        return (3, info.image_size, getattr(info, "image_width", 0) or info.image_size)
     size = getattr(getattr(model, "patch_embed", None), "img_size", None)
     config = getattr(model, "pretrained_cfg", None) or {}
     if "input_size" in config:

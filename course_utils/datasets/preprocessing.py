@@ -29,7 +29,7 @@ def preprocessing(source: Any) -> Preprocessing:
     or a Lambda: what it does to a picture cannot be undone.
     """
     if isinstance(source, WeightsInfo):
-        size = _size(source.image_size)
+        size = source.input_size
         return Preprocessing(
             _floats(source.mean), _floats(source.std), size, source.interpolation
         )

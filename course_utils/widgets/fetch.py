@@ -35,12 +35,16 @@ class FetchButton(CourseWidget):
 
     def __init__(self, names: Sequence[str]):
         names = list(names)
-        there = [name for name in names if weights.imagenet_is_cached(name)]
+        missing = [name for name in names if not weights.released_is_cached(name)]
+        message = f"{len(names) - len(missing)} of {len(names)} are on this machine"
+        if missing:
+            size = sum(map(fetching.expected_size, missing)) / 1e6
+            message += f"; the others take about {size:,.0f} MB"
         super().__init__(
             names=names,
-            finished=len(there),
-            state="done" if len(there) == len(names) else "idle",
-            message=f"{len(there)} of {len(names)} are on this machine.",
+            finished=len(names) - len(missing),
+            state="idle" if missing else "done",
+            message=f"{message}.",
         )
         self._worker: threading.Thread | None = None
 
@@ -62,16 +66,21 @@ class FetchButton(CourseWidget):
             self._worker.join(timeout)
 
     def _download(self) -> None:
-        total = len(self.names)
+        total, failed = len(self.names), {}
         for i, name in enumerate(self.names, start=1):
             self.message = f"{i} of {total}: {name} …"
             try:
-                if not weights.imagenet_is_cached(name):
+                if not weights.released_is_cached(name):
                     fetching.fetch([name], progress=False)
             except Exception as error:  # a thread's traceback would reach nobody
-                self.message, self.state = f"{name}: {error}", "failed"
-                return
-            self.finished = i
+                failed[name] = str(error).partition("\n")[0]
+            else:
+                self.finished += 1
+        if failed:
+            reason = next(iter(failed.values()))
+            self.message = f"{', '.join(failed)} did not arrive: {reason}"
+            self.state = "failed"
+            return
         self.message = f'All {total} are here. `weights="auto"` now prefers them.'
         self.state = "done"
 

@@ -112,8 +112,8 @@ def caches(tmp_path, monkeypatch, torchvision_file):
     fake = SimpleNamespace(
         url=url, name=member.name, meta=member.meta, transforms=member.transforms
     )
-    for module in ("course_utils.fetch", "course_utils.weights"):
-        monkeypatch.setattr(f"{module}.torchvision_weights", lambda name: [fake])
+    for module in ("course_utils.fetch", "course_utils.weights.released"):
+        monkeypatch.setattr(f"{module}.torchvision_weights", lambda *_: [fake])
     return tmp_path
 
 
@@ -155,6 +155,56 @@ def test_the_size_is_said_before_the_download(server, capsys, timm_file):
     fetch([TIMM], mirror=server.url, progress=False)
     size = len(timm_file) / 1e6
     assert f"{TIMM}: fetching {size:.1f} MB" in capsys.readouterr().out
+
+
+def test_a_text_is_one_name(server, timm_file):
+    assert (
+        fetch(TIMM, mirror=server.url, progress=False)[TIMM].read_bytes() == timm_file
+    )
+
+
+def test_how_much_there_is_to_fetch_is_said_first_and_where_it_went_last(
+    server, capsys, timm_file, torchvision_file
+):
+    fetch([TIMM, "squeezenet1_1"], mirror=server.url, progress=False)
+    first, *_, last = capsys.readouterr().out.strip().split("\n")
+    total = (len(timm_file) + len(torchvision_file.body)) / 1e6
+    said = float(first.partition("2 files to fetch, about ")[2].split()[0])
+    assert said == pytest.approx(total, rel=0.02)
+    assert last.startswith("squeezenet1_1: in ") and torchvision_file.name in last
+
+
+def test_the_size_is_known_without_a_network(server, timm_file):
+    assert fetching.expected_size(TIMM) == pytest.approx(len(timm_file), rel=0.02)
+    assert server.asked == []
+
+
+def test_it_goes_on_after_a_model_that_fails_and_reports_it_at_the_end(
+    server, torchvision_file, caches
+):
+    del server.bodies["/timm/test_resnet.r160_in1k/resolve/main/model.safetensors"]
+    with pytest.raises(WeightsUnavailable, match=f"could not fetch {TIMM}. Try again"):
+        fetch([TIMM, "squeezenet1_1"], mirror=server.url, progress=False)
+    assert _files(caches) == [torchvision_file.name]
+
+
+def test_without_a_network_the_first_sentence_says_what_to_do(caches):
+    with pytest.raises(WeightsUnavailable) as error:
+        fetch([TIMM, "squeezenet1_1"], mirror="http://127.0.0.1:9", progress=False)
+    first, *details = str(error.value).split("\n")
+    assert first.startswith(
+        f"could not fetch {TIMM}, squeezenet1_1. This machine reached"
+    )
+    assert "connect it" in first and "http" not in first and str(caches) not in first
+    places = ("hub/models--timm--test_resnet.r160_in1k", "torch/hub/checkpoints")
+    assert all(str(caches / p) in d for p, d in zip(places, details[1:3], strict=True))
+
+
+def test_weights_that_are_not_on_timms_hub_can_be_loaded_by_path(server):
+    with pytest.raises(
+        WeightsUnavailable, match="load it by weights=path, from .*github.com"
+    ):
+        fetch("gcvit_base.in1k", mirror=server.url)
 
 
 def test_the_mirror_can_come_from_the_environment(server, monkeypatch):
@@ -230,6 +280,12 @@ def test_an_unknown_name_stops_before_any_download(server):
     with pytest.raises(UnknownModel, match="resnet18"):
         fetch([TIMM, "resnet1888"], mirror=server.url)
     assert server.asked == []
+
+
+@pytest.mark.parametrize("names", [None, 3, [None]])
+def test_names_that_are_no_texts_are_refused(names):
+    with pytest.raises(TypeError, match='a name is a text, such as "resnet18"'):
+        fetch(names)
 
 
 def test_a_mistake_in_the_program_is_not_called_a_failed_download(monkeypatch, server):

@@ -23,7 +23,8 @@ from course_utils.errors import (
 from course_utils.heads import feature_dim, replace_head
 from course_utils.state_files import read_state_dict
 from course_utils.storage import sha256_file
-from course_utils.weights import find_weights, load_backbone
+from course_utils.weights import bundled as bundled_weights
+from course_utils.weights import find_weights, load_backbone, loading, released
 
 CLASSES = ["disc", "star", "ring"]
 REAL_WEIGHTS = Path(__file__).resolve().parents[3] / "shared" / "real" / "torch_home"
@@ -35,8 +36,8 @@ def _empty_machine(monkeypatch, tmp_path):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr(weights, "data_dir", lambda: tmp_path / "data")
-    monkeypatch.setattr(weights, "_said", set())
+    monkeypatch.setattr(bundled_weights, "data_dir", lambda: tmp_path / "data")
+    monkeypatch.setattr(loading, "_said", set())
 
 
 @pytest.fixture
@@ -182,6 +183,79 @@ def test_an_unknown_kind_is_refused():
         load_backbone("resnet18", weights="imagnet")
 
 
+def test_none_is_not_guessed_at():
+    with pytest.raises(ValueError, match='weights=None is random.*weights="random"'):
+        load_backbone("resnet18", weights=None)
+
+
+@pytest.mark.parametrize("weights", [3, True, {"w": torch.ones(1)}, [1], b"a.pth"])
+def test_weights_of_another_type_are_refused(weights):
+    with pytest.raises(ValueError, match=f"weights=a {type(weights).__name__}"):
+        load_backbone("resnet18", weights=weights)
+
+
+@pytest.mark.parametrize("name", [None, 3, nn.Linear(1, 1), ["resnet18"]])
+def test_a_name_that_is_no_text_is_refused(name):
+    with pytest.raises(TypeError, match='a name is a text, such as "resnet18", not'):
+        load_backbone(name)
+
+
+def test_the_nearest_names_are_named_once():
+    with pytest.raises(UnknownModel) as error:
+        load_backbone("ResNet_18")
+    near = str(error.value).partition("Nearest: ")[2].rstrip(".").split(", ")
+    assert "resnet18" in near and len(set(near)) == len(near) == 3
+
+
+def test_a_name_that_timm_has_changed_is_followed():
+    assert parse_name("tf_efficientnet_b0_ns")[1:] == (
+        "tf_efficientnet_b0",
+        "ns_jft_in1k",
+    )
+
+
+def test_a_torchvision_name_can_have_a_tag():
+    assert parse_name("resnet50.IMAGENET1K_V2") == (
+        "torchvision",
+        "resnet50",
+        "IMAGENET1K_V2",
+    )
+
+
+def test_a_tag_is_not_given_the_bundled_weights(bundled):
+    with pytest.raises(
+        WeightsUnavailable, match="no weights for 'test_resnet.r160_in1k'"
+    ):
+        load_backbone("test_resnet.r160_in1k")
+
+
+# -- torch's own defaults ------------------------------------------------------------
+
+
+def test_no_weights_are_lost_on_meta(bundled):
+    with (
+        torch.device("meta"),
+        pytest.raises(ValueError, match="default device is meta"),
+    ):
+        load_backbone("test_resnet")
+
+
+def test_a_net_loaded_in_inference_mode_can_learn(bundled):
+    with torch.inference_mode():
+        model = load_backbone("test_resnet", num_classes=2)
+    model(torch.zeros(1, 3, 64, 64)).sum().backward()
+    assert model.fc.weight.grad is not None
+
+
+def test_another_default_dtype_is_said(bundled):
+    torch.set_default_dtype(torch.float64)
+    try:
+        with pytest.raises(ValueError, match="default dtype is torch.float64"):
+            load_backbone("test_resnet")
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
 # -- heads ---------------------------------------------------------------------------
 
 
@@ -197,6 +271,17 @@ def test_another_head_can_be_asked_for(bundled, num_classes, width):
     model = load_backbone("test_resnet", num_classes=num_classes)
     out = model(torch.zeros(1, 3, 64, 64))
     assert out.shape == (1, width or feature_dim(bundled))
+
+
+@pytest.mark.parametrize("num_classes", [2.5, -1, True, False, "5", float("nan"), [2]])
+def test_a_number_of_classes_that_is_none_is_refused(bundled, num_classes):
+    with pytest.raises(ValueError, match="num_classes=.*a whole number of classes"):
+        load_backbone("test_resnet", num_classes=num_classes)
+
+
+def test_one_class_needs_no_classifier(bundled):
+    with pytest.raises(ValueError, match="one class needs no classifier"):
+        load_backbone("test_resnet", num_classes=1)
 
 
 # -- files ---------------------------------------------------------------------------
@@ -219,6 +304,49 @@ def test_the_wrapping_of_training_scripts_is_taken_off(tmp_path, key):
     path = tmp_path / "a.pth"
     torch.save({key: {"w": torch.ones(2).half()}, "epoch": 3}, path)
     assert read_state_dict(path)["w"].dtype == torch.float32
+
+
+@pytest.mark.parametrize("ending", [".bin", ".ckpt", ".pth.tar", ".PTH"])
+def test_a_path_may_start_at_home_and_end_otherwise(tmp_path, monkeypatch, ending):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    saved = timm.create_model("test_resnet", num_classes=6)
+    torch.save(saved.state_dict(), tmp_path / f"a{ending}")
+    assert _equal(load_backbone("test_resnet", weights=f"~/a{ending}"), saved)
+    assert _equal(load_backbone("test_resnet", weights=Path(f"~/a{ending}")), saved)
+
+
+def test_an_address_is_not_downloaded():
+    with pytest.raises(
+        ValueError, match="nothing is downloaded here. Download the file"
+    ):
+        load_backbone("resnet18", weights="https://example.org/resnet18.pth")
+
+
+def test_a_folder_is_no_file_of_weights(tmp_path):
+    with pytest.raises(WeightsUnavailable, match="is a folder: name the file"):
+        load_backbone("test_resnet", weights=tmp_path)
+
+
+def test_a_file_keeps_the_preprocessing_of_its_net(tmp_path):
+    name = "tf_efficientnet_lite0"
+    path = tmp_path / "a.safetensors"
+    save_file(timm.create_model(name).state_dict(), path)
+    info = load_backbone(name, weights=path).weights_info
+    assert info.mean == info.std == (0.5, 0.5, 0.5)
+    assert (info.interpolation, info.image_size, info.resize_size) == (
+        "bicubic",
+        224,
+        256,
+    )
+
+
+def test_a_file_of_a_bundled_net_keeps_the_cards_unless_a_tag_is_named(
+    bundled, tmp_path
+):
+    path = _saved(tmp_path / "a.pth", bundled.state_dict())
+    assert find_weights("test_resnet", weights=path).image_size == 64
+    tagged = find_weights("test_resnet.r160_in1k", weights=path)
+    assert (tagged.image_size, tagged.mean) == (160, (0.5, 0.5, 0.5))
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -290,13 +418,6 @@ def test_a_head_saved_as_a_sequence_is_named(tmp_path):
         assert words in str(error.value)
 
 
-def test_the_prefix_of_data_parallel_is_named(tmp_path):
-    state = nn.DataParallel(timm.create_model("test_resnet")).state_dict()
-    path = _saved(tmp_path / "a.pth", state)
-    with pytest.raises(CheckpointError, match='Strip the prefix "module."'):
-        load_backbone("test_resnet", weights=path)
-
-
 # -- ImageNet ------------------------------------------------------------------------
 
 
@@ -338,7 +459,7 @@ def test_the_transform_gives_what_torchvisions_preset_gives(member, monkeypatch)
     path = weights.torchvision_path(member)
     path.parent.mkdir(parents=True)
     path.write_bytes(b"")
-    monkeypatch.setattr(weights, "torchvision_weights", lambda _: [member])
+    monkeypatch.setattr(released, "torchvision_weights", lambda *_: [member])
     found = find_weights(name, weights="imagenet").transform(_picture())
     expected = member.transforms()(_picture())
     assert found.shape == expected.shape
