@@ -220,18 +220,18 @@ from copy import deepcopy
 
 from course_utils.widgets import FreezePlanner
 
-net = load_backbone(name, num_classes=num_classes)
-fresh = deepcopy(net.state_dict())
-planner = FreezePlanner(net, epochs=9, lr=1e-3, ratio=0.5)
+planned = load_backbone(name, num_classes=num_classes)
+fresh = deepcopy(planned.state_dict())
+planner = FreezePlanner(planned, epochs=9, lr=1e-3, ratio=0.5)
 planner
 
 # %% [markdown]
 # The plan is an object, and `fit` takes it. Change it above, then run this cell again.
 
 # %%
-net.load_state_dict(fresh)  # the planner's own net, from the start
+planned.load_state_dict(fresh)  # the planner's own net, from the start
 history = fit(
-    net,
+    planned,
     make_loader(few, batch_size=20, shuffle=True),
     val_loader,
     optimizer=torch.optim.AdamW(planner.groups()),  # lesson 06

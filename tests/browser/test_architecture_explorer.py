@@ -251,6 +251,11 @@ def test_batch_size_optimizer_and_scale_reach_python(notebook):
     batch.fill("0")
     batch.press("Tab")
     expect(batch).to_have_value("8")
+    said = widget.get_by_text("A batch has 1 to 4,096 pictures; it stays at 8.")
+    expect(said).to_be_visible()
+    batch.fill("9")
+    batch.press("Tab")
+    expect(said).to_have_count(0)
 
 
 def test_the_code_shows_what_is_set(notebook):
@@ -272,6 +277,7 @@ def test_two_models_stand_one_under_the_other(notebook):
     table = widget.get_by_role("table", name="resnet18 and timm/test_vit")
     expect(table.get_by_role("row", name="Parameters")).to_contain_text("11,689,512")
     expect(table).to_contain_text("× 0.0")
+    expect(widget.get_by_role("list", name="Memory of resnet18")).to_be_visible()
     stage(widget, "blocks.2").click()
     expect(layer(widget, "blocks.2")).to_have_attribute("aria-selected", "true")
     expect(widget.get_by_role("radio", name="timm/test_vit")).to_be_checked()

@@ -9,6 +9,7 @@ const THINNEST = 5;
 const ARROW = 12;
 const FEW = 20;
 const LONG = 11;
+const MOST_PICTURES = 4096;
 const ICONS = { frozen: SNOWFLAKE, learns: FLAME };
 
 // -- words and numbers ---------------------------------------------------------------
@@ -637,10 +638,11 @@ function memoryBar(label, sums, largest, parts) {
   ];
 }
 
-function memoryTable(parts, now) {
+function memoryTable(parts, now, of) {
   return make(
     "ul",
-    { class: "arch-parts" },
+    { class: "arch-parts", "aria-label": of ? `Memory of ${of}` : null },
+    of && make("li", { class: "cw-quiet" }, `${of}:`),
     ...Object.entries(parts).map(([key, name]) =>
       make(
         "li",
@@ -987,16 +989,21 @@ function render({ model, el }) {
   const batch = make("input", {
     type: "number",
     min: 1,
-    max: 4096,
+    max: MOST_PICTURES,
     value: get("batch_size"),
     "aria-label": "Batch size",
     class: "arch-batch",
     onchange: () => {
       const n = Math.round(Number(batch.value));
-      if (n >= 1 && n <= 4096) send(model, { batch_size: n });
+      const fits = n >= 1 && n <= MOST_PICTURES;
+      refused.textContent = fits
+        ? ""
+        : `A batch has 1 to ${exact(MOST_PICTURES)} pictures; it stays at ${get("batch_size")}.`;
+      if (fits) send(model, { batch_size: n });
       else batch.value = get("batch_size");
     },
   });
+  const refused = make("p", { class: "cw-quiet", role: "status" });
   const optimizer = makeSwitch(
     "Optimizer",
     Object.entries(get("optimizers")).map(([value, label]) => ({ value, label })),
@@ -1017,6 +1024,7 @@ function render({ model, el }) {
       make("label", { class: "arch-batch-label" }, "Batch ", batch),
       optimizer.node,
     ),
+    refused,
     bars,
     partList,
     sum,
@@ -1055,7 +1063,7 @@ function render({ model, el }) {
       )
     );
     bars.replaceChildren(...rows);
-    partList.replaceChildren(memoryTable(parts, now));
+    partList.replaceChildren(memoryTable(parts, now, models[1] ? first.name : ""));
     const saved = 1 - total(now) / total(t.full[0]);
     sum.textContent = saved > 0.004
       ? `Freezing saves ${percent(saved)}: no gradients and no optimizer state for what is ` +
