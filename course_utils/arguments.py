@@ -75,11 +75,14 @@ Limit = Annotated[float, Range(above=0, infinite=True)]
 
 
 def checked(function: Callable) -> Callable:
-    """Refuse arguments that do not fit the annotations of a function.
+    """Refuse arguments that do not fit the annotations of a function, or of a data class.
 
     Raises (the decorated function): TypeError for an argument of another kind,
     ValueError for a number out of its range. Both name function and argument.
     """
+    if isinstance(function, type):
+        function.__init__ = checked(function.__init__)
+        return function
     signature = inspect.signature(function)
     name = function.__qualname__.rpartition("<locals>.")[2].removesuffix(".__init__")
 
@@ -110,9 +113,11 @@ def checked(function: Callable) -> Callable:
 def check_argument(value: Any, hint: Any, name: str) -> None:
     """Raise TypeError or ValueError where a value does not fit an annotation."""
     if not _fits(value, hint):
-        raise TypeError(f"{name} must be {_described(hint)}, got {_shown(value)}")
-    if isinstance(value, Real) and value not in _range(value, hint):
-        raise ValueError(f"{name} must be {_described(hint)}, got {_shown(value)}")
+        error = ValueError if _is_choice(hint) and isinstance(value, str) else TypeError
+        raise error(f"{name} must be {_described(hint)}, got {_shown(value)}")
+    if isinstance(value, Real) and value not in (bounds := _range(value, hint)):
+        wanted = "finite" if bounds is FINITE else _described(hint)
+        raise ValueError(f"{name} must be {wanted}, got {_shown(value)}")
 
 
 def _fits(value: Any, hint: Any) -> bool:
@@ -131,11 +136,17 @@ def _fits(value: Any, hint: Any) -> bool:
     return _is_a(value, origin or hint) and _holds(value, origin, parts)
 
 
+def _is_choice(hint: Any) -> bool:
+    return get_origin(hint) is Literal or any(map(_is_choice, get_args(hint)))
+
+
 def _is_a(value: Any, kind: type) -> bool:
     if kind in (Sequence, Iterable, Collection):
         listed = hasattr(value, "__iter__") or hasattr(value, "__getitem__")
         text = isinstance(value, str | bytes | os.PathLike)
-        return listed and not text and (kind is not Sequence or hasattr(value, "__len__"))
+        return (
+            listed and not text and (kind is not Sequence or hasattr(value, "__len__"))
+        )
     return isinstance(value, kind)
 
 
@@ -148,6 +159,8 @@ def _holds(value: Any, origin: type | None, parts: tuple) -> bool:
         return all(_fits(k, keys) and _fits(v, values) for k, v in value.items())
     if origin is tuple and parts[-1] is not ...:
         return len(value) == len(parts) and all(map(_fits, value, parts))
+    if hasattr(value, "tolist"):  # an array, a tensor, an index or a series
+        return value.ndim == 1 and all(_fits(item, parts[0]) for item in value.tolist())
     if isinstance(value, list | tuple | set | frozenset):
         return all(_fits(item, parts[0]) for item in value)
     return True

@@ -6,13 +6,12 @@ each argument the bad values that it may take after all (`Right`), with the reas
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-import tempfile
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 from PIL import Image
 from torch.utils.data import TensorDataset
@@ -189,7 +188,7 @@ CALLS = [
     Call(
         datasets.load_dataset,
         lambda: {"name": "flowers", "per_class": 2, "image_size": 32},
-        {"seed": "0"},
+        {"seed": "0, -1"},
     ),
     Call(datasets.default_dataset, dict, {"default": ""}),
     Call(
@@ -200,7 +199,7 @@ CALLS = [
     Call(
         datasets.with_attributes,
         lambda: {"dataset": drawn(), "names": ["colour"]},
-        {"seed": "0"},
+        {"seed": "0, -1"},
     ),
     Call(measured.read_measured, lambda: {"name": "latency"}),
     # architectures
@@ -228,7 +227,7 @@ CALLS = [
     Call(param_groups.check_groups, grouped),
     Call(param_groups.group_table, lambda: {"groups": grouped()["groups"]}),
     # training
-    Call(training.make_loader, lambda: {"dataset": dataset()}, {"seed": "0"}),
+    Call(training.make_loader, lambda: {"dataset": dataset()}, {"seed": "0, -1"}),
     Call(
         training.classification_step,
         lambda: {"model": net(), "batch": (pictures(), labels())},
@@ -242,9 +241,7 @@ CALLS = [
     ),
     Call(training.EarlyStopping, dict),
     Call(training.BestWeights, dict),
-    Call(
-        lr_finder.lr_range_test, lambda: learning(loader=loader(), num_iter=5)
-    ),
+    Call(lr_finder.lr_range_test, lambda: learning(loader=loader(), num_iter=5)),
     Call(lr_finder.LRCurve, curve),
     Call(
         lr_schedules.lr_schedule,
@@ -269,7 +266,7 @@ CALLS = [
     Call(
         features.fit_head,
         lambda: {"features": rows(), "labels": labels(12), "num_classes": CLASSES},
-        {"seed": "0"},
+        {"seed": "0, -1"},
     ),
     Call(probe.linear_probe, lambda: {"features": rows(), "labels": labels(12)}),
     Call(probe.knn_probe, lambda: {"features": rows(), "labels": labels(12)}),
@@ -283,12 +280,22 @@ CALLS = [
     Call(predictions.recorded_top_k, lambda: {"photo": "hopper"}),
     # metrics, plots
     Call(metrics.accuracy, lambda: {"predictions": logits(), "labels": labels()}),
-    Call(metrics.confusion_matrix, lambda: {"predictions": labels(), "labels": labels()}),
+    Call(
+        metrics.confusion_matrix, lambda: {"predictions": labels(), "labels": labels()}
+    ),
     Call(metrics.mean_interval, lambda: {"values": [0.1, 0.2, 0.4]}),
     Call(metrics.paired_interval, lambda: {"a": [0.1, 0.2, 0.4], "b": [0.2, 0.2, 0.3]}),
-    Call(plots.plot_intervals, lambda: {"arms": {"a": interval()}, "title": "A"}),
-    Call(plots.show_images, lambda: {"images": pictures()}),
-    Call(runtime.seed_everything, dict, {"seed": "0"}),
+    Call(
+        plots.plot_intervals,
+        lambda: {"arms": {"a": interval()}, "title": "A"},
+        {"title": "empty", "xlabel": "empty", "alt": "empty"},
+    ),
+    Call(
+        plots.show_images,
+        lambda: {"images": pictures()},
+        {"title": "empty", "alt": "empty"},
+    ),
+    Call(runtime.seed_everything, dict, {"seed": "0, -1"}),
     Call(runtime.set_threads, lambda: {"n": 1}),
     # further lessons
     Call(
@@ -352,7 +359,11 @@ CALLS = [
     Call(study.read_study, lambda: {"folder": study_folder()}),
     # widgets
     Call(widgets.ArchitectureExplorer, lambda: {"model": "test_resnet"}),
-    Call(widgets.FeatureMapViewer, lambda: {"model": net(), "image": photo()}, {"opacity": "0"}),
+    Call(
+        widgets.FeatureMapViewer,
+        lambda: {"model": net(), "image": photo()},
+        {"opacity": "0"},
+    ),
     Call(widgets.FetchButton, lambda: {"names": ["resnet18"]}),
     Call(widgets.FlowSwitcher, lambda: {"stages": [("a", 3), ("head", 2)]}),
     Call(widgets.FreezePlanner, lambda: {"model": "test_resnet"}),
@@ -361,11 +372,15 @@ CALLS = [
         lambda: {"record": measured.read_measured("loss_weights").content},
         {"weight": "0"},
     ),
-    Call(widgets.PictureSwitcher, lambda: {"pictures": {"a": photo()}}),
+    Call(
+        widgets.PictureSwitcher,
+        lambda: {"pictures": {"a": photo()}},
+        {"label": "empty"},
+    ),
     Call(
         widgets.Question,
         lambda: {"prompt": "?", "choices": ["a", "b"], "answer": 1, "why": ["n", "y"]},
-        {"answer": "0"},
+        {"answer": "0", "prompt": "empty"},
     ),
     Call(widgets.Quiz, lambda: {"questions": [question()]}),
     Call(widgets.TemperatureExplorer, lambda: {"teacher": net(5), "pictures": drawn()}),
@@ -373,12 +388,33 @@ CALLS = [
     Call(widgets.ZooExplorer, dict),
     # the course
     Call(claims.load_claim, lambda: {"id": "C1"}),
-    Call(missing_class.best_bias, lambda: {"logits": logits(), "labels": labels(), "k": 0}, {"k": "0"}),
-    Call(missing_class.shift_bias, lambda: {"model": net(), "k": 0, "shift": 0.5}, {"k": "0", "shift": "0 -1"}),
+    Call(
+        missing_class.best_bias,
+        lambda: {"logits": logits(), "labels": labels(), "k": 0},
+        {"k": "0"},
+    ),
+    Call(
+        missing_class.shift_bias,
+        lambda: {"model": net(), "k": 0, "shift": 0.5},
+        {"k": "0", "shift": "0, -1"},
+    ),
     Call(missing_class.without_class, lambda: {"dataset": drawn(), "k": 0}, {"k": "0"}),
-    Call(memory_claim.training_bytes, lambda: {"model": net(), "batch_size": 2, "optimizer": "sgd"}),
-    Call(grading.check, lambda: {"task_id": "00.1", "answer": 3}, {"answer": "None wrong_type empty 0 -1 NaN inf wrong_shape wrong_dtype missing_path"}),
+    Call(
+        memory_claim.training_bytes,
+        lambda: {"model": net(), "batch_size": 2, "optimizer": "sgd"},
+    ),
+    Call(
+        grading.check,
+        lambda: {"task_id": "00.1", "answer": 3},
+        {"answer": ", ".join(BAD)},
+    ),
     Call(grading.hint, lambda: {"task_id": "00.1", "level": 1}),
-    Call(drawing.source_world.draw_batch, lambda: {"n": 2, "seed": 0}, {"seed": "0", "glyphs": "0"}),
+    Call(
+        drawing.source_world.draw_batch,
+        lambda: {"n": 2, "seed": 0},
+        {"seed": "0, -1", "glyphs": "0"},
+    ),
     Call(photos.table, lambda: {"record": record()}),
 ]
+# Errors that are not ours, and why they may stay: (callable, argument, bad value).
+RAW: dict[tuple[str, str, str], str] = {}

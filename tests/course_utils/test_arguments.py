@@ -1,6 +1,7 @@
 """Arguments that do not fit their annotations are named before any work is done."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -61,7 +62,7 @@ def test_what_fits_is_taken(hint, values):
         (float, "1", "must be a number, got '1'"),
         (float, torch.ones(2), r"got a Tensor of shape \(2,\) and type torch.float32"),
         (str | Path, 3, "must be a string or a Path, got 3"),
-        (Literal["a", "b"], "c", "must be 'a' or 'b', got 'c'"),
+        (Literal["a", "b"], None, "must be 'a' or 'b', got None"),
         (nn.Module, "resnet18", "must be a Module, got 'resnet18'"),
         (Sequence[str], "layer1", "must be a sequence, each a string, got 'layer1'"),
         (Sequence[str], iter("ab"), "must be a sequence"),
@@ -80,8 +81,9 @@ def test_another_kind_is_a_type_error(hint, value, said):
 @pytest.mark.parametrize(
     ("hint", "value", "said"),
     [
-        (float, NAN, "a number, got nan"),
-        (float | None, INF, "got inf"),
+        (float, NAN, "it must be finite, got nan"),
+        (float | None, INF, "it must be finite, got inf"),
+        (Literal["a", "b"] | None, "c", "must be 'a' or 'b' or None, got 'c'"),
         (Count, 0, "a whole number of at least 1, got 0"),
         (Natural | None, -1, "of at least 0 or None, got -1"),
         (Positive, 0, "a number above 0, got 0"),
@@ -90,7 +92,9 @@ def test_another_kind_is_a_type_error(hint, value, said):
         (Limit, NAN, "above 0, got nan"),
     ],
 )
-def test_a_number_out_of_its_range_is_a_value_error(hint, value, said):
+def test_a_number_out_of_its_range_or_another_choice_is_a_value_error(
+    hint, value, said
+):
     with pytest.raises(ValueError, match=said):
         check_argument(value, hint, "it")
 
@@ -102,7 +106,9 @@ def test_all_ways_to_call_are_looked_at():
 
     assert called(1, 2, b=0, c=3) == (1, (2,), 0, {"c": 3})
     for wrong in ({"a": "1"}, {"a": 1, "b": 2}, {"a": 1, "c": "many"}):
-        with pytest.raises((TypeError, ValueError), match=rf"called: {[*wrong][-1]} must"):
+        with pytest.raises(
+            (TypeError, ValueError), match=rf"called: {[*wrong][-1]} must"
+        ):
             called(**wrong)
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'a'"):
         called()
@@ -123,5 +129,19 @@ def test_a_class_is_looked_at_through_its_init():
             self.patience = patience
 
     assert Stop(patience=1).patience == 1
-    with pytest.raises(ValueError, match=r"Stop: patience must be .* at least 1, got 0"):
+    with pytest.raises(
+        ValueError, match=r"Stop: patience must be .* at least 1, got 0"
+    ):
         Stop(patience=0)
+
+
+def test_a_data_class_is_looked_at_too():
+    @checked
+    @dataclass(frozen=True)
+    class Point:
+        x: float
+        y: float = 0
+
+    assert Point(1) == Point(1, 0)
+    with pytest.raises(TypeError, match="Point: y must be a number, got None"):
+        Point(1, y=None)
