@@ -17,6 +17,8 @@ import pandas as pd
 
 from course_utils.storage import atomic_path, data_dir
 
+from .arguments import checked
+
 _NESTED = (list, tuple, Mapping)
 
 
@@ -44,6 +46,7 @@ def measured_path(name: str) -> Path:
     return data_dir() / "measured" / f"{name}.json"
 
 
+@checked
 def read_measured(name: str) -> Measured:
     """Read a stored measurement, such as "latency".
 
@@ -59,6 +62,7 @@ def read_measured(name: str) -> Measured:
     return Measured(name, found["made by"], found["made with"], found["content"])
 
 
+@checked
 def write_measured(
     name: str,
     content: Any,

@@ -7,7 +7,7 @@ read the same in a light and in a dark theme.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -19,16 +19,19 @@ from PIL import Image
 
 from course_utils.metrics import Interval
 
+from .arguments import Count, checked
+
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, "#56B4E9", "#E69F00")
 MARKS = "osD^vP"
 
 
+@checked
 def show_images(
-    images,
+    images: Iterable,
     titles: Sequence[str] | None = None,
     *,
-    columns: int = 8,
+    columns: Count = 8,
     title: str | None = None,
     alt: str | None = None,
 ) -> Figure:
@@ -78,6 +81,7 @@ def _curves(ax: Axes, history: pd.DataFrame, quantity: str) -> None:
         ax.legend(frameon=False)
 
 
+@checked
 def plot_intervals(
     arms: Mapping[str, Interval] | Mapping[str, Mapping[str, Interval]],
     *,

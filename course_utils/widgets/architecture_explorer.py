@@ -11,6 +11,7 @@ from course_utils.inspection import ModelReport, inspect_model
 from course_utils.layer_groups import check_stage_names, freeze
 from course_utils.zoo import family_of, zoo_table
 
+from ..arguments import checked
 from .architecture_code import code_for
 from .architecture_static import static_lines, static_tables
 from .architecture_tree import extent, flat_tree
@@ -71,6 +72,7 @@ class ArchitectureExplorer(CourseWidget):
     training = traitlets.Dict().tag(sync=True)
     code = traitlets.Unicode().tag(sync=True)
 
+    @checked
     def __init__(
         self,
         model: nn.Module | str | ModelReport,

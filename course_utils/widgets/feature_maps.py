@@ -6,7 +6,7 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 import numpy as np
@@ -21,6 +21,7 @@ from course_utils.features import feature_maps
 from course_utils.layer_groups import layer_groups
 from course_utils.weights import WeightsInfo, default_weights_info
 
+from ..arguments import Share, checked
 from .base import CourseWidget, escape, png_data_url, script, style
 from .pictures import figure_png
 
@@ -96,6 +97,7 @@ class FeatureMapViewer(CourseWidget):
     colormap = traitlets.Enum(COLORMAPS, "viridis").tag(sync=True)
     tile = traitlets.Dict().tag(sync=True)
 
+    @checked
     def __init__(
         self,
         model: nn.Module,
@@ -103,15 +105,17 @@ class FeatureMapViewer(CourseWidget):
         *,
         layers: Sequence[str] | Mapping[str, str] | None = None,
         layer: str | None = None,
-        opacity: float = 0.6,
-        colormap: str = "viridis",
+        opacity: Share = 0.6,
+        colormap: Literal[COLORMAPS] = "viridis",
     ):
         info = getattr(model, "weights_info", None) or default_weights_info()
         prepared = prepare(image, info)
         self._input = as_seen(prepared, info)
         found = collect_maps(model, prepared, layers=layers)
         self._maps = {maps.label: maps for maps in found}
-        shown = self._maps[self._known(layer or next(iter(self._maps)))]
+        shown = self._maps[
+            self._known(next(iter(self._maps)) if layer is None else layer)
+        ]
         super().__init__(
             image=png_data_url(self._input),
             layers=[maps.as_dict() for maps in self._maps.values()],

@@ -11,6 +11,7 @@ from course_utils import fetch as fetching
 from course_utils import weights
 from course_utils.errors import command
 
+from ..arguments import checked
 from .base import CourseWidget, escape, script, style
 
 __all__ = ["FetchButton"]
@@ -33,6 +34,7 @@ class FetchButton(CourseWidget):
     finished = traitlets.Int(0).tag(sync=True)
     clicks = traitlets.Int(0).tag(sync=True)
 
+    @checked
     def __init__(self, names: Sequence[str]):
         names = list(names)
         missing = [name for name in names if not weights.released_is_cached(name)]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import traitlets
 
+from ..arguments import checked
 from .base import CourseWidget, escape, script, style
 
 __all__ = ["FlowSwitcher"]
@@ -40,8 +41,12 @@ class FlowSwitcher(CourseWidget):
     labels = traitlets.Dict(FACT_LABELS).tag(sync=True)
     mode = traitlets.Enum(list(MODES), "feature_extraction").tag(sync=True)
 
+    @checked
     def __init__(
-        self, stages: Iterable[tuple[str, int]], *, mode: str = "feature_extraction"
+        self,
+        stages: Iterable[tuple[str, int]],
+        *,
+        mode: Literal[tuple(MODES)] = "feature_extraction",
     ):
         rows = [{"name": str(name), "parameters": int(n)} for name, n in stages]
         if len(rows) < 2:

@@ -14,6 +14,7 @@ from course_utils.layer_groups import UnfreezeSchedule, check_stage_names, layer
 from course_utils.meta_tensors import build_on_meta
 from course_utils.param_groups import param_groups
 
+from ..arguments import checked
 from .base import CourseWidget, script, style
 from .freeze_planner_code import code_for_plan
 from .freeze_planner_static import static_lines, static_table
@@ -61,6 +62,7 @@ class FreezePlanner(CourseWidget):
     counts = traitlets.Dict().tag(sync=True)
     code = traitlets.Unicode().tag(sync=True)
 
+    @checked
     def __init__(
         self,
         model: nn.Module | str,

@@ -11,6 +11,7 @@ import traitlets
 
 from course_utils import loss_weight_runs
 
+from ..arguments import checked
 from .base import CourseWidget, script, style
 from .loss_weight_static import described, static_lines, static_table
 
@@ -55,6 +56,7 @@ class LossWeightExplorer(CourseWidget):
     weight.tag(sync=True)
     measure = traitlets.Enum(loss_weight_runs.MEASURES, "accuracy").tag(sync=True)
 
+    @checked
     def __init__(self, record: Mapping[str, Any], *, weight: float | str = 0.5):
         record = dict(record)
         check_record(record)

@@ -11,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from ..arguments import checked
 from .base import CourseWidget, data_url, escape, png_data_url, script, style
 
 __all__ = ["PictureSwitcher"]
@@ -34,6 +35,7 @@ class PictureSwitcher(CourseWidget):
     pictures = traitlets.List(traitlets.Dict()).tag(sync=True)
     selected = traitlets.Unicode().tag(sync=True)
 
+    @checked
     def __init__(
         self,
         pictures: Mapping[str, Picture],

@@ -8,11 +8,13 @@ from typing import Any
 
 import traitlets
 
+from ..arguments import checked
 from .base import CourseWidget, inline_code, script, style
 
 __all__ = ["Question", "Quiz"]
 
 
+@checked
 @dataclass(frozen=True)
 class Question:
     """Hold a prompt, its choices, the index of the right one, and a reason for each.
@@ -72,6 +74,7 @@ class Quiz(CourseWidget):
     one_at_a_time = traitlets.Bool(True).tag(sync=True)
     position = traitlets.Int(0).tag(sync=True)
 
+    @checked
     def __init__(self, questions: Sequence[Question], *, one_at_a_time: bool = True):
         if not questions:
             raise ValueError("a quiz needs at least one question")

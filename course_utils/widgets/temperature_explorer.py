@@ -25,6 +25,7 @@ from course_utils.distillation import (
 from course_utils.modes import inference
 from course_utils.weights import default_weights_info
 
+from ..arguments import checked
 from .base import CourseWidget, png_data_url, script, style
 from .feature_maps import Picture, as_seen, prepare
 from .temperature_static import static_lines, static_table
@@ -77,6 +78,7 @@ class TemperatureExplorer(CourseWidget):
     T = traitlets.Float(1.0).tag(sync=True)
     picture = traitlets.Int(0).tag(sync=True)
 
+    @checked
     def __init__(
         self,
         teacher: nn.Module | Teacher,

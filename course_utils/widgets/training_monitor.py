@@ -15,6 +15,7 @@ from PIL import Image
 from course_utils.layer_groups import UnfreezeSchedule
 from course_utils.training import EpochState
 
+from ..arguments import checked
 from .base import CourseWidget, escape, png_data_url, script, style
 from .pictures import figure_png
 from .training_monitor_static import (
@@ -74,6 +75,7 @@ class TrainingMonitor(CourseWidget):
     columns = traitlets.Dict(COLUMNS).tag(sync=True)
     view = traitlets.Enum(list(VIEWS), "both").tag(sync=True)
 
+    @checked
     def __init__(
         self,
         *,
@@ -276,9 +278,4 @@ def schedule_marks(schedule: UnfreezeSchedule | None) -> list[dict[str, Any]]:
 def _as_schedule(schedule: Mapping | None) -> UnfreezeSchedule | None:
     if schedule is None or isinstance(schedule, UnfreezeSchedule):
         return schedule
-    if not isinstance(schedule, Mapping):
-        raise TypeError(
-            f"schedule is a {type(schedule).__name__}: hand in an UnfreezeSchedule, or "
-            'a mapping of epochs to stages such as {1: ["fc"], 4: ["layer4"]}'
-        )
     return UnfreezeSchedule(schedule)

@@ -12,6 +12,7 @@ from course_utils.zoo import best_weights, family_of, load_code, pareto_front, z
 from course_utils.zoo.figure import plot_zoo
 from course_utils.zoo.table import COSTS, GAINS
 
+from ..arguments import checked
 from .architecture_explorer import ArchitectureExplorer
 from .base import CourseWidget, data_url, escape, html_table, script, style
 from .pictures import figure_png
@@ -69,6 +70,7 @@ class ZooExplorer(CourseWidget):
     row = traitlets.Int(-1).tag(sync=True)  # what is chosen, -1 for nothing
     selected = traitlets.Unicode()
 
+    @checked
     def __init__(
         self,
         table: pd.DataFrame | None = None,

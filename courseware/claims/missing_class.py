@@ -12,11 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset, Subset
 
+from course_utils.arguments import checked
 from course_utils.datasets import labels_of
 from course_utils.distillation import check_logits
 from course_utils.heads import Head, find_heads
 
 
+@checked
 def without_class(dataset: Dataset, k: int) -> Dataset:
     """Return the dataset without the pictures of class `k`; class indices stay.
 
@@ -45,6 +47,7 @@ class BestBias(NamedTuple):
     recall_before: float
 
 
+@checked
 def best_bias(logits: Tensor, labels: Tensor, k: int) -> BestBias:
     """Find the shift of class `k`'s bias that gives the best accuracy, exactly.
 
@@ -74,6 +77,7 @@ def best_bias(logits: Tensor, labels: Tensor, k: int) -> BestBias:
     return BestBias(shift, *_scores(after, truth, k), *_scores(before, truth, k))
 
 
+@checked
 def shift_bias(model: nn.Module, k: int, shift: float) -> nn.Module:
     """Add `shift` to the bias of class `k` in the model's head, in place."""
     head = next(iter(find_heads(model).values()))

@@ -23,6 +23,7 @@ import pandas as pd
 
 import course_utils
 import courseware
+from course_utils.arguments import checked
 from course_utils.measured import read_measured, write_measured
 from course_utils.metrics import Interval, mean_interval
 from course_utils.storage import data_dir, sha256_bytes, sha256_file
@@ -107,6 +108,7 @@ def find_protocol(id: str) -> Protocol:
     return PROTOCOLS[id]
 
 
+@checked
 def load_claim(id: str) -> Claim:
     """Read a measured claim, such as "C1", for a lesson."""
     protocol, stored = find_protocol(id), read_measured("claims").content.get(id)

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from course_utils.arguments import checked
 from courseware.grading import progress as records
 from courseware.grading import sandbox
 from courseware.grading.registry import Task, find_task
@@ -36,6 +37,7 @@ class _Unwritten(Exception):
     pass
 
 
+@checked
 def check(task_id: str, answer: Any, **more: Any) -> Score:
     """Check an answer; return its points as a float that shows as a card.
 
@@ -82,6 +84,7 @@ def examine(task: Task | str, answer: Any, **more: Any) -> Verdict:
     return Verdict("failed", task.title, **found)
 
 
+@checked
 def hint(task_id: str, *, level: int | None = None) -> str:
     """Return a task's next hint: a stronger one each time, or of a level from 1 on.
 

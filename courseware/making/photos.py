@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from course_utils.arguments import checked
 from course_utils.layer_groups import layer_groups
 from course_utils.measured import write_measured
 from course_utils.metrics import mean_interval, paired_interval
@@ -60,6 +61,7 @@ def measure(folder: str | Path, *, seeds: tuple[int, ...] = SEEDS) -> dict:
     }  # fmt: skip
 
 
+@checked
 def table(record: dict) -> pd.DataFrame:
     """Accuracy of each strategy, and points over the head alone (paired), with 95 %."""
     scores = record["accuracy"]

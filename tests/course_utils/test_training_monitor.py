@@ -203,7 +203,7 @@ def test_rates_are_those_that_the_history_holds(per):
     ("options", "error", "says"),
     [
         ({"epochs": 0}, ValueError, "at least 1, got 0"),
-        ({"schedule": ["fc"]}, TypeError, "schedule is a list.*UnfreezeSchedule"),
+        ({"schedule": ["fc"]}, TypeError, "schedule must be a mapping.*, got a list"),
         ({"schedule": {}}, ValueError, "needs at least one entry"),
         ({"schedule": {0: "fc"}}, ValueError, "epochs count from 1"),
     ],

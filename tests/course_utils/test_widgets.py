@@ -221,8 +221,10 @@ def test_static_flow_shows_both_ways_in_words():
 def test_flow_refuses_a_single_stage_and_an_unknown_mode():
     with pytest.raises(ValueError, match="at least two stages"):
         FlowSwitcher([("fc", 3)])
-    with pytest.raises(TraitError):
+    with pytest.raises(ValueError, match="mode must be 'feature_extraction' or"):
         FlowSwitcher(STAGES, mode="both")
+    with pytest.raises(TraitError):
+        FlowSwitcher(STAGES).mode = "both"
 
 
 # -- pictures ------------------------------------------------------------------------

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from course_utils.architectures import build
+from course_utils.arguments import Count, checked
 from course_utils.inspection import inspect_model
 from course_utils.layer_groups import freeze, trainable_parameters
 from course_utils.memory import StorageMeter, state_bytes
@@ -45,7 +48,10 @@ def measure_c15(seed: int) -> Rows:
     return rows
 
 
-def training_bytes(model: nn.Module, batch_size: int, optimizer: str) -> int:
+@checked
+def training_bytes(
+    model: nn.Module, batch_size: Count, optimizer: Literal[tuple(OPTIMIZERS)]
+) -> int:
     """Bytes of all tensors at the fullest moment of a model's second training step."""
     model.train()
     images = torch.randn(batch_size, 3, 224, 224)

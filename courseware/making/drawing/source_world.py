@@ -20,6 +20,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from course_utils.arguments import Count, Share, checked
+
 SIZE = 64
 CHUNK = 96  # pictures drawn together: few enough for the cache
 OUTLINES = (
@@ -68,8 +70,9 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
 }
 
 
+@checked
 def draw_batch(
-    n: int, *, seed: int, glyphs: float = 0.0
+    n: Count, *, seed: int, glyphs: Share = 0.0
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Draw n pictures: uint8 (n, 3, 64, 64), and a label (n,) for each attribute.
 
@@ -78,8 +81,6 @@ def draw_batch(
     cross-entropy ignores), the other way round for the rest.
     The same seed gives the same pictures on the same machine and torch version.
     """
-    if n < 1:
-        raise ValueError(f"n must be at least 1, got {n}")
     generator = torch.Generator().manual_seed(seed)
     sizes = [min(CHUNK, n - at) for at in range(0, n, CHUNK)]
     chunks = [_draw(size, generator, glyphs) for size in sizes]

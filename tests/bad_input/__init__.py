@@ -1,0 +1,1 @@
+"""What happens when a public callable gets what it cannot take: a table of calls."""
