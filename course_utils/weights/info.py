@@ -65,7 +65,8 @@ class WeightsInfo:
         whole = isinstance(image_size, Integral) and not isinstance(image_size, bool)
         if not whole or image_size < 1:
             raise ValueError(
-                f"image_size must be a whole number of pixels of at least 1, got {image_size!r}"
+                "image_size must be a whole number of pixels of at least 1, got "
+                f"{image_size!r}"
             )
         return self._compose(image_size, (image_size, image_size))
 
