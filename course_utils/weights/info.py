@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from math import floor
+from numbers import Integral
 from pathlib import Path
 
 import torch
@@ -60,7 +61,13 @@ class WeightsInfo:
         return self._compose(self.resize_size, self.input_size)
 
     def transform_for(self, image_size: int) -> v2.Compose:
-        """The same at another side length, without a cropped margin."""
+        """The same at another side length in pixels, without a cropped margin."""
+        whole = isinstance(image_size, Integral) and not isinstance(image_size, bool)
+        if not whole or image_size < 1:
+            raise ValueError(
+                "image_size must be a whole number of pixels of at least 1, got "
+                f"{image_size!r}"
+            )
         return self._compose(image_size, (image_size, image_size))
 
     def _compose(self, resize: int, crop: tuple[int, int]) -> v2.Compose:

@@ -485,3 +485,9 @@ def test_the_transform_normalises_by_the_card(bundled):
 def test_another_size_is_resized_without_a_margin(bundled):
     transform = find_weights("test_resnet").transform_for(32)
     assert transform(_picture(100, 50)).shape == (3, 32, 32)
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.5, None, True, float("nan"), "64"])
+def test_a_side_that_is_none_is_refused(bundled, size):
+    with pytest.raises(ValueError, match="image_size must be a whole number of pixels"):
+        find_weights("test_resnet").transform_for(size)
