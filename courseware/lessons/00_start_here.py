@@ -158,7 +158,7 @@ FetchButton(FETCH_LIST)
 #
 # | variable | values | for example |
 # |---|---|---|
-# | `COURSE_WEIGHTS` | `auto`, `bundled`, `imagenet` | `COURSE_WEIGHTS=imagenet` |
+# | `COURSE_WEIGHTS` | `auto`, `bundled`, `imagenet`, `pretrained` | `COURSE_WEIGHTS=imagenet` |
 # | `COURSE_BACKBONE` | any torchvision or timm name | `COURSE_BACKBONE=resnet18` |
 # | `COURSE_DATA` | a data set, or a folder of pictures | `COURSE_DATA=folder:my_photos` |
 # | `COURSE_HOME` | where caches and progress go | `COURSE_HOME=/data/course` |
