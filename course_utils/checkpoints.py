@@ -98,9 +98,13 @@ class Checkpoint:
 
     def on_epoch_end(self, state: EpochState) -> None:
         """Save the run as it is now."""
+        train = state.loaders[
+            0
+        ]  # for a load_checkpoint by hand, which takes one loader
         save_checkpoint(
-            self.path, epoch=state.epoch, history=state.history, **self._parts(state)
-        )
+            self.path, epoch=state.epoch, history=state.history, **self._parts(state),
+            loader=train if getattr(train, "generator", None) is not None else None,
+        )  # fmt: skip
         self._own = True
 
     def _parts(self, state: EpochState) -> dict[str, Any]:

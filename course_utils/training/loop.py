@@ -238,7 +238,7 @@ def fit(
     dead = False
     try:
         over = _told_start(callbacks, seen, rows)
-        bar.update(len(rows))
+        bar.initial = bar.n = len(rows)
         for epoch in range(len(rows) + 1, 0 if over else epochs + 1):
             tell(callbacks, "on_epoch_start", seen(epoch))
             check_learns(model, optimizer)
