@@ -53,10 +53,10 @@ class Checkpoint:
     after each: model, optimiser, schedulers, all generators, those that shuffle the
     loaders too, the history, and the states of the other callbacks. With `resume`, a run
     whose file is there goes on behind its last whole epoch, with a printed word; one that
-    had ended, or was stopped early, trains no further. Killed at any moment and started
-    again, the same script so ends with the same weights and history, to the bit (times
-    apart; on a CPU, without `persistent_workers`). `modules` are what else has a state;
-    what learns within the step is found.
+    had ended, or that `EarlyStopping` had stopped, trains no further. Killed at any moment
+    and started again, the same script ends with the same weights and history, to the bit
+    (times apart; on a CPU, without `persistent_workers`). `modules` are what else has a
+    state; what learns within the step is found.
 
     Raises `CheckpointError` before the first epoch where a file is there and `resume`
     is not asked for, and for what `save_checkpoint` and `load_checkpoint` refuse.
@@ -98,9 +98,11 @@ class Checkpoint:
 
     def on_epoch_end(self, state: EpochState) -> None:
         """Save the run as it is now."""
+        train = state.loaders[0]  # a load_checkpoint by hand takes one loader
         save_checkpoint(
-            self.path, epoch=state.epoch, history=state.history, **self._parts(state)
-        )
+            self.path, epoch=state.epoch, history=state.history, **self._parts(state),
+            loader=train if getattr(train, "generator", None) is not None else None,
+        )  # fmt: skip
         self._own = True
 
     def _parts(self, state: EpochState) -> dict[str, Any]:

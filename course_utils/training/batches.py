@@ -61,13 +61,18 @@ def make_loader(
 
 
 def check_loader(loader: Any, name: str = "loader") -> None:
-    """Raise `TypeError` for what is not batches that can be gone through again."""
+    """Raise `TypeError` for what is not batches that can be gone through again.
+
+    And `ValueError` for none of them.
+    """
     if isinstance(loader, Dataset) and not isinstance(loader, IterableDataset):
         given = f"a dataset ({type(loader).__name__}), not batches"
     elif not isinstance(loader, Iterable) or isinstance(loader, str | Mapping | Tensor):
         given = f"a {type(loader).__name__}, not batches"
     elif isinstance(loader, Iterator):
         given = f"a {type(loader).__name__}, which can be gone through only once"
+    elif length_of(loader) == 0:
+        raise ValueError(f"{name}: the loader is empty, it has no batch")
     else:
         return
     raise TypeError(f"{name} is {given}: make it with make_loader(dataset)")
@@ -111,64 +116,59 @@ def images_and_labels(batch: Any, *, others: bool = False) -> tuple[Any, Any]:
 
         images_and_labels({"pixel_values": images, "labels": labels})
     """
-    if len(_parts(batch)) != 2 and not (others and len(_parts(batch)) > 2):
+    images, labels = images_of(batch), labels_of(batch)
+    if images is None or (len(batch) > 2 and not others):
         raise ValueError(
-            f"a batch must be (images, labels); this one is {_described(batch)}: make a "
-            "dataset of pairs, or give a step that takes the other parts (step=…)"
+            f"a batch must be (images, labels), or a dictionary with one of "
+            f"{', '.join(_IMAGES)}; this one is {_described(batch)}: make a dataset of "
+            "pairs, or give a step that takes the other parts (step=…)"
         )
-    return (_image_of(batch), labels_of(batch))
+    return images, labels
+
+
+def images_of(batch: Any) -> Any:
+    """Return the images of a batch; None where it has none by a name that is known."""
+    key = _key(batch, _IMAGES, 0)
+    return None if key is None else batch[key]
 
 
 def labels_of(batch: Any) -> Any:
-    """Return the labels of a batch (images, labels, …) or of a dictionary with them."""
-    found = batch[_key(batch, _LABELS)] if len(_parts(batch)) > 1 else None
-    tensors = tensors_in(found)
+    """Return the labels of a batch (images, labels, …) or of a dictionary with them.
+
+    Raises `ValueError` that describes a batch without.
+    """
+    key = _key(batch, _LABELS, 1)
+    tensors = [] if key is None else tensors_in(batch[key])
     if not tensors or not tensors[0].ndim:
         raise ValueError(
-            f"a batch must be (images, labels, …), pictures first, labels as a tensor; "
-            f"this one is {_described(batch)}: batch the dataset with make_loader, and "
-            "give each picture the number of its class"
+            f"a batch must be (images, labels, …), pictures first, labels as a tensor, or "
+            f"a dictionary with one of {', '.join(_LABELS)}; this one is "
+            f"{_described(batch)}: batch the dataset with make_loader, and give each "
+            "picture the number of its class"
         )
-    return found
+    return batch[key]
 
 
-def _image_of(batch: Any) -> Any:
-    return batch[_key(batch, _IMAGES)]
-
-
-def _parts(batch: Any) -> Any:
-    return batch if isinstance(batch, tuple | list | Mapping) else ()
-
-
-def _key(batch: tuple | list | Mapping, names: tuple[str, ...]) -> Any:
-    """Where the images or the labels of a batch are: a place, or a dictionary's key."""
-    if not isinstance(batch, Mapping):
-        return 0 if names is _IMAGES else 1
-    found = [key for key in batch if key in names]
-    if len(found) != 1:
-        what = "images" if names is _IMAGES else "labels"
-        raise ValueError(
-            f"a batch must be (images, labels), or a dictionary with one of "
-            f"{', '.join(names)} for its {what}; this one is {_described(batch)}"
-        )
-    return found[0]
+def _key(batch: Any, names: tuple[str, ...], place: int) -> Any:
+    """Where a part of a batch is: a place, or a dictionary's only key of these names."""
+    if isinstance(batch, Mapping):
+        found = [key for key in batch if key in names]
+        return found[0] if len(found) == 1 else None
+    return place if isinstance(batch, tuple | list) and len(batch) > place else None
 
 
 def _described(batch: Any) -> str:
     """Say what a batch is made of, such as (Tensor (8, 3, 64, 64), list)."""
     if isinstance(batch, Mapping):
         return "a dictionary of " + ", ".join(map(str, batch))
-    if isinstance(batch, Tensor):
-        return f"one tensor {tuple(batch.shape)}"
-    if not isinstance(batch, tuple | list):
-        return f"a {type(batch).__name__}"
-    parts = [
-        f"Tensor {tuple(part.shape)}"
-        if isinstance(part, Tensor)
-        else type(part).__name__
-        for part in batch
-    ]
-    return f"({', '.join(parts)})"
+    if isinstance(batch, tuple | list):
+        return f"({', '.join(map(_kind, batch))})"
+    return _kind(batch)
+
+
+def _kind(part: Any) -> str:
+    shape = f" {tuple(part.shape)}" if isinstance(part, Tensor) else ""
+    return type(part).__name__ + shape
 
 
 def to_device(value: Any, device: torch.device) -> Any:
@@ -198,18 +198,14 @@ def to_net(batch: Any, device: torch.device, dtype: torch.dtype | None) -> Any:
     Images of float64 so suit a usual net, and those of float32 one in half precision.
     """
     batch = to_device(batch, device)
-    if not _parts(batch) or dtype is None:
+    images = images_of(batch)
+    if not isinstance(images, Tensor) or dtype in (None, images.dtype):
         return batch
-    mapping = isinstance(batch, Mapping)
-    keys = [key for key in batch if key in _IMAGES] if mapping else [0]
-    images = batch[keys[0]] if keys else None
-    if not isinstance(images, Tensor) or not images.is_floating_point():
-        return batch
-    if images.dtype == dtype:
+    if not images.is_floating_point():
         return batch
     images = images.to(dtype)
-    if mapping:
-        return {**batch, keys[0]: images}
+    if isinstance(batch, Mapping):
+        return {**batch, _key(batch, _IMAGES, 0): images}
     parts = (images, *batch[1:])
     return type(batch)(*parts) if hasattr(batch, "_fields") else parts
 
@@ -255,8 +251,8 @@ def lonely_picture_refused(model: nn.Module, loader: Any) -> Iterator[None]:
         return
 
     def refuse(layer: nn.Module, given: tuple) -> None:
-        seen = given[0]
-        if layer.training and seen.numel() == seen.shape[0] * seen.shape[1]:
+        seen, one = given[0], given[0].shape[0] == loader.batch_size
+        if one and layer.training and seen.numel() == seen.shape[0] * seen.shape[1]:
             raise ValueError(f"the loader's last batch has one picture. {_DROP_LAST}")
 
     layers = [layer for layer in model.modules() if isinstance(layer, _BatchNorm)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 import pandas as pd
 import torch
@@ -116,10 +117,9 @@ def _train(
     ):  # fmt: skip
         for number, batch in enumerate(loader, start=1):
             batch = to_net(batch, device, dtype)
-            if number == 1:
-                with lonely_picture_refused(model, loader):
-                    loss, logits, *parts = run_step(step, model, batch)
-            else:
+            with (
+                lonely_picture_refused(model, loader) if number == 1 else nullcontext()
+            ):
                 loss, logits, *parts = run_step(step, model, batch)
             value = loss.item()
             check_finite(value, optimizer, f"epoch {epoch}, batch {number}")
@@ -238,7 +238,7 @@ def fit(
     dead = False
     try:
         over = _told_start(callbacks, seen, rows)
-        bar.update(len(rows))
+        bar.initial = bar.n = len(rows)
         for epoch in range(len(rows) + 1, 0 if over else epochs + 1):
             tell(callbacks, "on_epoch_start", seen(epoch))
             check_learns(model, optimizer)

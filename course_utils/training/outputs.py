@@ -10,7 +10,12 @@ from torch import Tensor, nn
 
 from course_utils.errors import check_callable
 from course_utils.tracing import tensors_in
-from course_utils.training.batches import Batch, explained_pass, images_and_labels
+from course_utils.training.batches import (
+    Batch,
+    explained_pass,
+    images_and_labels,
+    images_of,
+)
 
 Parts = Mapping[str, tuple[Tensor, int]]  # a mean, and how many pictures it is over
 Logits = Tensor | Mapping[str, Tensor]
@@ -57,9 +62,8 @@ def soft_label_step(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
 
 def run_step(step: Step, model: nn.Module, batch: Batch) -> tuple:
     """Call a step; return (loss, logits) or (loss, logits, parts), of the right kinds."""
-    images = next(iter(batch.values() if isinstance(batch, Mapping) else batch), None)
     check_callable(step, "step")
-    with explained_pass(model, images):
+    with explained_pass(model, images_of(batch)):
         found = step(model, batch)
     if not isinstance(found, tuple | list) or len(found) not in (2, 3):
         raise TypeError(
@@ -86,22 +90,16 @@ def logits_of(output: Any) -> Tensor:
         return output
     named = isinstance(output, Mapping)
     main = output.get("logits") if named else getattr(output, "logits", None)
+    several = isinstance(output, tuple | list)
+    if several and len(output) == 1:
+        main = output[0]
     if isinstance(main, Tensor):
         return main
-    if isinstance(output, tuple | list) and len(output) == 1:
-        return logits_of(output[0])
-    if named:
-        raise ValueError(
-            f"the model gives a dictionary ({', '.join(map(str, output))}), not logits "
-            "(B, C): hand over step=MultiTaskStep() where these are tasks, else a step "
-            "that takes the one that is meant"
-        )
-    count = (
-        f"{len(output)} outputs" if isinstance(output, tuple | list) else "no tensor"
-    )
+    what = f"{len(output)} outputs" if several else f"a {type(output).__name__}"
+    what = f"a dictionary ({', '.join(map(str, output))})" if named else what
     raise ValueError(
-        f"the model gives {count} ({type(output).__name__}), not logits (B, C): give a "
-        "step that says which are the logits (step=…)"
+        f"the model gives {what}, not logits (B, C): give a step that says which are the "
+        "logits (step=…), or step=MultiTaskStep() where they are those of tasks"
     )
 
 

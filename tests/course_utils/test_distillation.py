@@ -619,3 +619,23 @@ def test_a_temperature_that_cannot_be_is_refused(T):
     for ask in (soft_targets, odds_against):
         with pytest.raises(ValueError, match="T must be above 0 and finite"):
             ask(torch.zeros(3), T)
+
+
+@pytest.mark.parametrize("value", [float("nan"), "4", None, True])
+def test_temperature_and_share_are_numbers(value):
+    logits, labels = torch.randn(4, 3), torch.arange(4) % 3
+    for name in ("T", "alpha"):
+        with pytest.raises(ValueError, match=f"^{name} must be"):
+            distillation_loss(logits, logits, labels, **{name: value})
+        with pytest.raises(ValueError, match=f"^{name} must be"):
+            DistillationStep(nn.Linear(1, 1), **{name: value})
+
+
+def test_labels_of_another_integer_kind_are_right():
+    logits, labels = torch.randn(4, 3), torch.arange(4) % 3
+    expected = distillation_loss(logits, -logits, labels)
+    assert torch.equal(distillation_loss(logits, -logits, labels.int()), expected)
+    with pytest.raises(TypeError, match="labels is a NoneType"):
+        distillation_loss(logits, logits, None)
+    with pytest.raises(TypeError, match="teacher is a str"):
+        DistillationStep("resnet18")

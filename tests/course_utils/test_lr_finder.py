@@ -287,3 +287,16 @@ def test_what_else_the_optimiser_moves_is_put_back_too():
     lr_range_test(model, _loader(), optimizer, loss_fn=weighted, num_iter=9)
     assert seen[-1] != 0.0  # it learnt in between
     assert weighted.log_weight.item() == 0.0 and weighted.log_weight.grad is None
+
+
+def test_the_orders_of_samplers_and_of_validation_are_put_back_too():
+    model, batches = _net(), _loader()
+    drawn = torch.utils.data.WeightedRandomSampler(
+        [1.0] * 32, 16, generator=torch.Generator().manual_seed(3)
+    )
+    sampled = torch.utils.data.DataLoader(batches.dataset, 8, sampler=drawn)
+    places = [drawn.generator, batches.generator]
+    before = [generator.get_state() for generator in places]
+    lr_range_test(model, sampled, _sgd(model), val=batches, num_iter=5)
+    after = [generator.get_state() for generator in places]
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))

@@ -189,3 +189,22 @@ def test_shufflenet_is_not_cut_to_its_stem():
     """fastai's rule, "the first child from the end that pools", keeps two children."""
     stages = [group.name for group in layer_groups(build_on_meta("shufflenet_v2_x0_5"))]
     assert stages == ["conv1", "stage2", "stage3", "stage4", "conv5", "fc"]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_named_groups_get_their_rate_by_depth_whatever_their_order(order):
+    model = build_on_meta("resnet18")
+    stages = [group.name for group in layer_groups(model)]
+    named = [stages[:2], list(reversed(stages[2:-1])), stages[-1]][::order]
+    groups = param_groups(model, 1e-3, ratio=0.1, groups=named)
+    assert [group["lr"] for group in groups] == pytest.approx([1e-5, 1e-4, 1e-3])
+    assert groups[-1]["name"] == stages[-1]
+    with pytest.raises(ValueError, match="must each be neighbouring stages"):
+        param_groups(model, 1e-3, groups=[[stages[0], stages[-1]], stages[1:-1]])
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "1", None, True])
+@pytest.mark.parametrize("name", ["lr", "weight_decay", "min_scale"])
+def test_rates_are_finite_numbers(name, value):
+    with pytest.raises(ValueError, match=f"^{name} must be"):
+        param_groups(nn.Sequential(nn.Linear(4, 2)), **{"lr": 1e-3, name: value})

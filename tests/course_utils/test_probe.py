@@ -88,3 +88,43 @@ def test_search_finds_no_more_rows_than_there_are(k):
 def test_search_names_shapes_that_do_not_fit(shape):
     with pytest.raises(ValueError, match=r"query must be \(D,\) and features \(N, D\)"):
         similarity_search(torch.ones(shape), torch.ones(2, 3))
+
+
+@pytest.mark.parametrize("C", [0, -1.0, float("nan"), float("inf"), None, "1"])
+def test_the_strength_of_a_penalty_is_above_0(C):
+    with pytest.raises(ValueError, match="C must be above 0 and finite"):
+        linear_probe(torch.randn(6, 2), torch.arange(6) % 2, C=C)
+
+
+def test_features_of_a_graph_and_of_half_precision_are_taken():
+    features, labels = torch.randn(12, 3), torch.arange(12) % 2
+    features[:, 0] += labels
+    expected = linear_probe(features, labels).score(features, labels)
+    for given in (features.clone().requires_grad_(), features.to(torch.bfloat16)):
+        assert linear_probe(given, labels.int()).score(features, labels) == expected
+
+
+@pytest.mark.parametrize(
+    ("features", "labels", "error", "words"),
+    [
+        (None, [0, 1], TypeError, "features is a NoneType"),
+        (torch.ones(2, 2), ["a", "b"], TypeError, "labels is a list"),
+        (torch.ones(2, 2), [0.4, 1.0], ValueError, "whole numbers"),
+        (torch.ones(2, 2), [[0], [1]], ValueError, "labels must be"),
+        (torch.ones(2, 2), 1, ValueError, "labels must be"),
+        (torch.ones(2, 2), {}, ValueError, "labels are by task"),
+    ],
+)
+def test_what_is_no_table_is_named(features, labels, error, words):
+    for probe in (linear_probe, knn_probe):
+        with pytest.raises(error, match=words):
+            probe(features, labels)
+
+
+def test_a_search_in_nan_is_refused():
+    broken = torch.ones(3, 2)
+    broken[1] = float("nan")
+    with pytest.raises(ValueError, match="features hold NaN"):
+        similarity_search(torch.ones(2), broken, k=1)
+    with pytest.raises(ValueError, match="query hold NaN"):
+        similarity_search(broken[1], torch.ones(3, 2), k=1)

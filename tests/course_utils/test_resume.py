@@ -173,7 +173,8 @@ def test_where_only_the_one_before_is_left_it_goes_on_from_that(tmp_path):
     same(Run(seed=3).fit(Checkpoint(path, resume=True)), whole)
 
 
-def test_three_lines_by_hand_do_the_same(tmp_path):
+@pytest.mark.parametrize("keeper", [True, False])
+def test_three_lines_by_hand_do_the_same(tmp_path, keeper):
     def made(seed):
         run = Run(patience=2, seed=seed)
         run.val = DataLoader(run.val.dataset, 8)  # no generator that shuffles it
@@ -184,8 +185,11 @@ def test_three_lines_by_hand_do_the_same(tmp_path):
         return {name: getattr(run, name) for name in names} | {"loader": run.train}
 
     whole, path = made(0).fit(), tmp_path / "run.pt"
-    first = made(0).fit(epochs=3)
-    save_checkpoint(path, epoch=3, history=first.history, **parts(first))
+    if keeper:
+        made(0).fit(Checkpoint(path), epochs=3)
+    else:
+        first = made(0).fit(epochs=3)
+        save_checkpoint(path, epoch=3, history=first.history, **parts(first))
     again = made(3)
     found = load_checkpoint(path, **parts(again))
     same(again.fit(history=found["history"]), whole)

@@ -412,3 +412,21 @@ def test_a_study_of_several_tasks_has_a_column_for_each(tmp_path):
     assert kept == [
         table.loc[0, list(kept[0])].to_dict()
     ]  # the same seed, the same run
+
+
+def test_a_folder_that_cannot_be_made_is_known_before_the_first_run(tmp_path):
+    (tmp_path / "file").touch()
+    run = Counted()
+    with pytest.raises(OSError, match="results cannot be kept in .*another folder"):
+        run_study(run, GRID, tmp_path / "file" / "kept")
+    assert run.calls == []
+
+
+def test_arguments_of_another_type_are_named(tmp_path):
+    for arguments, words in (
+        ((3, GRID, tmp_path), "run is a int"),
+        ((power, None, tmp_path), "grid is a NoneType"),
+        ((power, GRID, None), "folder is a NoneType"),
+    ):
+        with pytest.raises(TypeError, match=words):
+            run_study(*arguments)

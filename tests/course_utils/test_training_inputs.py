@@ -286,6 +286,11 @@ def test_what_is_no_loader_is_refused(train, words):
             run()
 
 
+def test_a_validation_without_a_batch_is_known_at_once():
+    with pytest.raises(ValueError, match="val: the loader is empty"):
+        _fit(train=Unread(), val=DataLoader(TensorDataset(IMAGES), 99, drop_last=True))
+
+
 def test_arguments_of_another_type_are_named():
     model = _net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -504,14 +509,14 @@ def test_batches_may_be_dictionaries(names):
     [
         (
             lambda x, y, i: (x, y, i),
-            r"\(images, labels\); this one is \(Tensor \(6, 3, 6",
+            r"\(images, labels\).* this one is \(Tensor \(6, 3, 6",
         ),
         (
             lambda x, y, i: {"image": x, "label": y, "id": i},
             "a dictionary of image, label",
         ),
-        (lambda x, y, i: {"a": x, "b": y}, "one of pixel_values, .* for its images"),
-        (lambda x, y, i: x, r"this one is one tensor \(6, 3, 6, 6\)"),
+        (lambda x, y, i: {"a": x, "b": y}, "one of labels, label, "),
+        (lambda x, y, i: x, r"this one is Tensor \(6, 3, 6, 6\)"),
         (
             lambda x, y, i: (x, f"class {y}"),
             r"\(Tensor .*, (tuple|list)\).*number of its",
@@ -661,9 +666,9 @@ def test_logits_are_found_in_what_nets_give(wrap):
 @pytest.mark.parametrize(
     ("wrap", "words"),
     [
-        (lambda x: (x, x), r"gives 2 outputs \(tuple\), not logits .*step=…"),
+        (lambda x: (x, x), r"gives 2 outputs, not logits .*step=…"),
         (lambda x: {"a": x, "b": x}, r"a dictionary \(a, b\).*step=MultiTaskStep"),
-        (lambda x: None, "gives no tensor"),
+        (lambda x: None, "gives a NoneType, not logits"),
         (lambda x: x[..., None, None], r"gives \(6, 3, 1, 1\) for 6 pictures"),
         (lambda x: x[:2], r"gives \(2, 3\) for 6 pictures"),
     ],
