@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 
 import torch
 from torch import nn
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Return where a model's first parameter or buffer lies; the CPU if it has none."""
+    first = next(chain(model.parameters(), model.buffers()), None)
+    return torch.device("cpu") if first is None else first.device
 
 
 @contextmanager
@@ -30,4 +37,4 @@ def inference(model: nn.Module) -> Iterator[torch.device]:
     with modes_kept(model):
         model.eval()
         with torch.inference_mode():
-            yield next(model.parameters()).device
+            yield device_of(model)

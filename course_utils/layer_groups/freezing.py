@@ -22,12 +22,13 @@ def freeze(
     model: nn.Module,
     *,
     until: str | None = None,
-    stages: Iterable[str] | None = None,
+    stages: str | Iterable[str] | None = None,
     batchnorm: str = "eval",
 ) -> nn.Module:
     """Freeze all stages before the head, before the stage `until`, or those named.
 
-    In place; every other stage becomes trainable. Frozen parameters get
+    In place; every other stage becomes trainable; of a model without a head nothing is,
+    unless a stage is named. Frozen parameters get
     `requires_grad=False`. With `batchnorm="eval"` (the default) frozen BatchNorm layers
     keep their running statistics, whatever `train()` says: a forward hook holds them in
     eval mode. "train" leaves them to the model's mode. Returns the model.
@@ -56,7 +57,7 @@ def unfreeze(
     model: nn.Module,
     *,
     since: str | None = None,
-    stages: Iterable[str] | None = None,
+    stages: str | Iterable[str] | None = None,
 ) -> nn.Module:
     """Make all stages trainable, those from `since` on, or those named; in place.
 
@@ -89,7 +90,9 @@ def trainable_parameters(model: nn.Module) -> list[nn.Parameter]:
 
 
 def _stop(groups: list[LayerGroup], until: str | None) -> int:
-    return len(groups) - 1 if until is None else index_of(groups, until)
+    if until is not None:
+        return index_of(groups, until)
+    return sum(not group.is_head for group in groups)
 
 
 def _set_trainable(group: LayerGroup, trainable: bool) -> None:

@@ -7,8 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 import pandas as pd
 from torch import nn
 
+from course_utils.errors import whole
 from course_utils.layer_groups.freezing import freeze
-from course_utils.layer_groups.stages import check_stage_names, layer_groups
+from course_utils.layer_groups.stages import (
+    check_stage_names,
+    layer_groups,
+    names_of,
+)
 
 
 class UnfreezeSchedule(MutableMapping):
@@ -39,8 +44,7 @@ class UnfreezeSchedule(MutableMapping):
 
         From the last stage towards the stem, down to the stage `last` (by default all).
         """
-        if every < 1:
-            raise ValueError(f"every must be at least 1 epoch, got {every}")
+        whole("every", every, least=1)
         names = [group.name for group in layer_groups(model)]
         check_stage_names([last] if last else [], names)
         wanted = names[names.index(last) if last else 0 :]
@@ -86,7 +90,7 @@ class UnfreezeSchedule(MutableMapping):
     def __setitem__(self, epoch: int, names: str | Iterable[str]) -> None:
         if not isinstance(epoch, int) or isinstance(epoch, bool) or epoch < 1:
             raise ValueError(f"epochs count from 1, got {epoch!r}")
-        names = (names,) if isinstance(names, str) else tuple(names)
+        names = names_of(names)
         if not names:
             raise ValueError(f"epoch {epoch} names no stage")
         self._stages[epoch] = names

@@ -34,7 +34,7 @@ def test_it_comes_back_as_it_was_after_an_error():
 
 @pytest.mark.parametrize("images", [torch.zeros(2, 1, 8, 8), torch.zeros(1, 8, 8)])
 def test_images_with_other_channels_are_explained(images):
-    words = r"images have 1 channels, but the model takes 3: .*convert\(\"RGB\"\)"
+    words = r"images have 1 channel, but the model takes 3: .*convert\(\"RGB\"\)"
     with pytest.raises(ValueError, match=words), explained_channels():
         nn.Conv2d(3, 4, 3)(images)
 
