@@ -31,7 +31,7 @@ def find_layer(model: nn.Module, name: str) -> nn.Module:
     modules = dict(model.named_modules())
     if name in modules:
         return modules[name]
-    near = get_close_matches(name, modules, n=3)
+    near = get_close_matches(str(name), modules, n=3)
     hint = f"did you mean {' or '.join(near)}?" if near else "its children are "
     known = "" if near else ", ".join(child for child, _ in model.named_children())
     raise ValueError(f"{type(model).__name__} has no layer {name!r}; {hint}{known}")

@@ -75,8 +75,8 @@ def explained_channels() -> Iterator[None]:
             raise
         wanted, given = map(int, found.groups())
         raise ValueError(
-            f"images have {given} channel{'s' if given > 1 else ''}, but the model takes "
-            f"{wanted}: {_other_channels(wanted)}; a batch is (B, C, H, W)"
+            f"images have {given} channels, but the model takes {wanted}: "
+            f"{_other_channels(wanted)}; a batch is (B, C, H, W)"
         ) from error
 
 

@@ -57,6 +57,16 @@ def meta_copy(model: nn.Module) -> nn.Module:
     Raises `CannotInspect` for what holds no plain layers: see `check_plain`.
     """
     check_plain(model)
+    with generators_kept(), torch.inference_mode(False):
+        memo = _tensors_on_meta(model)
+        try:
+            return copy.deepcopy(model, dict(memo))
+        except Exception:  # whatever an attribute raises that cannot be copied
+            return _copy_without_the_rest(model, memo)
+
+
+def _tensors_on_meta(model: nn.Module) -> dict[int, Any]:
+    """What stands in a copy for a model's tensors and hooks, by the id of each."""
     memo: dict[int, Any] = {}
     for module in model.modules():
         for holder in (module._parameters, module._buffers, vars(module)):
@@ -66,11 +76,7 @@ def meta_copy(model: nn.Module) -> nn.Module:
         for name in _HOOKS:
             hooks = getattr(module, name)
             memo[id(hooks)] = type(hooks)()
-    with generators_kept(), torch.inference_mode(False):
-        try:
-            return copy.deepcopy(model, dict(memo))
-        except Exception:  # whatever an attribute raises that cannot be copied
-            return _copy_without_the_rest(model, memo)
+    return memo
 
 
 def check_model(model: object) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 from torch import nn
 
-from course_utils.layer_groups import LayerGroup, layer_groups
+from course_utils.layer_groups import LayerGroup, layer_groups, names_of
+from course_utils.meta_tensors import unwrapped
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 _BLOCK_LISTS = ("blocks", "layers")
@@ -114,6 +115,7 @@ def _bundles(stages: list[LayerGroup], groups) -> list[tuple[str, tuple]]:
     if isinstance(groups, int):
         return _join(stages, _even(stages, groups))
     known = {stage.name: stage for stage in stages}
+    groups = [names_of(names) for names in groups]
     asked = [name for names in groups for name in names]
     if sorted(asked) != sorted(known):
         wrong = sorted(set(asked) ^ set(known)) or sorted(asked)
@@ -198,6 +200,7 @@ def _merged(units: list) -> list:
 
 def _without_decay(model: nn.Module) -> set[int]:
     """Parameters that timm's models ask to be spared, besides all vectors."""
+    model = unwrapped(model)
     ask = getattr(model, "no_weight_decay", None)
     spared = set(ask()) if callable(ask) else set()
     return {

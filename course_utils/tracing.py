@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, is_dataclass
 from typing import Any
 
@@ -197,14 +197,15 @@ _RECTIFIED = {f"{name}Backward0" for name in _RECTIFIERS}
 
 @dataclass(frozen=True)
 class Source:
-    """The layers with weights that one output comes from, with nothing in between.
+    """The layers with weights that one output comes from, with none in between.
 
-    `paths` are empty where one of them feeds another: a residual sum, not a head.
-    `rectified` tells whether an activation such as ReLU stands behind them.
+    `before` are those that feed them; `rectified` tells whether an activation such as
+    ReLU stands between them and the output.
     """
 
     shape: tuple[int, ...]
     paths: tuple[str, ...]
+    before: frozenset[str]
     rectified: bool
 
 
@@ -217,23 +218,28 @@ def sources(model: nn.Module) -> list[Source]:
     """
     size = default_input_size(model)
     copied = meta_copy(model).eval()
+    counter = MacCounter()
+    recorder = _Recorder(Trace(size), counter)
+    with torch.inference_mode(False), torch.enable_grad():
+        owners = _learning(copied)
+        pixels = torch.zeros((), device="meta", requires_grad=True)
+        outputs = _run(copied, size, counter, recorder, pixels)
+        if isinstance(outputs, Mapping) and "logits" in outputs:
+            outputs = outputs["logits"]
+        given = [out for out in tensors_in(outputs) if out.grad_fn is not None]
+        return [_source(output, pixels, owners) for output in given]
+
+
+def _learning(model: nn.Module) -> dict[int, str]:
+    """Let all parameters of a meta model learn; return whose they are, by their ids."""
     owners: dict[int, str] = {}
-    for path, module in copied.named_modules():
+    for path, module in model.named_modules():
         weight = vars(module).get("weight")  # of the old weight_norm: made by a hook
         for tensor in (*module.parameters(recurse=False), weight):
             if isinstance(tensor, Tensor) and tensor.is_floating_point():
                 tensor.requires_grad_()
                 owners.setdefault(id(tensor), path)
-    counter = MacCounter()
-    pixels = torch.zeros((), device="meta", requires_grad=True)
-    outputs = _run(copied, size, counter, _Recorder(Trace(size), counter), pixels)
-    if isinstance(outputs, Mapping) and "logits" in outputs:
-        outputs = outputs["logits"]
-    return [
-        _source(output, pixels, owners)
-        for output in tensors_in(outputs)
-        if output.grad_fn is not None
-    ]
+    return owners
 
 
 def _source(output: Tensor, pixels: Tensor, owners: dict[int, str]) -> Source:
@@ -254,13 +260,16 @@ def _source(output: Tensor, pixels: Tensor, owners: dict[int, str]) -> Source:
         leaves = [getattr(n, "variable", None) for n in _reached(beside, _children)]
         return [leaf for leaf in leaves if leaf is not None and leaf.numel() > 1]
 
+    def paths(some: Iterable[Node]) -> list[str]:
+        return [owners.get(id(weight), "") for node in some for weight in weights(node)]
+
     passed = _reached([output.grad_fn], lambda n: [] if weights(n) else before(n))
-    last = {node: None for node in passed if weights(node)}
-    behind = _reached([child for node in last for child in before(node)], before)
-    paths = {owners.get(id(w), ""): None for node in last for w in weights(node)}
+    last = [node for node in passed if weights(node)]
+    deeper = _reached([child for node in last for child in before(node)], before)
     return Source(
         tuple(output.shape),
-        () if behind.keys() & last.keys() else tuple(paths),
+        tuple(dict.fromkeys(paths(last))),
+        frozenset(paths(deeper)),
         any(node.name() in _RECTIFIED for node in passed),
     )
 

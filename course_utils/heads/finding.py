@@ -77,9 +77,11 @@ def _heads_of_the_output(model: nn.Module, named: dict[str, nn.Module]) -> list[
     names: list[str] = []
     for source in found:
         paths = [path.partition(".parametrizations")[0] for path in source.paths]
-        if all(_is_head(named[path], source) for path in paths):
+        residual = not source.before.isdisjoint(source.paths)  # one feeds another
+        if not residual and all(_is_head(named[path], source) for path in paths):
             names += [path for path in paths if not _is_cut_off(named, path)]
-    return names
+    body = set().union(*(source.before for source in found))
+    return [name for name in names if name not in body]
 
 
 def _is_head(layer: nn.Module, source: Source) -> bool:

@@ -14,8 +14,10 @@ from course_utils.layer_groups.stages import (
     layer_groups,
     named_stages,
 )
+from course_utils.meta_tensors import unwrapped
 
 _HOOK = "_frozen_batchnorm_hook"
+_HELD = "_frozen_batchnorms"  # their names, at the model, which outlive the layers
 
 
 def freeze(
@@ -38,6 +40,7 @@ def freeze(
     if until is not None and stages is not None:
         raise ValueError("give until or stages, not both")
     groups = layer_groups(model)
+    _hold_again(unwrapped(model), ())
     frozen = (
         named_stages(groups, stages)
         if stages is not None
@@ -48,8 +51,8 @@ def freeze(
     for layer in _batchnorms(groups):
         _release(layer, model)
     for layer in _batchnorms(frozen) if batchnorm == "eval" else ():
-        layer.eval()
-        setattr(layer, _HOOK, layer.register_forward_pre_hook(_stay_in_eval))
+        _hold(layer)
+    _note_held(unwrapped(model))
     return model
 
 
@@ -67,6 +70,7 @@ def unfreeze(
     if since is not None and stages is not None:
         raise ValueError("give since or stages, not both")
     groups = layer_groups(model)
+    _hold_again(unwrapped(model), ())
     if stages is not None:
         woken = named_stages(groups, stages)
     else:
@@ -75,6 +79,7 @@ def unfreeze(
         _set_trainable(group, True)
     for layer in _batchnorms(woken):
         _release(layer, model)
+    _note_held(unwrapped(model))
     return model
 
 
@@ -111,8 +116,31 @@ def _batchnorms(groups: list[LayerGroup]) -> list[_NormBase]:
     return list(found.values())
 
 
-def _stay_in_eval(layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+def _stay_in_eval(layer: nn.Module, inputs: tuple[torch.Tensor]) -> None:
+    if not torch.jit.is_scripting():  # a scripted model has no modes to hold
+        layer.eval()
+
+
+def _hold(layer: nn.Module) -> None:
     layer.eval()
+    setattr(layer, _HOOK, layer.register_forward_pre_hook(_stay_in_eval))
+
+
+def _note_held(model: nn.Module) -> None:
+    """Let the model look after its layers: SyncBatchNorm's conversion makes new ones."""
+    if not hasattr(model, _HELD):
+        model.register_forward_pre_hook(_hold_again)
+    held = [name for name, layer in model.named_modules() if _HOOK in vars(layer)]
+    setattr(model, _HELD, held)
+
+
+def _hold_again(model: nn.Module, inputs: tuple[torch.Tensor]) -> None:
+    """Hold layers that stand where a held one stood before."""
+    if not torch.jit.is_scripting():
+        for name in getattr(model, _HELD, ()):
+            layer = model.get_submodule(name)
+            if not hasattr(layer, _HOOK) and isinstance(layer, _NormBase):
+                _hold(layer)
 
 
 def _release(layer: nn.Module, model: nn.Module) -> None:

@@ -56,7 +56,7 @@ def layer_groups(model: nn.Module, *, trace: Trace | None = None) -> list[LayerG
     loose = tuple(
         parameter
         for holder in holders
-        if isinstance(holder, nn.Module)
+        if isinstance(holder, nn.Module) and (holder is body or any(holder.children()))
         for parameter in holder.parameters(recurse=False)
         if id(parameter) not in in_head
     )

@@ -334,6 +334,13 @@ class _Turned(nn.Module):
         return self.fc((x + self.block(x)).mean((2, 3)))
 
 
+@pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad])
+def test_heads_are_found_within_no_gradients(mode):
+    with mode():
+        assert list(find_heads(models.resnet18())) == ["fc"]
+        assert [name for name, _ in find_heads(_Turned()).items()] == ["fc"]
+
+
 def test_registration_does_not_make_a_head():
     assert list(find_heads(_Turned())) == ["fc"]
     assert find_heads(_Turned(head=False)) == {}
