@@ -11,7 +11,7 @@ import timm
 from torch import nn
 from torchvision import models
 
-from course_utils.errors import UnknownModel
+from course_utils.errors import UnknownModel, text
 
 
 def parse_name(name: str) -> tuple[str, str, str]:
@@ -19,7 +19,7 @@ def parse_name(name: str) -> tuple[str, str, str]:
 
     A name that both libraries have is torchvision's; write "timm/…" for timm's.
     """
-    prefix, _, rest = name.rpartition("/")
+    prefix, _, rest = text("a model's name", name).rpartition("/")
     model_name, _, tag = rest.partition(".")
     if prefix in ("", "torchvision") and not tag and model_name in torchvision_names():
         return "torchvision", model_name, ""

@@ -53,6 +53,13 @@ def whole(name: str, value: Any, *, least: int) -> int:
     return int(value)
 
 
+def text(name: str, value: Any) -> str:
+    """Return a string; anything else is a `ValueError`."""
+    if not isinstance(value, str):
+        raise ValueError(f"{name} must be text, got {value!r}")
+    return value
+
+
 def real(name: str, value: Any, *, least: float = -math.inf) -> float:
     """Return a number of at least `least`; NaN and anything else are a `ValueError`."""
     kind = isinstance(value, Real) and not isinstance(value, bool)

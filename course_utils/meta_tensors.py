@@ -52,7 +52,8 @@ def meta_copy(model: nn.Module) -> nn.Module:
     """Copy a model onto meta tensors; the original is not touched, nor its memory used.
 
     The copy has the same names, shapes and modes, no weights, and no forward or
-    backward hooks. What Python cannot copy (a generator, an open file) is None there.
+    backward hooks. What Python cannot copy is None there (a generator, an open file), or
+    empty (a dictionary of activations).
 
     Raises `CannotInspect` for what holds no plain layers: see `check_plain`.
     """
@@ -62,7 +63,7 @@ def meta_copy(model: nn.Module) -> nn.Module:
         try:
             return copy.deepcopy(model, dict(memo))
         except Exception:  # whatever an attribute raises that cannot be copied
-            return _copy_without_the_rest(model, memo)
+            return _copy_in_pieces(model, memo)
 
 
 def _tensors_on_meta(model: nn.Module) -> dict[int, Any]:
@@ -116,64 +117,29 @@ def check_plain(model: nn.Module) -> None:
             )
 
 
-class _NotCopied:
-    """Stands in a copy for what could not be copied."""
+def _copy_in_pieces(model: nn.Module, memo: dict[int, Any]) -> nn.Module:
+    """Copy a model attribute by attribute, where one of them cannot be copied."""
+    for module in model.modules():
+        memo[id(module)] = module.__new__(type(module))
+    for module in model.modules():
+        copies = {name: _copied(value, memo) for name, value in vars(module).items()}
+        vars(memo[id(module)]).update(copies)
+    return memo[id(model)]
 
 
-def _copy_without_the_rest(model: nn.Module, memo: dict[int, Any]) -> nn.Module:
-    """Copy a model whose attributes cannot all be copied; those that cannot are None."""
-    left_out = _NotCopied()
-    values = list(_leaves([vars(module) for module in model.modules()], set()))
-    for value in values:
-        if isinstance(value, Tensor):
-            memo.setdefault(id(value), _on_meta(value))
-        elif isinstance(value, type(threading.Lock()) | type(threading.RLock())):
-            memo[id(value)] = threading.RLock()
-    for bound in (
-        False,
-        True,
-    ):  # methods and partials hold the modules that hold the rest
-        for value in values:
-            if callable(value) is bound and not _can_be_copied(value, memo):
-                memo[id(value)] = left_out
+def _copied(value: Any, memo: dict[int, Any]) -> Any:
     try:
-        found = copy.deepcopy(model, memo)
-    except Exception as error:  # as above
-        raise CannotInspect(
-            f"{type(model).__name__} cannot be copied without values: "
-            f"{str(error).splitlines()[0][:200]}"
-        ) from error
-    for module in found.modules():
-        for name, value in vars(module).items():
-            if value is left_out:
-                vars(module)[name] = None
-    return found
-
-
-def _leaves(value: Any, seen: set[int]) -> Iterator[Any]:
-    """Yield what nested containers hold, modules apart."""
-    if isinstance(value, nn.Module) or id(value) in seen:
-        return
-    seen.add(id(value))
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list | tuple | set | frozenset):
-        for item in value:
-            yield from _leaves(item, seen)
-    else:
-        yield value
-
-
-def _can_be_copied(value: Any, memo: dict[int, Any]) -> bool:
-    try:
-        copy.deepcopy(value, dict(memo))
-    except Exception:  # whatever it raises, it cannot
-        return False
-    return True
+        return copy.deepcopy(value, memo)
+    except Exception:  # whatever it raises: it cannot be copied
+        if isinstance(value, dict | list | set):
+            return type(value)()  # activations that were kept
+        locks = (type(threading.Lock()), type(threading.RLock()))
+        return threading.RLock() if isinstance(value, locks) else None
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
     """Return the net within DataParallel, AveragedModel, torch.compile and the like."""
+    check_model(model)
     while set(children := dict(model.named_children())) in _WRAPPED:
         (model,) = children.values()
     return model

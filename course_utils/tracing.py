@@ -21,6 +21,7 @@ from course_utils.meta_tensors import (
     image_batch,
     meta_copy,
 )
+from course_utils.runtime import generators_kept
 
 BATCH = 2  # some layers refuse a batch of one
 
@@ -117,7 +118,12 @@ def _run(
     """Run a meta model on one batch; a failure becomes a `CannotInspect`."""
     batch = image_batch(input_size, BATCH, dtype=dtype_of(model))
     try:
-        with torch.inference_mode(False), torch.device("meta"), counter:
+        with (
+            generators_kept(),
+            torch.inference_mode(False),
+            torch.device("meta"),
+            counter,
+        ):
             return model(batch if pixels is None else batch + pixels)
     except Exception as error:  # whatever a foreign forward raises without values
         cause = str(error).strip().splitlines() or [type(error).__name__]
@@ -190,23 +196,23 @@ def _first_shape(value: Any) -> tuple[int, ...] | None:
 
 # -- what an output comes from -----------------------------------------------------------
 
-_RECTIFIERS = ("Relu", "LeakyRelu", "Elu", "Gelu", "Silu", "Mish", "Hardtanh", "Hardswish",
-               "Softplus", "Threshold")  # fmt: skip
-_RECTIFIED = {f"{name}Backward0" for name in _RECTIFIERS}
+_OF_THE_BODY = ("Relu", "LeakyRelu", "Elu", "Gelu", "Silu", "Mish", "Hardtanh", "Hardswish",
+                 "Softplus", "Threshold", "Tanh")  # fmt: skip
+_ACTIVATED = {f"{name}Backward0" for name in _OF_THE_BODY}
 
 
 @dataclass(frozen=True)
 class Source:
     """The layers with weights that one output comes from, with none in between.
 
-    `before` are those that feed them; `rectified` tells whether an activation such as
+    `before` are those that feed them; `activated` tells whether an activation such as
     ReLU stands between them and the output.
     """
 
     shape: tuple[int, ...]
     paths: tuple[str, ...]
     before: frozenset[str]
-    rectified: bool
+    activated: bool
 
 
 def sources(model: nn.Module) -> list[Source]:
@@ -270,7 +276,7 @@ def _source(output: Tensor, pixels: Tensor, owners: dict[int, str]) -> Source:
         tuple(output.shape),
         tuple(dict.fromkeys(paths(last))),
         frozenset(paths(deeper)),
-        any(node.name() in _RECTIFIED for node in passed),
+        any(node.name() in _ACTIVATED for node in passed),
     )
 
 

@@ -24,11 +24,11 @@ def find_heads(model: nn.Module) -> dict[str, nn.Module]:
     timm models say which they are (several where a model is distilled or has one for
     each stage); its encoders have none. In other models it is the Linear or Conv2d that
     the output comes from, as a pass on meta tensors shows, with no norm and no
-    rectifier in between: after `model.fc = nn.Identity()` there is none. Where a model
-    cannot run so, it is the last one registered, unless a norm follows. Auxiliary
-    classifiers of GoogLeNet and Inception, which only run in training, count too. After
-    `replace_head` it is the new head, whole. In DataParallel, torch.compile and other
-    wrappers it is that of the net within.
+    activation such as ReLU or tanh in between: after `model.fc = nn.Identity()` there is
+    none. Where a model cannot run so, it is the last one registered, unless a norm or an
+    Identity follows. Auxiliary classifiers of GoogLeNet and Inception, which only run in
+    training, count too. After `replace_head` it is the new head, whole. In DataParallel,
+    torch.compile and other wrappers it is that of the net within.
 
     Raises `CannotInspect` for scripted and quantised models, and for layers without a
     shape yet; `ValueError` for torchvision's detectors, which have no one head.
@@ -79,7 +79,7 @@ def _heads_of_the_output(model: nn.Module, named: dict[str, nn.Module]) -> list[
         paths = [path.partition(".parametrizations")[0] for path in source.paths]
         residual = not source.before.isdisjoint(source.paths)  # one feeds another
         if not residual and all(_is_head(named[path], source) for path in paths):
-            names += [path for path in paths if not _is_cut_off(named, path)]
+            names += paths
     body = set().union(*(source.before for source in found))
     return [name for name in names if name not in body]
 
@@ -87,7 +87,7 @@ def _heads_of_the_output(model: nn.Module, named: dict[str, nn.Module]) -> list[
 def _is_head(layer: nn.Module, source: Source) -> bool:
     """Tell whether a layer that an output comes from is its classifier.
 
-    It is as wide as the output. What a rectifier follows is a layer of the body, unless
+    It is as wide as the output. What an activation follows is a layer of the body, unless
     it is a convolution of one pixel whose maps are averaged: SqueezeNet's.
     """
     if not isinstance(layer, Head) or isinstance(
@@ -97,13 +97,7 @@ def _is_head(layer: nn.Module, source: Source) -> bool:
     pointwise = isinstance(layer, nn.Conv2d) and set(layer.kernel_size) == {1}
     sides = source.shape[1:] or (1,)  # (B,) is one logit
     wide = widths(layer)[1] in (sides[0], sides[-1])
-    return wide and (not source.rectified or (pointwise and len(sides) == 1))
-
-
-def _is_cut_off(named: dict[str, nn.Module], name: str) -> bool:
-    """Tell whether an Identity stands where the classifier was: after an activation."""
-    behind = list(beside(named, name)[1].values())
-    return any(map(_is_activation, behind)) and type(behind[-1]) is nn.Identity
+    return wide and (not source.activated or (pointwise and len(sides) == 1))
 
 
 def beside(named: dict[str, nn.Module], name: str) -> tuple[dict, dict]:

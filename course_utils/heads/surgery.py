@@ -6,7 +6,7 @@ from types import MethodType
 
 from torch import Tensor, nn
 
-from course_utils.activations import Layout, layout_of
+from course_utils.activations import layout_of
 from course_utils.errors import real, whole
 from course_utils.heads.finding import (
     AUXILIARY,
@@ -120,36 +120,22 @@ def _without_head(model: nn.Module) -> dict[str, nn.Module]:
     empty = type(named[name]) is nn.Identity and layers[-1].input_shape == (width,)
     if not name or not empty:
         name = ADDED if not hasattr(model, ADDED) else f"added_{ADDED}"
-        _pool(model, layout_of(model, shape=output_shape(model)))
+        model.course_layout = layout_of(model, shape=output_shape(model))
+        model.forward = MethodType(_forward_with_head, model)
         model.add_module(name, nn.Identity())
         model.course_head = (name,)
     like = nn.Linear(width, 1, device=device_of(model), dtype=dtype_of(model))
     return {name: like} | {n: named[n] for n in named if n in AUXILIARY}
 
 
-def _pool(model: nn.Module, layout: Layout) -> None:
-    """Let a model pool its output for the head that is added to it as its last child."""
-    if type(model).forward is nn.Sequential.forward:
-        model.add_module("course_pool", _Pool(layout))
-    else:
-        model.course_layout = layout
-        model.forward = MethodType(_forward_with_head, model)
-
-
-class _Pool(nn.Module):
-    """Average maps or tokens: what a head takes that is added to a Sequential."""
-
-    def __init__(self, layout: Layout):
-        super().__init__()
-        self.layout = layout
-
-    def forward(self, output: Tensor) -> Tensor:
-        return self.layout.pooled(tensors_in(output)[0])
-
-
 def _forward_with_head(model: nn.Module, images: Tensor) -> Tensor:
-    output = tensors_in(type(model).forward(model, images))[0]
-    return model.get_submodule(model.course_head[0])(model.course_layout.pooled(output))
+    head, output = model.get_submodule(model.course_head[0]), images
+    if type(model).forward is nn.Sequential.forward:  # would run the head on its maps
+        for layer in model.children():
+            output = output if layer is head else layer(output)
+    else:
+        output = type(model).forward(model, images)
+    return head(model.course_layout.pooled(tensors_in(output)[0]))
 
 
 def _timm_knows(model: nn.Module) -> bool:

@@ -14,7 +14,7 @@ from course_utils.layer_groups.stages import (
     layer_groups,
     named_stages,
 )
-from course_utils.meta_tensors import unwrapped
+from course_utils.meta_tensors import check_model, unwrapped
 
 _HOOK = "_frozen_batchnorm_hook"
 _HELD = "_frozen_batchnorms"  # their names, at the model, which outlive the layers
@@ -85,6 +85,7 @@ def unfreeze(
 
 def trainable_parameters(model: nn.Module) -> list[nn.Parameter]:
     """Return what learns, for an optimiser; nothing trainable is a `ValueError`."""
+    check_model(model)
     parameters = [p for p in model.parameters() if p.requires_grad]
     if not parameters:
         raise ValueError(

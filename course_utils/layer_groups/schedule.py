@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 import pandas as pd
 from torch import nn
 
-from course_utils.errors import whole
+from course_utils.errors import text, whole
 from course_utils.layer_groups.freezing import freeze
 from course_utils.layer_groups.stages import (
     check_stage_names,
@@ -31,7 +31,7 @@ class UnfreezeSchedule(MutableMapping):
 
     def __init__(self, stages: Mapping[int, str | Iterable[str]]):
         self._stages: dict[int, tuple[str, ...]] = {}
-        for epoch, names in stages.items():
+        for epoch, names in stages.items() if isinstance(stages, Mapping) else ():
             self[epoch] = names
         if not self._stages:
             raise ValueError('a schedule needs at least one entry, such as {1: ["fc"]}')
@@ -46,8 +46,9 @@ class UnfreezeSchedule(MutableMapping):
         """
         whole("every", every, least=1)
         names = [group.name for group in layer_groups(model)]
-        check_stage_names([last] if last else [], names)
-        wanted = names[names.index(last) if last else 0 :]
+        if last is not None:
+            check_stage_names([text("last", last)], names)
+        wanted = names[0 if last is None else names.index(last) :]
         return cls({1 + every * i: [n] for i, n in enumerate(reversed(wanted))})
 
     def trainable(self, epoch: int) -> set[str]:
@@ -66,7 +67,7 @@ class UnfreezeSchedule(MutableMapping):
         """
         names = [group.name for group in layer_groups(model)]
         check_stage_names([n for group in self.values() for n in group], names)
-        learning = self.trainable(epoch)
+        learning = self.trainable(whole("epoch", epoch, least=1))
         if not learning:
             raise ValueError(
                 f"nothing learns in epoch {epoch}: the first entry is for epoch "
@@ -81,6 +82,7 @@ class UnfreezeSchedule(MutableMapping):
     def table(self, model: nn.Module, *, epochs: int) -> pd.DataFrame:
         """Tabulate stages by epochs: True where a stage learns."""
         names = [group.name for group in layer_groups(model)]
+        whole("epochs", epochs, least=1)
         columns = {e: [n in self.trainable(e) for n in names] for e in _range(epochs)}
         return pd.DataFrame(columns, index=pd.Index(names, name="stage"))
 

@@ -164,9 +164,10 @@ def names_of(names: str | Iterable[str]) -> tuple[str, ...]:
     """Return names as a tuple; a string is one name, not its letters."""
     if isinstance(names, str):
         return (names,)
-    if not isinstance(names, Iterable):
+    found = tuple(names) if isinstance(names, Iterable) else (None,)
+    if not all(isinstance(name, str) for name in found):
         raise ValueError(f"stages are names, such as ['layer4', 'fc'], got {names!r}")
-    return tuple(names)
+    return found
 
 
 def index_of(groups: list[LayerGroup], name: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from course_utils.errors import real
+from course_utils.errors import real, text
 from course_utils.zoo.table import COSTS
 
 _BEYOND = 100  # a budget so many times the largest figure is in another unit
@@ -91,7 +91,7 @@ def _known(table: pd.DataFrame, columns: list[str]) -> None:
             f"table must be a DataFrame, such as zoo_table(), got {type(table).__name__}"
         )
     for column in columns:
-        if column not in table.columns:
+        if text("a column", column) not in table.columns:
             raise ValueError(
                 f"no column {column!r}; there are {', '.join(map(str, table.columns))}"
             )
