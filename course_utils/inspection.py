@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -37,8 +38,6 @@ KINDS = ("conv", "pool", "norm", "activation", "attention", "fc", "block", "head
          "other")  # fmt: skip
 OPTIMIZERS = {"sgd": 1, "adam": 2}  # tensors kept for each trainable value
 MODES = ("inference", "frozen", "full")
-_STAGE_COLUMNS = ["stage", "output_shape", "layers", "params", "macs",
-                  "activation_bytes", "trainable"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ class ModelReport:
         for group in self.groups:
             held = [paths[id(module)] for module in group.modules]
             rows.append(_stage_row(self.layers, group.name, held, self.trace))
-        return pd.DataFrame(rows, columns=_STAGE_COLUMNS)
+        return pd.DataFrame(rows)
 
     def memory(
         self,
@@ -150,9 +149,8 @@ class ModelReport:
     def _inference_peak(self, batch_size: int) -> int:
         model = meta_copy(self.model).eval()
         meter = StorageMeter()
-        kind = dtype_of(model)
-        with torch.inference_mode(False), torch.no_grad(), torch.device("meta"), meter:
-            model(image_batch(self.input_size, batch_size, dtype=kind))
+        with _on_meta(), torch.no_grad(), meter:
+            model(image_batch(self.input_size, batch_size, dtype=dtype_of(model)))
         return meter.peak
 
     def _training_bytes(self, batch_size: int, frozen: frozenset[str]) -> tuple:
@@ -199,7 +197,7 @@ def inspect_model(
     flags = [p.requires_grad for p in copy.parameters()]
     size = size or default_input_size(copy)
     found = trace_meta(meta_copy(copy), input_size=size)
-    groups = layer_groups(copy, trace=found)
+    groups = layer_groups(copy, trace=found) or [LayerGroup(name, (copy,), ())]
     for parameter, flag in zip(copy.parameters(), flags, strict=True):
         parameter.requires_grad_(flag)
     layers = _layer_table(copy, found, groups)
@@ -235,7 +233,7 @@ def _layer_table(
     stage_of = _stage_of_module(groups)
     shared = _shared(model)
     counted: set[int] = set()
-    names = [group.name for group in groups] or [""]
+    names = [group.name for group in groups]
     rows, stage = [], names[0]
     last = _last_of_the_body(modules, stage_of, found, names[-1])
     ran = sorted(found.calls.values(), key=lambda call: call.order)
@@ -365,6 +363,13 @@ def _leaving(
     return next((shape for shape in shapes if shape), last["output_shape"])
 
 
+@contextmanager
+def _on_meta() -> Iterator[None]:
+    """Run a meta model so that nothing is left behind, whatever mode the caller is in."""
+    with generators_kept(), torch.inference_mode(False), torch.device("meta"):
+        yield
+
+
 def _training_step(model, flags, input_size, batch_size) -> tuple[int, int]:
     """Run a step of a meta model; most bytes alive in the forward pass, and in all."""
     for parameter, flag in zip(model.parameters(), flags, strict=True):
@@ -372,12 +377,7 @@ def _training_step(model, flags, input_size, batch_size) -> tuple[int, int]:
     model.train()
     meter = StorageMeter()
     try:
-        with (
-            generators_kept(),
-            torch.inference_mode(False),
-            torch.device("meta"),
-            meter,
-        ):
+        with _on_meta(), meter:
             batch = image_batch(input_size, batch_size, dtype=dtype_of(model))
             outputs = (t for t in tensors_in(model(batch)) if t.is_floating_point())
             loss = sum(output.mean() for output in outputs)

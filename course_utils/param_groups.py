@@ -43,6 +43,8 @@ def param_groups(
         units = _blocks(model)
     else:
         units = _bundles(layer_groups(model), groups)
+    if not units:
+        raise ValueError(f"{type(model).__name__} has no parameters to make groups of")
     factor = decay if decay is not None else (1.0 if ratio is None else ratio)
     exempt = _without_decay(model)
     found = []
@@ -111,7 +113,7 @@ def _check_numbers(lr, ratio, decay, min_scale, weight_decay) -> None:
 def _bundles(stages: list[LayerGroup], groups) -> list[tuple[str, tuple]]:
     """Join neighbouring stages: as many bundles as asked for, or those named."""
     if groups is None:
-        groups = len(stages)
+        return _join(stages, [[stage] for stage in stages])
     if isinstance(groups, int):
         return _join(stages, _even(stages, groups))
     known = {stage.name: stage for stage in stages}
@@ -161,7 +163,7 @@ def _blocks(model: nn.Module) -> list[tuple[str, tuple]]:
     named = {id(module): name for name, module in model.named_modules()}
     stages = layer_groups(model)
     found: list[tuple[str, tuple]] = []
-    for stage in stages[:-1]:
+    for stage in [stage for stage in stages if not stage.is_head]:
         parts = [part for module in stage.modules for part in _expand(module)]
         rest = {id(p): p for p in stage.parameters}
         units = []
@@ -173,7 +175,7 @@ def _blocks(model: nn.Module) -> list[tuple[str, tuple]]:
             units = [[stage.name, []]]
         units[0][1] = [*rest.values(), *units[0][1]]
         found += [(name, tuple(own)) for name, own in _merged(units)]
-    return [*found, (stages[-1].name, stages[-1].parameters)]
+    return [*found, *((s.name, s.parameters) for s in stages if s.is_head)]
 
 
 def _expand(module: nn.Module) -> list[nn.Module]:

@@ -1,7 +1,9 @@
 import copy
+import random
 from collections import namedtuple
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 import timm
 import torch
@@ -191,7 +193,7 @@ def test_a_step_that_cannot_run_is_a_clear_error():
         (nn.Sequential(nn.Conv3d(3, 4, 1)), (3, 2, 4, 4), 12 * 32, ["0"]),
         (nn.Sequential(nn.ConvTranspose2d(3, 4, 2, stride=2)), (3, 4, 4), 48 * 16, ["0"]),
         (nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 2)), (8,), 40, ["0", "2"]),
-        (nn.Sequential(nn.ReLU(), nn.Sigmoid()), (3, 4, 4), 0, []),
+        (nn.Sequential(nn.ReLU(), nn.Sigmoid()), (3, 4, 4), 0, ["Sequential"]),
         (nn.ParameterList([torch.ones(2)]), None, None, None),
     ],
 )  # fmt: skip
@@ -204,6 +206,21 @@ def test_an_inspection_needs_no_head_and_no_picture(model, size, macs, stages):
     assert (report.macs, report.input_size) == (macs, size)
     assert report.stage_names == stages == report.stages["stage"].tolist()
     assert report.memory(2, mode="frozen").gradients <= report.memory(2).gradients
+
+
+def test_a_net_that_draws_leaves_the_generators_as_they_were():
+    class Draws(_Net):
+        def forward(self, x):
+            random.random(), np.random.rand(), torch.rand(1, device="cpu")
+            return super().forward(x)
+
+    model = Draws()
+    states = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state()
+    report = inspect_model(model, input_size=(3, 8, 8))
+    report.memory(2), report.memory(2, mode="inference")
+    assert states[0] == random.getstate()
+    assert states[1] == np.random.get_state()[1].tolist()
+    assert torch.equal(states[2], torch.get_rng_state())
 
 
 @pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad])
