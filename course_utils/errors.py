@@ -1,5 +1,6 @@
 """Errors that say what was wrong and what to do; all name the thing they speak of."""
 
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,6 +43,32 @@ def command(*words: str) -> str:
     return " ".join(("course", *words))
 
 
+def whole(name: str, value: Any, *, least: int) -> int:
+    """Return a whole number of at least `least`; anything else is a `ValueError`."""
+    kind = isinstance(value, Integral) and not isinstance(value, bool)
+    if not kind or value < least:
+        raise ValueError(
+            f"{name} must be a whole number of at least {least}, got {value!r}"
+        )
+    return int(value)
+
+
+def text(name: str, value: Any) -> str:
+    """Return a string; anything else is a `ValueError`."""
+    if not isinstance(value, str):
+        raise ValueError(f"{name} must be text, got {value!r}")
+    return value
+
+
+def real(name: str, value: Any, *, least: float = -math.inf) -> float:
+    """Return a number of at least `least`; NaN and anything else are a `ValueError`."""
+    kind = isinstance(value, Real) and not isinstance(value, bool)
+    if not kind or math.isnan(value) or value < least:
+        bound = "" if least == -math.inf else f" of at least {least:g}"
+        raise ValueError(f"{name} must be a number{bound}, got {value!r}")
+    return value
+
+
 @contextmanager
 def explained_channels() -> Iterator[None]:
     """Say what to do where images have other channels than the first convolution takes.
@@ -53,11 +80,10 @@ def explained_channels() -> Iterator[None]:
     except RuntimeError as error:
         if (found := _CHANNELS.search(str(error))) is None:
             raise
-        wanted, given = found.groups()
+        wanted, given = map(int, found.groups())
         raise ValueError(
-            f"images have {given} channels, but the model takes {wanted}: load them with "
-            'load_dataset, or convert them with image.convert("RGB"); a batch is '
-            "(B, C, H, W)"
+            f"images have {given} channels, but the model takes {wanted}: "
+            f"{_other_channels(wanted)}; a batch is (B, C, H, W)"
         ) from error
 
 
@@ -101,3 +127,18 @@ def _in_range(value: Any) -> bool:
     """Whether a value is a finite number of at least 0."""
     real = isinstance(value, Real) and not isinstance(value, bool)
     return real and 0 <= value < float("inf")
+
+
+def _other_channels(wanted: int) -> str:
+    """The way out for pictures of other channels than a model takes."""
+    if wanted == 3:
+        return 'load them with load_dataset, or convert them with image.convert("RGB")'
+    if wanted == 1:
+        return (
+            "make them grey with torchvision's transforms.v2.Grayscale() or "
+            'image.convert("L"), or make the model with in_chans=3 (timm)'
+        )
+    return (
+        f"give it pictures of {wanted} channels, or make the model for yours "
+        "(timm's in_chans)"
+    )

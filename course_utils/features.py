@@ -133,18 +133,21 @@ def clear_cache() -> int:
 
 
 def _watch(model: nn.Module, layer: str | None):
-    """Watch a layer's output, or without one what enters the classifier."""
-    if layer is None:
-        return watched(next(iter(find_heads(model).values())), inputs=True)
-    return watched(find_layer(model, layer))
+    """Watch a layer's output, or without one what enters the classifier.
+
+    A model without a classifier gives its features itself.
+    """
+    if layer is None and (heads := find_heads(model)):
+        return watched(next(iter(heads.values())), inputs=True)
+    return watched(find_layer(model, layer or ""))
 
 
 def _layout(model: nn.Module, layer: str | None, seen: Tensor, images: Tensor):
     """How to read what was seen when these pictures went through."""
     square = images.shape[-1] == images.shape[-2]
-    name = next(iter(find_heads(model))) if layer is None else layer
+    head = next(iter(find_heads(model)), "") if layer is None else ""
     shape = tuple(seen.shape) if square else None
-    return layout_of(model, name, shape=shape, inputs=layer is None)
+    return layout_of(model, layer or head, shape=shape, inputs=bool(head))
 
 
 def _forward(model: nn.Module, images: Tensor) -> None:

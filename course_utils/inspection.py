@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -12,15 +13,23 @@ from torch import nn
 from torch.nn.modules import activation, conv, pooling
 from torch.nn.modules.batchnorm import _NormBase
 
-from course_utils.errors import CannotInspect
-from course_utils.heads import find_heads
-from course_utils.layer_groups import LayerGroup, check_stage_names, layer_groups
+from course_utils.errors import CannotInspect, whole
+from course_utils.layer_groups import (
+    LayerGroup,
+    check_stage_names,
+    layer_groups,
+    names_of,
+)
 from course_utils.memory import StorageMeter, state_bytes, tensor_bytes
 from course_utils.meta_tensors import (
     build_on_meta,
+    check_input_size,
+    check_model,
     default_input_size,
+    dtype_of,
     image_batch,
     meta_copy,
+    unwrapped,
 )
 from course_utils.runtime import generators_kept
 from course_utils.tracing import Call, Trace, tensors_in, trace_meta
@@ -97,7 +106,7 @@ class ModelReport:
         *,
         mode: str = "full",
         optimizer: str = "sgd",
-        frozen: Iterable[str] | None = None,
+        frozen: str | Iterable[str] | None = None,
     ) -> MemoryEstimate:
         """Predict the memory of tensors for one step at a batch size.
 
@@ -107,12 +116,15 @@ class ModelReport:
         tensors: what each operator keeps is counted, not guessed. What an allocator
         or a convolution's workspace takes besides is not in it.
         """
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-        if optimizer not in OPTIMIZERS:
-            raise ValueError(
-                f"optimizer must be one of {', '.join(OPTIMIZERS)}, got {optimizer!r}"
-            )
+        batch_size = whole("batch_size", batch_size, least=1)
+        for name, value, known in (
+            ("optimizer", optimizer, tuple(OPTIMIZERS)),
+            ("mode", mode, MODES),
+        ):
+            if value not in known:
+                raise ValueError(
+                    f"{name} must be one of {', '.join(known)}, got {value!r}"
+                )
         weights = state_bytes(self.model)
         if mode == "inference":
             peak = self._inference_peak(batch_size)
@@ -126,20 +138,19 @@ class ModelReport:
             weights, gradients, state, forward, weights + state + peak
         )
 
-    def _frozen(self, mode: str, frozen: Iterable[str] | None) -> list[str]:
+    def _frozen(self, mode: str, frozen: str | Iterable[str] | None) -> list[str]:
         if frozen is not None:
-            frozen = list(frozen)
+            frozen = list(names_of(frozen))
             check_stage_names(frozen, self.stage_names)
             return frozen
-        if mode not in MODES:
-            raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
-        return self.stage_names[:-1] if mode == "frozen" else []
+        body = [group.name for group in self.groups if not group.is_head]
+        return body if mode == "frozen" else []
 
     def _inference_peak(self, batch_size: int) -> int:
         model = meta_copy(self.model).eval()
         meter = StorageMeter()
-        with torch.no_grad(), torch.device("meta"), meter:
-            model(image_batch(self.input_size, batch_size))
+        with _on_meta(), torch.no_grad(), meter:
+            model(image_batch(self.input_size, batch_size, dtype=dtype_of(model)))
         return meter.peak
 
     def _training_bytes(self, batch_size: int, frozen: frozenset[str]) -> tuple:
@@ -166,22 +177,27 @@ def inspect_model(
     """Inspect a model, or an architecture by name, on tensors without values.
 
     Nothing of the model changes: mode, device, buffers, hooks, weights; nor do the
-    random generators. `input_size` is (C, H, W), by default what the model is meant
-    for. The layers' columns: `path`, `type`, `kind` (of KINDS), `stage`, `input_shape`
-    and `output_shape` (of the first call, without the batch), `params` (a shared
-    parameter counts once), `macs` (for one image), `activation_bytes` (of the output,
-    float32, one image), `trainable` ("all", "partly", "no", or "" without parameters),
-    `called`, `shared`. Layers that did not run in eval mode stand at the end.
+    random generators. `input_size` is (C, H, W), or whatever size one input has, by
+    default what the model is meant for. The layers' columns: `path`, `type`, `kind` (of
+    KINDS), `stage`, `input_shape` and `output_shape` (of the first call, without the
+    batch), `params` (a shared parameter counts once), `macs` (for one image),
+    `activation_bytes` (of the output, one image, in the model's own type), `trainable`
+    ("all", "partly", "no", or "" without parameters), `called`, `shared`. Layers that
+    did not run in eval mode stand at the end. A model needs no head for it.
 
-    Raises `UnknownModel` with the nearest names, and `CannotInspect` with the layer
-    and the cause where a model cannot run without values.
+    Raises `UnknownModel` with the nearest names, `ValueError` for no size, and
+    `CannotInspect` with the layer and the cause where a model cannot run without values.
     """
-    copy = _by_name(model, input_size) if isinstance(model, str) else meta_copy(model)
+    size = None if input_size is None else check_input_size(input_size)
+    if not isinstance(model, str):
+        check_model(model)
+        model = unwrapped(model)
+    copy = _by_name(model, size) if isinstance(model, str) else meta_copy(model)
     name = model if isinstance(model, str) else _name_of(model)
     flags = [p.requires_grad for p in copy.parameters()]
-    size = tuple(input_size or default_input_size(copy))
+    size = size or default_input_size(copy)
     found = trace_meta(meta_copy(copy), input_size=size)
-    groups = layer_groups(copy, trace=found)
+    groups = layer_groups(copy, trace=found) or [LayerGroup(name, (copy,), ())]
     for parameter, flag in zip(copy.parameters(), flags, strict=True):
         parameter.requires_grad_(flag)
     layers = _layer_table(copy, found, groups)
@@ -191,13 +207,13 @@ def inspect_model(
 def _by_name(name: str, input_size: tuple[int, int, int] | None) -> nn.Module:
     """Build by name, at another image size where the architecture asks for it."""
     model = build_on_meta(name)
-    if input_size is None or tuple(input_size) == default_input_size(model):
+    if input_size is None or input_size == default_input_size(model):
         return model
     options = {}
     if hasattr(model, "image_size"):
         options = {"image_size": input_size[-1]}
     elif getattr(getattr(model, "patch_embed", None), "strict_img_size", False):
-        options = {"img_size": tuple(input_size[1:])}
+        options = {"img_size": input_size[1:]}
     return build_on_meta(name, **options) if options else model
 
 
@@ -212,12 +228,14 @@ def _layer_table(
     model: nn.Module, found: Trace, groups: list[LayerGroup]
 ) -> pd.DataFrame:
     modules = dict(model.named_modules())
-    in_head = {id(m) for head in find_heads(model).values() for m in head.modules()}
+    heads = [m for group in groups if group.is_head for m in group.modules]
+    in_head = {id(m) for head in heads for m in head.modules()}
     stage_of = _stage_of_module(groups)
     shared = _shared(model)
     counted: set[int] = set()
-    rows, stage = [], groups[0].name
-    last = _last_of_the_body(modules, stage_of, found, groups[-1].name)
+    names = [group.name for group in groups]
+    rows, stage = [], names[0]
+    last = _last_of_the_body(modules, stage_of, found, names[-1])
     ran = sorted(found.calls.values(), key=lambda call: call.order)
     idle = [Call(path, order=-1) for path in modules if path not in found.calls]
     for call in [*ran, *idle]:
@@ -226,9 +244,7 @@ def _layer_table(
         if not _has_row(module, call):
             continue
         counted.update(map(id, own))
-        stage = stage_of.get(
-            id(module), groups[-1].name if call.order > last else stage
-        )
+        stage = stage_of.get(id(module), names[-1] if call.order > last else stage)
         rows.append(
             {
                 "path": call.path,
@@ -347,6 +363,13 @@ def _leaving(
     return next((shape for shape in shapes if shape), last["output_shape"])
 
 
+@contextmanager
+def _on_meta() -> Iterator[None]:
+    """Run a meta model so that nothing is left behind, whatever mode the caller is in."""
+    with generators_kept(), torch.inference_mode(False), torch.device("meta"):
+        yield
+
+
 def _training_step(model, flags, input_size, batch_size) -> tuple[int, int]:
     """Run a step of a meta model; most bytes alive in the forward pass, and in all."""
     for parameter, flag in zip(model.parameters(), flags, strict=True):
@@ -354,16 +377,17 @@ def _training_step(model, flags, input_size, batch_size) -> tuple[int, int]:
     model.train()
     meter = StorageMeter()
     try:
-        with generators_kept(), torch.device("meta"), meter:
-            batch = image_batch(input_size, batch_size)
-            loss = sum(out.mean() for out in tensors_in(model(batch)))
+        with _on_meta(), meter:
+            batch = image_batch(input_size, batch_size, dtype=dtype_of(model))
+            outputs = (t for t in tensors_in(model(batch)) if t.is_floating_point())
+            loss = sum(output.mean() for output in outputs)
             forward = meter.peak
-            if loss.requires_grad:
+            if isinstance(loss, torch.Tensor) and loss.requires_grad:
                 loss.backward()
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, TypeError) as error:
         raise CannotInspect(
             f"{type(model).__name__} cannot run a training step of {batch_size} pictures "
-            f"of {input_size}: {str(error).splitlines()[0][:200]}. Try another batch_size "
+            f"of {input_size}: {str(error)[:200]}. Try another batch_size "
             "or input_size"
         ) from error
     return forward, meter.peak

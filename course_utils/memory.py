@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from course_utils.meta_tensors import check_model
 from course_utils.tracing import tensors_in
 
 
@@ -55,4 +56,5 @@ def tensor_bytes(tensors: Iterable[Tensor]) -> int:
 
 def state_bytes(model: nn.Module) -> int:
     """Return the bytes of a model's parameters and buffers."""
+    check_model(model)
     return tensor_bytes([*model.parameters(), *model.buffers()])

@@ -10,6 +10,12 @@ import torch
 from torch import nn
 
 
+def device_of(model: nn.Module) -> torch.device:
+    """Return where a model's first parameter or buffer lies; the CPU if it has none."""
+    first = next(chain(model.parameters(), model.buffers()), None)
+    return torch.device("cpu") if first is None else first.device
+
+
 @contextmanager
 def modes_kept(model: nn.Module) -> Iterator[None]:
     """Put each module of a model back into its mode afterwards, also after an error."""
@@ -32,9 +38,3 @@ def inference(model: nn.Module) -> Iterator[torch.device]:
         model.eval()
         with torch.inference_mode():
             yield device_of(model)
-
-
-def device_of(model: nn.Module) -> torch.device:
-    """Return where a model's first parameter or buffer lies; the CPU where it has none."""
-    first = next(chain(model.parameters(), model.buffers()), None)
-    return torch.device("cpu") if first is None else first.device

@@ -8,7 +8,8 @@ import pandas as pd
 from torch import nn
 
 from course_utils.errors import check_positive, check_share, check_type, check_whole
-from course_utils.layer_groups import LayerGroup, layer_groups
+from course_utils.layer_groups import LayerGroup, layer_groups, names_of
+from course_utils.meta_tensors import unwrapped
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 _BLOCK_LISTS = ("blocks", "layers")
@@ -50,6 +51,8 @@ def param_groups(
         units = _blocks(model)
     else:
         units = _bundles(layer_groups(model), groups)
+    if not units:
+        raise ValueError(f"{type(model).__name__} has no parameters to make groups of")
     factor = decay if decay is not None else (1.0 if ratio is None else ratio)
     exempt = _without_decay(model)
     found = []
@@ -117,14 +120,14 @@ def _check_numbers(lr, ratio, decay, min_scale, weight_decay) -> None:
 def _bundles(stages: list[LayerGroup], groups) -> list[tuple[str, tuple]]:
     """Join neighbouring stages: as many bundles as asked for, or those named."""
     if groups is None:
-        groups = len(stages)
+        return _join(stages, [[stage] for stage in stages])
     if not isinstance(groups, Iterable):
         return _join(stages, _even(stages, groups))
     known = {stage.name: stage for stage in stages}
-    runs = [[names] if isinstance(names, str) else list(names) for names in groups]
+    runs = [list(names_of(names)) for names in groups]
     asked = [name for names in runs for name in names]
-    if sorted(map(str, asked)) != sorted(known):
-        wrong = sorted(set(map(str, asked)) ^ set(known)) or sorted(asked)
+    if sorted(asked) != sorted(known):
+        wrong = sorted(set(asked) ^ set(known)) or sorted(asked)
         raise ValueError(
             f"groups must name each stage once; look at {', '.join(wrong)}. Stages are "
             f"{', '.join(known)}"
@@ -175,7 +178,7 @@ def _blocks(model: nn.Module) -> list[tuple[str, tuple]]:
     named = {id(module): name for name, module in model.named_modules()}
     stages = layer_groups(model)
     found: list[tuple[str, tuple]] = []
-    for stage in stages[:-1]:
+    for stage in [stage for stage in stages if not stage.is_head]:
         parts = [part for module in stage.modules for part in _expand(module)]
         rest = {id(p): p for p in stage.parameters}
         units = []
@@ -187,7 +190,7 @@ def _blocks(model: nn.Module) -> list[tuple[str, tuple]]:
             units = [[stage.name, []]]
         units[0][1] = [*rest.values(), *units[0][1]]
         found += [(name, tuple(own)) for name, own in _merged(units)]
-    return [*found, (stages[-1].name, stages[-1].parameters)]
+    return [*found, *((s.name, s.parameters) for s in stages if s.is_head)]
 
 
 def _expand(module: nn.Module) -> list[nn.Module]:
@@ -214,6 +217,7 @@ def _merged(units: list) -> list:
 
 def _without_decay(model: nn.Module) -> set[int]:
     """Parameters that timm's models ask to be spared, besides all vectors."""
+    model = unwrapped(model)
     ask = getattr(model, "no_weight_decay", None)
     spared = set(ask()) if callable(ask) else set()
     return {

@@ -14,11 +14,14 @@ import numpy as np
 import pandas as pd
 import torch
 
+from course_utils.errors import whole
+
 PACKAGES = ("torch", "torchvision", "timm", "jupyterlab", "ipywidgets", "anywidget")
 
 
 def seed_everything(seed: int = 0) -> torch.Generator:
     """Seed Python, NumPy and torch; return a torch generator with the same seed."""
+    seed = whole("seed", seed, least=0)
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
@@ -72,9 +75,7 @@ def preferred_device() -> torch.device:
 
 def set_threads(n: int) -> None:
     """Let torch use n processor threads within an operation."""
-    if n < 1:
-        raise ValueError(f"threads must be at least 1, got {n}")
-    torch.set_num_threads(n)
+    torch.set_num_threads(whole("threads", n, least=1))
 
 
 def show_progress(wanted: bool | None = None) -> bool:

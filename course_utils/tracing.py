@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, is_dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import Node
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from course_utils.errors import CannotInspect
-from course_utils.meta_tensors import default_input_size, image_batch, meta_copy
+from course_utils.meta_tensors import (
+    check_input_size,
+    check_model,
+    default_input_size,
+    dtype_of,
+    image_batch,
+    meta_copy,
+)
+from course_utils.runtime import generators_kept
 
 BATCH = 2  # some layers refuse a batch of one
 
@@ -45,8 +54,9 @@ def trace(model: nn.Module, *, input_size: tuple[int, int, int] | None = None) -
     The model keeps its mode, device, buffers, hooks and weights. A model that cannot run
     on tensors without values raises `CannotInspect`, which names the layer and the cause.
     """
-    size = input_size or default_input_size(model)
-    return trace_meta(meta_copy(model), input_size=size)
+    check_model(model)
+    size = default_input_size(model) if input_size is None else input_size
+    return trace_meta(meta_copy(model), input_size=check_input_size(size))
 
 
 def trace_meta(model: nn.Module, *, input_size: tuple[int, int, int]) -> Trace:
@@ -103,14 +113,19 @@ def _run(
     input_size: tuple[int, int, int],
     counter: MacCounter,
     recorder: _Recorder,
+    pixels: Tensor | None = None,
 ) -> Any:
     """Run a meta model on one batch; a failure becomes a `CannotInspect`."""
-    batch = image_batch(input_size, BATCH)
+    batch = image_batch(input_size, BATCH, dtype=dtype_of(model))
     try:
-        with torch.device("meta"), counter:
-            return model(batch)
-    except (RuntimeError, NotImplementedError, ValueError, TypeError, AssertionError,
-            IndexError, AttributeError) as error:  # fmt: skip
+        with (
+            generators_kept(),
+            torch.inference_mode(False),
+            torch.device("meta"),
+            counter,
+        ):
+            return model(batch if pixels is None else batch + pixels)
+    except Exception as error:  # whatever a foreign forward raises without values
         cause = str(error).strip().splitlines() or [type(error).__name__]
         raise CannotInspect(
             f"{type(model).__name__} cannot run on a batch of {tuple(batch.shape)} "
@@ -161,9 +176,11 @@ class _Recorder:
 
 
 def tensors_in(value: Any) -> list[Tensor]:
-    """List the tensors in nested lists, tuples and mappings."""
+    """List the tensors in nested lists, tuples, mappings and dataclasses."""
     if isinstance(value, Tensor):
         return [value]
+    if is_dataclass(value) and not isinstance(value, Mapping | type):
+        value = vars(value)
     if isinstance(value, Mapping):
         value = value.values()
     elif not isinstance(value, list | tuple):
@@ -175,3 +192,104 @@ def _first_shape(value: Any) -> tuple[int, ...] | None:
     """Shape of the first tensor, without the batch dimension."""
     found = tensors_in(value)
     return tuple(found[0].shape[1:]) if found else None
+
+
+# -- what an output comes from -----------------------------------------------------------
+
+_OF_THE_BODY = ("Relu", "LeakyRelu", "Elu", "Gelu", "Silu", "Mish", "Hardtanh", "Hardswish",
+                 "Softplus", "Threshold", "Tanh")  # fmt: skip
+_ACTIVATED = {f"{name}Backward0" for name in _OF_THE_BODY}
+
+
+@dataclass(frozen=True)
+class Source:
+    """The layers with weights that one output comes from, with none in between.
+
+    `before` are those that feed them; `activated` tells whether an activation such as
+    ReLU stands between them and the output.
+    """
+
+    shape: tuple[int, ...]
+    paths: tuple[str, ...]
+    before: frozenset[str]
+    activated: bool
+
+
+def sources(model: nn.Module) -> list[Source]:
+    """Find the layers that each output comes from, on meta tensors in eval mode.
+
+    The graph that torch's autograd keeps is followed from the output back to the first
+    parameters. Of an output with `logits`, as transformers names them, only those count.
+    The model is not touched; one that cannot run raises `CannotInspect`.
+    """
+    size = default_input_size(model)
+    copied = meta_copy(model).eval()
+    counter = MacCounter()
+    recorder = _Recorder(Trace(size), counter)
+    with torch.inference_mode(False), torch.enable_grad():
+        owners = _learning(copied)
+        pixels = torch.zeros((), device="meta", requires_grad=True)
+        outputs = _run(copied, size, counter, recorder, pixels)
+        if isinstance(outputs, Mapping) and "logits" in outputs:
+            outputs = outputs["logits"]
+        given = [out for out in tensors_in(outputs) if out.grad_fn is not None]
+        return [_source(output, pixels, owners) for output in given]
+
+
+def _learning(model: nn.Module) -> dict[int, str]:
+    """Let all parameters of a meta model learn; return whose they are, by their ids."""
+    owners: dict[int, str] = {}
+    for path, module in model.named_modules():
+        weight = vars(module).get("weight")  # of the old weight_norm: made by a hook
+        for tensor in (*module.parameters(recurse=False), weight):
+            if isinstance(tensor, Tensor) and tensor.is_floating_point():
+                tensor.requires_grad_()
+                owners.setdefault(id(tensor), path)
+    return owners
+
+
+def _source(output: Tensor, pixels: Tensor, owners: dict[int, str]) -> Source:
+    """Follow one output back to the layers that it comes from."""
+    nodes = _reached([output.grad_fn], _children)
+    parents: dict[Node, list[Node]] = {node: [] for node in nodes}
+    for node in nodes:
+        for child in _children(node):
+            parents[child].append(node)
+    inputs = [node for node in nodes if getattr(node, "variable", None) is pixels]
+    from_pixels = _reached(inputs, parents.__getitem__)
+
+    def before(node: Node) -> list[Node]:
+        return [child for child in _children(node) if child in from_pixels]
+
+    def weights(node: Node) -> list[Tensor]:
+        beside = [child for child in _children(node) if child not in from_pixels]
+        leaves = [getattr(n, "variable", None) for n in _reached(beside, _children)]
+        return [leaf for leaf in leaves if leaf is not None and leaf.numel() > 1]
+
+    def paths(some: Iterable[Node]) -> list[str]:
+        return [owners.get(id(weight), "") for node in some for weight in weights(node)]
+
+    passed = _reached([output.grad_fn], lambda n: [] if weights(n) else before(n))
+    last = [node for node in passed if weights(node)]
+    deeper = _reached([child for node in last for child in before(node)], before)
+    return Source(
+        tuple(output.shape),
+        tuple(dict.fromkeys(paths(last))),
+        frozenset(paths(deeper)),
+        any(node.name() in _ACTIVATED for node in passed),
+    )
+
+
+def _children(node: Node) -> list[Node]:
+    return [child for child, _ in node.next_functions if child is not None]
+
+
+def _reached(starts: list[Node], follow: Callable[[Node], list[Node]]) -> dict:
+    """Go through a graph from some nodes on; the nodes met, in order, as keys."""
+    found = dict.fromkeys(starts)
+    for node in (todo := list(found)):  # grows while it is gone through
+        for other in follow(node):
+            if other not in found:
+                found[other] = None
+                todo.append(other)
+    return found

@@ -2,7 +2,7 @@
 
 from .freezing import freeze, trainable_parameters, unfreeze
 from .schedule import UnfreezeSchedule
-from .stages import LayerGroup, check_stage_names, layer_groups
+from .stages import LayerGroup, check_stage_names, layer_groups, names_of
 
 __all__ = [
     "LayerGroup",
@@ -10,6 +10,7 @@ __all__ = [
     "check_stage_names",
     "freeze",
     "layer_groups",
+    "names_of",
     "trainable_parameters",
     "unfreeze",
 ]

@@ -14,20 +14,23 @@ from course_utils.layer_groups.stages import (
     layer_groups,
     named_stages,
 )
+from course_utils.meta_tensors import check_model, unwrapped
 
 _HOOK = "_frozen_batchnorm_hook"
+_HELD = "_frozen_batchnorms"  # their names, at the model, which outlive the layers
 
 
 def freeze(
     model: nn.Module,
     *,
     until: str | None = None,
-    stages: Iterable[str] | None = None,
+    stages: str | Iterable[str] | None = None,
     batchnorm: str = "eval",
 ) -> nn.Module:
     """Freeze all stages before the head, before the stage `until`, or those named.
 
-    In place; every other stage becomes trainable. Frozen parameters get
+    In place; every other stage becomes trainable; of a model without a head nothing is,
+    unless a stage is named. Frozen parameters get
     `requires_grad=False`. With `batchnorm="eval"` (the default) frozen BatchNorm layers
     keep their running statistics, whatever `train()` says: a forward hook holds them in
     eval mode. "train" leaves them to the model's mode. Returns the model.
@@ -37,6 +40,7 @@ def freeze(
     if until is not None and stages is not None:
         raise ValueError("give until or stages, not both")
     groups = layer_groups(model)
+    _hold_again(unwrapped(model), ())
     frozen = (
         named_stages(groups, stages)
         if stages is not None
@@ -47,8 +51,8 @@ def freeze(
     for layer in _batchnorms(groups):
         _release(layer, model)
     for layer in _batchnorms(frozen) if batchnorm == "eval" else ():
-        layer.eval()
-        setattr(layer, _HOOK, layer.register_forward_pre_hook(_stay_in_eval))
+        _hold(layer)
+    _note_held(unwrapped(model))
     return model
 
 
@@ -56,7 +60,7 @@ def unfreeze(
     model: nn.Module,
     *,
     since: str | None = None,
-    stages: Iterable[str] | None = None,
+    stages: str | Iterable[str] | None = None,
 ) -> nn.Module:
     """Make all stages trainable, those from `since` on, or those named; in place.
 
@@ -66,6 +70,7 @@ def unfreeze(
     if since is not None and stages is not None:
         raise ValueError("give since or stages, not both")
     groups = layer_groups(model)
+    _hold_again(unwrapped(model), ())
     if stages is not None:
         woken = named_stages(groups, stages)
     else:
@@ -74,11 +79,13 @@ def unfreeze(
         _set_trainable(group, True)
     for layer in _batchnorms(woken):
         _release(layer, model)
+    _note_held(unwrapped(model))
     return model
 
 
 def trainable_parameters(model: nn.Module) -> list[nn.Parameter]:
     """Return what learns, for an optimiser; nothing trainable is a `ValueError`."""
+    check_model(model)
     parameters = [p for p in model.parameters() if p.requires_grad]
     if not parameters:
         raise ValueError(
@@ -89,7 +96,9 @@ def trainable_parameters(model: nn.Module) -> list[nn.Parameter]:
 
 
 def _stop(groups: list[LayerGroup], until: str | None) -> int:
-    return len(groups) - 1 if until is None else index_of(groups, until)
+    if until is not None:
+        return index_of(groups, until)
+    return sum(not group.is_head for group in groups)
 
 
 def _set_trainable(group: LayerGroup, trainable: bool) -> None:
@@ -108,8 +117,31 @@ def _batchnorms(groups: list[LayerGroup]) -> list[_NormBase]:
     return list(found.values())
 
 
-def _stay_in_eval(layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+def _stay_in_eval(layer: nn.Module, inputs: tuple[torch.Tensor]) -> None:
+    if not torch.jit.is_scripting():  # a scripted model has no modes to hold
+        layer.eval()
+
+
+def _hold(layer: nn.Module) -> None:
     layer.eval()
+    setattr(layer, _HOOK, layer.register_forward_pre_hook(_stay_in_eval))
+
+
+def _note_held(model: nn.Module) -> None:
+    """Let the model look after its layers: SyncBatchNorm's conversion makes new ones."""
+    if not hasattr(model, _HELD):
+        model.register_forward_pre_hook(_hold_again)
+    held = [name for name, layer in model.named_modules() if _HOOK in vars(layer)]
+    setattr(model, _HELD, held)
+
+
+def _hold_again(model: nn.Module, inputs: tuple[torch.Tensor]) -> None:
+    """Hold layers that stand where a held one stood before."""
+    if not torch.jit.is_scripting():
+        for name in getattr(model, _HELD, ()):
+            layer = model.get_submodule(name)
+            if not hasattr(layer, _HOOK) and isinstance(layer, _NormBase):
+                _hold(layer)
 
 
 def _release(layer: nn.Module, model: nn.Module) -> None:

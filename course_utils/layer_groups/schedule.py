@@ -7,9 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 import pandas as pd
 from torch import nn
 
-from course_utils.errors import check_type, check_whole
+from course_utils.errors import check_type, check_whole, text, whole
 from course_utils.layer_groups.freezing import freeze
-from course_utils.layer_groups.stages import check_stage_names, layer_groups
+from course_utils.layer_groups.stages import (
+    check_stage_names,
+    layer_groups,
+    names_of,
+)
 
 
 class UnfreezeSchedule(MutableMapping):
@@ -44,8 +48,9 @@ class UnfreezeSchedule(MutableMapping):
         """
         check_whole(every, "every")
         names = [group.name for group in layer_groups(model)]
-        check_stage_names([last] if last else [], names)
-        wanted = names[names.index(last) if last else 0 :]
+        if last is not None:
+            check_stage_names([text("last", last)], names)
+        wanted = names[0 if last is None else names.index(last) :]
         return cls({1 + every * i: [n] for i, n in enumerate(reversed(wanted))})
 
     def trainable(self, epoch: int) -> set[str]:
@@ -64,7 +69,7 @@ class UnfreezeSchedule(MutableMapping):
         """
         names = [group.name for group in layer_groups(model)]
         check_stage_names([n for group in self.values() for n in group], names)
-        learning = self.trainable(epoch)
+        learning = self.trainable(whole("epoch", epoch, least=1))
         if not learning:
             raise ValueError(
                 f"nothing learns in epoch {epoch}: the first entry is for epoch "
@@ -100,6 +105,7 @@ class UnfreezeSchedule(MutableMapping):
     def table(self, model: nn.Module, *, epochs: int) -> pd.DataFrame:
         """Tabulate stages by epochs: True where a stage learns."""
         names = [group.name for group in layer_groups(model)]
+        whole("epochs", epochs, least=1)
         columns = {e: [n in self.trainable(e) for n in names] for e in _range(epochs)}
         return pd.DataFrame(columns, index=pd.Index(names, name="stage"))
 
@@ -109,7 +115,7 @@ class UnfreezeSchedule(MutableMapping):
     def __setitem__(self, epoch: int, names: str | Iterable[str]) -> None:
         if not isinstance(epoch, int) or isinstance(epoch, bool) or epoch < 1:
             raise ValueError(f"epochs count from 1, got {epoch!r}")
-        names = (names,) if isinstance(names, str) else tuple(names)
+        names = names_of(names)
         if not names:
             raise ValueError(f"epoch {epoch} names no stage")
         self._stages[epoch] = names

@@ -9,34 +9,46 @@ from torch import nn
 
 from course_utils.errors import CannotInspect
 from course_utils.heads import find_heads
-from course_utils.meta_tensors import body_of
+from course_utils.meta_tensors import body_of, check_model, check_plain, unwrapped
 from course_utils.tracing import Trace
 from course_utils.tracing import trace as trace_model
 
 _STAGE_LISTS = ("blocks", "stages", "features", "layers", "encoder", "trunk",
                 "body", "trunk_output")  # fmt: skip
+_WRAPPERS = ("layers", "stages", "blocks")  # within one of those
+_LISTS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
 @dataclass(frozen=True, eq=False)
 class LayerGroup:
-    """One stage: its name, the modules in it and the parameters in it."""
+    """One stage: its name, the modules and the parameters in it; is it the head?"""
 
     name: str
     modules: tuple[nn.Module, ...]
     parameters: tuple[nn.Parameter, ...]
+    is_head: bool = False
 
 
 def layer_groups(model: nn.Module, *, trace: Trace | None = None) -> list[LayerGroup]:
     """Cut a model into stages, stem first and head last, in order of execution.
 
-    Each parameter is in exactly one group. Stages are the model's children; lists of
+    Each parameter is in exactly one group. A model without a head (see
+    `heads.find_heads`) has those of its body. Stages are the model's children; lists of
     blocks (`features`, `stages`, `blocks`, …) are taken apart one level deep. The order
     comes from a forward pass on meta tensors, or from a `trace` of it that is at hand;
     where a model cannot be run so, from the order of registration. Parameters that
     belong to no layer (class tokens, position embeddings) join the first group; norms
     after the last stage join that stage. A model built around a net (see
-    `meta.body_of`) has that net's stages, under their names in the model.
+    `meta_tensors.body_of`) has that net's stages, under their names in the model; one
+    in DataParallel, torch.compile or another wrapper has the stages that it has without.
+
+    Raises `CannotInspect` for scripted and quantised models, and for layers without a
+    shape yet; `ValueError` for torchvision's detectors.
     """
+    check_model(model)
+    if (inner := unwrapped(model)) is not model:
+        return layer_groups(inner)
+    check_plain(model)
     heads = find_heads(model)
     in_head = {id(p) for head in heads.values() for p in head.parameters()}
     body = body_of(model)
@@ -44,7 +56,7 @@ def layer_groups(model: nn.Module, *, trace: Trace | None = None) -> list[LayerG
     loose = tuple(
         parameter
         for holder in holders
-        if isinstance(holder, nn.Module)
+        if isinstance(holder, nn.Module) and (holder is body or any(holder.children()))
         for parameter in holder.parameters(recurse=False)
         if id(parameter) not in in_head
     )
@@ -56,13 +68,15 @@ def layer_groups(model: nn.Module, *, trace: Trace | None = None) -> list[LayerG
     if len(units) > 1:
         units = _in_order(units, _first_calls(model, trace))
     groups = _merge_small(units)
-    if loose and groups:
-        name, modules, parameters = groups[0]
-        groups[0] = (name, modules, loose + parameters)
+    if loose:
+        name, modules, parameters = (groups or [(type(body).__name__, (body,), ())])[0]
+        groups[:1] = [(name, modules, loose + parameters)]
+    found = [LayerGroup(*group) for group in groups]
     if heads:
         parameters = _unique(heads.values())
-        groups.append((next(iter(heads)), tuple(heads.values()), parameters))
-    return [LayerGroup(*group) for group in groups]
+        name, modules = next(iter(heads)), tuple(heads.values())
+        found.append(LayerGroup(name, modules, parameters, is_head=True))
+    return found
 
 
 def _first_calls(model: nn.Module, trace: Trace | None) -> dict[int, int]:
@@ -100,9 +114,9 @@ def _units(model: nn.Module, in_head: set[int]):
         parts = [(name, child)]
         if name in _STAGE_LISTS:
             inner = child
-            while len(kids := list(inner.named_children())) == 1:
-                inner = kids[0][1]
-            for wrapper in ("layers", "stages", "blocks"):
+            while len(kids := list(inner.children())) == 1 and _holds_more(kids[0]):
+                inner = kids[0]
+            for wrapper in _WRAPPERS:
                 inner = getattr(inner, wrapper, inner)
             parts = [(f"{name}.{key}", part) for key, part in inner.named_children()]
             parts = parts or [(name, child)]
@@ -112,6 +126,13 @@ def _units(model: nn.Module, in_head: set[int]):
             if own:
                 seen.update(map(id, own))
                 yield part_name, (part,), own
+
+
+def _holds_more(module: nn.Module) -> bool:
+    """Tell a list of blocks, which can be opened, from a block that is alone in one."""
+    return isinstance(module, _LISTS) or any(
+        isinstance(getattr(module, name, None), _LISTS) for name in _WRAPPERS
+    )
 
 
 def _merge_small(units: list) -> list:
@@ -132,9 +153,21 @@ def _unique(modules) -> tuple[nn.Parameter, ...]:
     return tuple(found.values())
 
 
-def named_stages(groups: list[LayerGroup], names: Iterable[str]) -> list[LayerGroup]:
+def named_stages(
+    groups: list[LayerGroup], names: str | Iterable[str]
+) -> list[LayerGroup]:
     """Pick stages by name, in the order asked for; an unknown name lists the known."""
-    return [groups[index_of(groups, name)] for name in names]
+    return [groups[index_of(groups, name)] for name in names_of(names)]
+
+
+def names_of(names: str | Iterable[str]) -> tuple[str, ...]:
+    """Return names as a tuple; a string is one name, not its letters."""
+    if isinstance(names, str):
+        return (names,)
+    found = tuple(names) if isinstance(names, Iterable) else (None,)
+    if not all(isinstance(name, str) for name in found):
+        raise ValueError(f"stages are names, such as ['layer4', 'fc'], got {names!r}")
+    return found
 
 
 def index_of(groups: list[LayerGroup], name: str) -> int:

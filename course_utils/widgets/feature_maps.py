@@ -208,7 +208,7 @@ def stage_layers(model: nn.Module) -> dict[str, str]:
     """
     names = {id(module): name for name, module in model.named_modules()}
     stages = {}
-    for group in layer_groups(model)[:-1]:
+    for group in [g for g in layer_groups(model) if not g.is_head]:
         named = [m for m in group.modules if names.get(id(m)) == group.name]
         is_block = bool(named) and any(True for _ in named[0].children())
         last = named[0] if is_block else group.modules[-1]

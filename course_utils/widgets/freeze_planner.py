@@ -76,6 +76,8 @@ class FreezePlanner(CourseWidget):
         self._module = None if named else model
         self._loadable = model if named else None
         groups = layer_groups(build_on_meta(model) if named else model)
+        if not groups:
+            raise ValueError(f"{_name_of(model)} has no parameters: nothing to freeze")
         sizes = {g.name: sum(p.numel() for p in g.parameters) for g in groups}
         self._names = list(sizes)
         _check_lr(self._names[-1], lr)

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
+
+from course_utils.errors import real, text
+from course_utils.zoo.table import COSTS
+
+_BEYOND = 100  # a budget so many times the largest figure is in another unit
 
 
 def pareto_front(table: pd.DataFrame, *, cost: str, gain: str = "top1") -> pd.DataFrame:
@@ -41,13 +47,16 @@ def best_under(
     `file_mb=50`, `ms=20`. A row without a figure does not fit. Of equal gains the row
     that costs least by the first budget wins, then by the next.
 
-    Raises `ValueError` where nothing fits, with the row that needs least, and for a
-    column that the table lacks.
+    Raises `ValueError` where nothing fits, with the row that needs least, for a column
+    that the table lacks, and for a budget over 100 times any row's figure, which is
+    meant in another unit (`float("inf")` is no limit).
     """
     if not budgets:
         raise ValueError("give at least one budget, such as params=10")
     _known(table, [*budgets, gain])
     rows = table.dropna(subset=[*budgets, gain])
+    for column, most in budgets.items():
+        _in_the_columns_unit(rows[column], real(f"the budget of {column}", most))
     fits = (rows[list(budgets)] <= pd.Series(budgets)).all(axis=1)
     if not fits.any():
         raise ValueError(_nothing_fits(rows, budgets))
@@ -67,9 +76,24 @@ def _nothing_fits(rows: pd.DataFrame, budgets: dict[str, float]) -> str:
     return f"nothing has {asked}; the cheapest, {name}, has {needs}"
 
 
+def _in_the_columns_unit(figures: pd.Series, most: float) -> None:
+    if figures.max() * _BEYOND < most < float("inf"):
+        meant = f": {COSTS[figures.name]}" if figures.name in COSTS else ""
+        raise ValueError(
+            f"{figures.name} <= {most:g} leaves everything in, the largest has "
+            f"{figures.max():.4g}. Mind the column's unit{meant}"
+        )
+
+
 def _known(table: pd.DataFrame, columns: list[str]) -> None:
+    if not isinstance(table, pd.DataFrame):
+        raise TypeError(
+            f"table must be a DataFrame, such as zoo_table(), got {type(table).__name__}"
+        )
     for column in columns:
-        if column not in table.columns:
+        if text("a column", column) not in table.columns:
             raise ValueError(
                 f"no column {column!r}; there are {', '.join(map(str, table.columns))}"
             )
+        if column != "architecture" and not is_numeric_dtype(table[column]):
+            raise ValueError(f"column {column!r} holds no numbers to compare")

@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from course_utils.errors import text
+
 PLAIN, RESIDUAL, EFFICIENT = "Early networks", "Residual", "Small and searched"
 MODERN, TRANSFORMER, HYBRID = "Modern convolution", "Transformer", "Hybrid"
 GROUPS = (PLAIN, RESIDUAL, EFFICIENT, MODERN, TRANSFORMER, HYBRID)
@@ -50,7 +52,7 @@ def family_of(name: str) -> Family | None:
     Library prefixes, weight tags and timm's marks of a port or a test model are
     ignored: "timm/tf_efficientnet_b0.ns_jft_in1k" is an EfficientNet.
     """
-    bare = name.rpartition("/")[2].partition(".")[0]
+    bare = text("a model's name", name).rpartition("/")[2].partition(".")[0]
     for variant in _VARIANTS:
         bare = bare.removeprefix(variant)
     matches = [

@@ -15,8 +15,9 @@ from torchvision import models
 from tqdm import tqdm
 
 from course_utils.architectures import build, parse_name
-from course_utils.meta_tensors import default_input_size
-from course_utils.modes import inference
+from course_utils.errors import real, whole
+from course_utils.meta_tensors import check_model, default_input_size, dtype_of
+from course_utils.modes import device_of, inference
 from course_utils.zoo.machine import device_name
 
 FEWEST = 3  # passes that are timed even where the time is up
@@ -76,18 +77,23 @@ def measure_latency(
         ("repeats", repeats, 1),
         ("batch_size", batch_size, 1),
         ("warmup", warmup, 0),
-        ("threads", threads or 1, 1),
+        ("threads", 1 if threads is None else threads, 1),
+        ("image_size", 1 if image_size is None else image_size, 1),
     ):
-        if value < least:
-            raise ValueError(f"{name} must be at least {least}, got {value}")
+        whole(name, value, least=least)
+    if max_seconds is not None:
+        real("max_seconds", max_seconds, least=0)
     if isinstance(model, str):
         image_size = image_size or native_size(model)
         model = build_at(model, image_size)
-    model = _on(model, torch.device(device))
+    check_model(model)
+    model = _on(model, _device(device))
     channels, side, _ = default_input_size(model)
-    images = torch.rand(batch_size, channels, image_size or side, image_size or side)
+    side = image_size or side
+    images = torch.rand(batch_size, channels, side, side, device="cpu")
     with _threads(threads) as used, inference(model) as place:
-        times = _time(model, images.to(place), repeats, warmup, max_seconds, progress)
+        images = images.to(place, dtype_of(model))
+        times = _time(model, images, repeats, warmup, max_seconds, progress)
     low, median, high = (float(ms) for ms in np.percentile(times, [10, 50, 90]))
     return Latency(
         median, low, high, batch_size, images.shape[-1], len(times), used,
@@ -122,9 +128,18 @@ def build_at(name: str, image_size: int | None) -> nn.Module:
     return build(name, **options)
 
 
+def _device(device: str | torch.device) -> torch.device:
+    try:
+        return torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(
+            f"device must be such as 'cpu' or 'cuda': {device!r}"
+        ) from error
+
+
 def _on(model: nn.Module, device: torch.device) -> nn.Module:
     """Return the model if it is on the device, else a copy that is."""
-    if next(model.parameters()).device.type == device.type:
+    if device_of(model).type == device.type:
         return model
     return copy.deepcopy(model).to(device)
 

@@ -9,6 +9,7 @@ import pandas as pd
 from torchvision import models
 
 from course_utils.architectures import torchvision_names
+from course_utils.errors import text
 from course_utils.zoo.families import family_of
 from course_utils.zoo.stored import stored_latency
 
@@ -57,7 +58,8 @@ def zoo_table(*, latency: bool = False) -> pd.DataFrame:
 
 def load_code(architecture: str, weights: str) -> str:
     """Return the lines that load weights of torchvision, with their preprocessing."""
-    return CODE.format(name=architecture, member=weights)
+    names = {"name": architecture, "member": weights}
+    return CODE.format(**{what: text(what, value) for what, value in names.items()})
 
 
 @cache

@@ -81,6 +81,25 @@ def test_features_of_torchvision_models_are_what_an_identity_head_lets_through(n
         assert torch.allclose(found, model(pictures.tensors[0]), atol=1e-5)
 
 
+def test_a_model_without_a_head_gives_its_own_output():
+    model, pictures = models.resnet18().eval(), _Pictures(3)
+    with_head = extract_features(model, pictures, cache=False).features
+    model.fc = nn.Identity()
+    found = extract_features(model, pictures, cache=False).features
+    with torch.inference_mode():
+        expected = model(torch.stack([pictures[i][0] for i in range(3)]))
+    assert torch.equal(found, expected) and torch.equal(found, with_head)
+
+
+def test_an_encoder_gives_the_mean_of_its_tokens():
+    model = timm.create_model("qwen3_vit_88m_enc", depth=1).eval()
+    images = torch.rand(2, 3, 224, 224)
+    data = TensorDataset(images, torch.tensor([0, 1]))
+    with torch.inference_mode():
+        expected = model(images).mean(1)
+    assert torch.allclose(extract_features(model, data, cache=False).features, expected)
+
+
 def test_squeezenets_convolution_head_gives_pooled_maps():
     model, pictures = models.squeezenet1_0().eval(), _Pictures(3)
     found = extract_features(model, pictures, cache=False).features

@@ -1,5 +1,9 @@
 import copy
+import random
+from collections import namedtuple
+from dataclasses import dataclass
 
+import numpy as np
 import pytest
 import timm
 import torch
@@ -180,6 +184,128 @@ def test_a_step_that_cannot_run_is_a_clear_error():
         report.memory(2)
 
 
+@pytest.mark.parametrize(
+    ("model", "size", "macs", "stages"),
+    [
+        (nn.Sequential(nn.Conv2d(3, 4, 1), nn.Flatten(2), nn.Conv1d(4, 5, 1)), (3, 4, 4),
+         16 * (12 + 20), ["0", "2"]),
+        (nn.Sequential(nn.Conv1d(6, 4, 3)), (6, 10), 6 * 4 * 3 * 8, ["0"]),
+        (nn.Sequential(nn.Conv3d(3, 4, 1)), (3, 2, 4, 4), 12 * 32, ["0"]),
+        (nn.Sequential(nn.ConvTranspose2d(3, 4, 2, stride=2)), (3, 4, 4), 48 * 16, ["0"]),
+        (nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 2)), (8,), 40, ["0", "2"]),
+        (nn.Sequential(nn.ReLU(), nn.Sigmoid()), (3, 4, 4), 0, ["Sequential"]),
+        (nn.ParameterList([torch.ones(2)]), None, None, None),
+    ],
+)  # fmt: skip
+def test_an_inspection_needs_no_head_and_no_picture(model, size, macs, stages):
+    if size is None:
+        with pytest.raises(CannotInspect, match="ParameterList cannot run"):
+            inspect_model(model)
+        return
+    report = inspect_model(model, input_size=size)
+    assert (report.macs, report.input_size) == (macs, size)
+    assert report.stage_names == stages == report.stages["stage"].tolist()
+    assert report.memory(2, mode="frozen").gradients <= report.memory(2).gradients
+
+
+def test_a_net_that_draws_leaves_the_generators_as_they_were():
+    class Draws(_Net):
+        def forward(self, x):
+            random.random(), np.random.rand(), torch.rand(1, device="cpu")
+            return super().forward(x)
+
+    model = Draws()
+    states = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state()
+    report = inspect_model(model, input_size=(3, 8, 8))
+    report.memory(2), report.memory(2, mode="inference")
+    assert states[0] == random.getstate()
+    assert states[1] == np.random.get_state()[1].tolist()
+    assert torch.equal(states[2], torch.get_rng_state())
+
+
+@pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad])
+def test_an_inspection_within_no_gradients_counts_the_same(mode):
+    expected = inspect_model("timm/test_resnet")
+    with mode():
+        report = inspect_model("timm/test_resnet")
+        own = inspect_model(timm.create_model("test_resnet"))
+        found = report.memory(4)
+    assert report.macs == own.macs == expected.macs > 0
+    assert found == expected.memory(4)
+
+
+def test_a_type_is_the_models_own():
+    half, single = (inspect_model(models.resnet18().to(kind)) for kind in
+                    (torch.float16, torch.float32))  # fmt: skip
+    assert half.macs == single.macs
+    assert 2 * half.layers["activation_bytes"].sum() == (
+        single.layers["activation_bytes"].sum()
+    )
+    assert half.memory(2).activations < single.memory(2).activations
+
+
+def test_other_default_types_and_devices_change_nothing():
+    model, expected = models.resnet18(), inspect_model("resnet18")
+    torch.set_default_dtype(torch.float64)
+    torch.set_default_device("meta")
+    try:
+        found = inspect_model(model)
+        assert inspect_model("resnet18").macs == expected.macs
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.set_default_device(None)
+    assert found.layers.equals(expected.layers)
+    assert found.memory(2) == expected.memory(2)
+
+
+class _Named(nn.Module):
+    """Several outputs, by name or in a dataclass."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.body, self.fc, self.kind = nn.Conv2d(3, 4, 3), nn.Linear(4, 2), kind
+
+    def forward(self, x):
+        maps = self.body(x)
+        logits = self.fc(maps.mean((2, 3)))
+        return self.kind(logits=logits, maps=maps, best=logits.argmax(1))
+
+
+@dataclass
+class _Output:
+    logits: torch.Tensor
+    maps: torch.Tensor
+    best: torch.Tensor
+
+
+@pytest.mark.parametrize("kind", [dict, _Output, namedtuple("Out", "logits maps best")])
+def test_named_outputs_are_read(kind):
+    report = inspect_model(_Named(kind), input_size=(3, 8, 8))
+    assert report.stage_names == ["body", "fc"]
+    assert report.memory(2).gradients == 4 * report.num_params
+
+
+def test_one_channel_is_seen_at_the_first_layer():
+    report = inspect_model(timm.create_model("test_resnet", in_chans=1))
+    assert report.input_size == (1, 160, 160)
+    assert report.stage_names == inspect_model("timm/test_resnet").stage_names
+
+
+@pytest.mark.parametrize("wrap", [nn.DataParallel, lambda m: torch.compile(m)])
+def test_a_wrapped_model_is_inspected_as_the_net_within(wrap):
+    net = models.resnet18()
+    assert inspect_model(wrap(net)).layers.equals(inspect_model(net).layers)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+def test_a_scripted_child_is_named():
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), torch.jit.script(nn.ReLU()))
+    with pytest.raises(
+        CannotInspect, match="Sequential in 1 is compiled by TorchScript"
+    ):
+        inspect_model(model)
+
+
 # -- memory ------------------------------------------------------------------------------
 
 
@@ -246,6 +372,9 @@ def test_parts_are_weights_gradients_state_and_activations():
     ("options", "text"),
     [
         ({"mode": "train"}, "inference, frozen, full"),
+        ({"mode": None, "frozen": ["fc"]}, "inference, frozen, full, got None"),
+        ({"optimizer": ["sgd"]}, "sgd, adam, got"),
+        ({"frozen": "layer9"}, "no stage 'layer9'; stages are conv1"),
         ({"optimizer": "lion"}, "sgd, adam"),
         ({"frozen": ["layer9"]}, "no stage 'layer9'; stages are conv1"),
     ],
@@ -255,6 +384,7 @@ def test_bad_options_are_named(options, text):
         inspect_model("resnet18").memory(2, **options)
 
 
-def test_a_batch_of_none_is_refused():
-    with pytest.raises(ValueError, match="at least 1, got 0"):
-        inspect_model("resnet18").memory(0)
+@pytest.mark.parametrize("wrong", [0, -1, 2.5, float("nan"), "4", None])
+def test_a_batch_of_none_is_refused(wrong):
+    with pytest.raises(ValueError, match=f"batch_size must be .* 1, got {wrong!r}"):
+        inspect_model("timm/test_resnet").memory(wrong)

@@ -306,3 +306,84 @@ def test_a_model_that_cannot_be_traced_keeps_the_order_of_registration():
 
     names = [group.name for group in layer_groups(Choosy())]
     assert names == ["stem", "layer1", "layer2", "fc"]
+
+
+def test_a_block_that_is_alone_is_not_cut_inside():
+    model = timm.create_model("vit_tiny_patch16_224", depth=1)
+    assert [g.name for g in layer_groups(model)] == ["patch_embed", "blocks.0", "head"]
+
+
+def test_a_list_within_a_list_is_opened():
+    class Nested(_Net):
+        def __init__(self):
+            super().__init__()
+            self.features = nn.Sequential(nn.Sequential(self.layer1, self.layer2))
+            del self.layer1, self.layer2
+
+        def forward(self, x):
+            return self.fc(self.features(self.bn(self.stem(x))).mean((2, 3)))
+
+    names = [group.name for group in layer_groups(Nested())]
+    assert names == ["stem", "features.0", "features.1", "fc"]
+
+
+@pytest.mark.parametrize("change", [freeze, unfreeze])
+def test_one_name_may_stand_without_a_list(change):
+    model = change(_net().requires_grad_(change is freeze), stages="layer1")
+    learns = {name.split(".")[0] for name in _trainable(model)}
+    assert ("layer1" in learns) == (change is unfreeze)
+    with pytest.raises(ValueError, match="stages are names, such as .*got 5"):
+        change(model, stages=5)
+
+
+def test_a_model_without_a_head_is_frozen_whole():
+    model = models.resnet18()
+    model.fc = nn.Identity()
+    assert [g.name for g in layer_groups(model)][-1] == "layer4"
+    assert _trainable(freeze(model)) == []
+    assert _trainable(freeze(model, until="layer4"))[0] == "layer4.0.conv1.weight"
+    encoder = timm.create_model("qwen3_vit_88m_enc", depth=2)
+    assert _trainable(freeze(encoder)) == []
+
+
+@pytest.mark.parametrize("wrap", [
+    nn.DataParallel, torch.optim.swa_utils.AveragedModel,
+    lambda m: torch.compile(m, backend="eager"),
+])  # fmt: skip
+def test_a_wrapped_model_has_the_stages_of_the_net_within(wrap):
+    model = wrap(_net())
+    assert [g.name for g in layer_groups(model)] == ["stem", "layer1", "layer2", "fc"]
+    freeze(model, until="layer2").train()
+    before = {k: v.clone() for k, v in model.named_buffers() if "layer1" in k}
+    model(torch.randn(8, 3, 12, 12) + 5)
+    after = dict(model.named_buffers())
+    assert before and all(torch.equal(after[k], v) for k, v in before.items())
+    assert sorted(n.split(".")[1] for n in _trainable(model))[-1] == "layer2"
+
+
+def test_parameters_alone_are_one_stage():
+    class Bare(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(3, 1, 1))
+
+        def forward(self, x):
+            return x * self.scale
+
+    (group,) = layer_groups(Bare())
+    assert group.name == "Bare" and len(group.parameters) == 1 and not group.is_head
+    assert layer_groups(nn.ReLU()) == []
+
+
+def test_the_hold_outlives_a_conversion_to_synchronised_batchnorm():
+    model = nn.SyncBatchNorm.convert_sync_batchnorm(freeze(_net()))
+    assert not _drifted(model, "bn") and not _drifted(copy.deepcopy(model), "layer1.1")
+    unfreeze(model, since="layer2")
+    assert model.layer2[1].training and not model.layer2[1]._forward_pre_hooks
+    assert model.bn._forward_pre_hooks
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+def test_a_frozen_model_can_be_scripted():
+    model, images = freeze(_net()).eval(), torch.rand(2, 3, 12, 12)
+    assert torch.equal(torch.jit.script(model)(images), model(images))

@@ -1,4 +1,6 @@
 import random
+import threading
+from types import MethodType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,6 +10,8 @@ from torch import nn
 from torchvision import models
 
 from course_utils.errors import CannotInspect
+from course_utils.inspection import inspect_model
+from course_utils.layer_groups import freeze, layer_groups
 from course_utils.meta_tensors import (
     build_on_meta,
     default_input_size,
@@ -76,6 +80,64 @@ def test_tensors_that_are_plain_attributes_move_too():
     assert meta_copy(Scaled())(torch.empty(2, 3, device="meta")).is_meta
 
 
+class _Keeps(nn.Module):
+    """A net with an attribute of its own, perhaps one that Python cannot copy."""
+
+    def __init__(self, extra):
+        super().__init__()
+        self.body, self.fc, self.extra = nn.Conv2d(3, 8, 3), nn.Linear(8, 4), extra
+
+    def forward(self, x):
+        x = self.body(x)
+        if isinstance(self.extra, dict):
+            self.extra["kept"] = [x]
+        return self.fc(x.mean((2, 3)))
+
+
+def _kept_activations():
+    net = _Keeps({})
+    net(torch.rand(2, 3, 8, 8))
+    return net
+
+
+@pytest.mark.parametrize("make", [
+    lambda: _Keeps(threading.Lock()), lambda: _Keeps(i for i in range(3)),
+    lambda: _Keeps(open(__file__)), lambda: _Keeps([torch.rand(2, requires_grad=True) * 2]),
+    lambda: _Keeps(SimpleNamespace(lock=threading.RLock())), _kept_activations,
+])  # fmt: skip
+def test_what_cannot_be_copied_does_not_stand_in_the_way(make):
+    model = make().train()
+    extra, kept = model.extra, dict(vars(model))
+    copy = meta_copy(model)
+    copy(image_batch((3, 8, 8)))
+    assert {p.device.type for p in copy.parameters()} == {"meta"}
+    assert [g.name for g in layer_groups(model)] == ["body", "fc"]
+    assert inspect_model(model, input_size=(3, 8, 8)).macs == 3 * 8 * 9 * 36 + 32
+    freeze(model)
+    assert model.extra is extra and dict(vars(model)).keys() >= kept.keys()
+    if isinstance(extra, dict):
+        assert extra["kept"][0].shape == (2, 8, 6, 6) and not extra["kept"][0].is_meta
+    if hasattr(extra, "close"):
+        extra.close()
+
+
+def test_a_generator_is_not_consumed():
+    numbers = iter([1, 2, 3])
+    model = _Keeps(i for i in numbers)
+    inspect_model(model)
+    assert next(model.extra) == 1
+
+
+def test_methods_bound_to_a_model_that_cannot_be_copied_follow_the_copy():
+    model = _Keeps(threading.Lock())
+    model.forward = MethodType(
+        lambda self, x: self.fc(self.body(x).amax((2, 3))), model
+    )
+    copy = meta_copy(model)
+    assert copy.forward.__self__ is copy
+    assert copy(image_batch((3, 8, 8))).shape == (2, 4)
+
+
 @pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning")
 def test_a_scripted_model_is_refused():
     with pytest.raises(CannotInspect, match="TorchScript"):
@@ -89,8 +151,22 @@ def test_a_scripted_model_is_refused():
         (lambda: models.vit_b_16(image_size=64), (3, 64, 64)),
         (lambda: timm.create_model("test_resnet"), (3, 160, 160)),
         (lambda: timm.create_model("test_vit", img_size=64), (3, 64, 64)),
+        (lambda: timm.create_model("test_resnet", in_chans=1), (1, 160, 160)),
+        (lambda: nn.Sequential(nn.Conv2d(4, 8, 3)), (4, 224, 224)),
+        (lambda: nn.Sequential(nn.Conv2d(64, 8, 3)), (3, 224, 224)),
+        (lambda: nn.DataParallel(timm.create_model("test_resnet")), (3, 160, 160)),
     ],
 )
 def test_the_input_size_is_what_the_model_is_meant_for(model, size):
     with torch.device("meta"):
         assert default_input_size(model()) == size
+
+
+@pytest.mark.parametrize(
+    "wrong", [0, 224, "big", (3, 0, 8), (3, -1, 8), (3, 8.5, 8), (), {}, (3, "8", 8),
+              (float("nan"),)]
+)  # fmt: skip
+def test_what_is_no_size_is_refused(wrong):
+    for model in (models.resnet18(), "resnet18"):
+        with pytest.raises(ValueError, match="input_size"):
+            inspect_model(model, input_size=wrong)

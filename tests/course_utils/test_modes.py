@@ -1,9 +1,10 @@
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from course_utils.errors import explained_channels
-from course_utils.modes import inference, modes_kept
+from course_utils.errors import explained_channels, real, whole
+from course_utils.modes import device_of, inference, modes_kept
 
 
 def _net():
@@ -37,6 +38,36 @@ def test_images_with_other_channels_are_explained(images):
     words = r"images have 1 channels, but the model takes 3: .*convert\(\"RGB\"\)"
     with pytest.raises(ValueError, match=words), explained_channels():
         nn.Conv2d(3, 4, 3)(images)
+
+
+@pytest.mark.parametrize(
+    ("takes", "words"),
+    [(1, r"takes 1: make them grey .*in_chans=3"), (4, r"takes 4: .*timm's in_chans")],
+)
+def test_models_of_other_channels_are_not_told_to_take_rgb(takes, words):
+    with pytest.raises(ValueError, match=words) as caught, explained_channels():
+        nn.Conv2d(takes, 4, 3)(torch.zeros(2, 3, 8, 8))
+    assert "RGB" not in str(caught.value)
+
+
+def test_a_model_without_parameters_is_where_its_buffers_are_or_on_the_cpu():
+    with inference(nn.ReLU()) as device:
+        assert device == torch.device("cpu")
+    assert device_of(nn.BatchNorm2d(2, affine=False, device="meta")).type == "meta"
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 2.5, True, "3", None, float("nan")])
+def test_whole_numbers_are_whole(wrong):
+    with pytest.raises(ValueError, match=f"n must be a whole .* 1, got {wrong!r}"):
+        whole("n", wrong, least=1)
+    assert whole("n", np.int64(3), least=1) == 3
+
+
+@pytest.mark.parametrize("wrong", [-1.0, True, "3", None, float("nan")])
+def test_numbers_are_numbers(wrong):
+    with pytest.raises(ValueError, match="x must be a number of at least 0, got"):
+        real("x", wrong, least=0)
+    assert real("x", float("inf"), least=0) == float("inf")
 
 
 def test_other_errors_pass():

@@ -7,7 +7,7 @@ from torchvision import models
 
 from course_utils.heads import replace_head
 from course_utils.layer_groups import freeze, layer_groups
-from course_utils.meta_tensors import build_on_meta
+from course_utils.meta_tensors import build_on_meta, unwrapped
 from course_utils.param_groups import check_groups, group_table, param_groups
 
 NAMES = ["resnet18", "densenet121", "swin_t", "vit_b_32", "timm/test_efficientnet",
@@ -208,3 +208,33 @@ def test_named_groups_get_their_rate_by_depth_whatever_their_order(order):
 def test_rates_are_finite_numbers(name, value):
     with pytest.raises(ValueError, match=f"^{name} must be"):
         param_groups(nn.Sequential(nn.Linear(4, 2)), **{"lr": 1e-3, name: value})
+
+
+def test_a_model_without_a_head_has_a_rate_for_each_block_too():
+    model = models.resnet18()
+    model.fc = nn.Identity()
+    last = param_groups(model, 1.0, decay=0.5)[-2:]
+    assert [(g["name"], g["lr"]) for g in last] == [
+        ("layer4.0", 0.5),
+        ("layer4.1", 1.0),
+    ]
+    (only,) = param_groups(nn.Conv1d(3, 4, 1), 1.0)
+    assert len(only["params"]) == 2
+    with pytest.raises(ValueError, match="ReLU has no parameters to make groups of"):
+        param_groups(nn.ReLU(), 1.0)
+
+
+def test_a_string_among_the_groups_is_one_stage():
+    names = ["conv1", ["layer1", "layer2"], ["layer3", "layer4"], "fc"]
+    found = param_groups(models.resnet18(), 1.0, ratio=0.5, groups=names)
+    assert [g["lr"] for g in found] == [0.125, 0.25, 0.5, 1.0]
+
+
+@pytest.mark.parametrize("wrap", [nn.DataParallel, lambda m: m])
+def test_a_wrapper_hides_nothing_from_weight_decay(wrap):
+    model = wrap(timm.create_model("test_vit"))
+    spared = [
+        g for g in param_groups(model, 1.0, weight_decay=0.1) if not g["weight_decay"]
+    ]
+    inside = {id(p) for g in spared for p in g["params"]}
+    assert id(unwrapped(model).pos_embed) in inside

@@ -55,10 +55,18 @@ def test_threads_are_set():
         torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize("n", [0, -2])
+@pytest.mark.parametrize("n", [0, -2, 1.5, "2", None])
 def test_threads_are_at_least_one(n):
-    with pytest.raises(ValueError, match=f"at least 1, got {n}"):
+    with pytest.raises(ValueError, match=f"at least 1, got {n!r}"):
         set_threads(n)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "7", None])
+def test_a_seed_is_a_whole_number_and_a_wrong_one_seeds_nothing(seed):
+    before = random.getstate()
+    with pytest.raises(ValueError, match="seed must be a whole number of at least 0"):
+        seed_everything(seed)
+    assert random.getstate() == before
 
 
 def test_the_report_names_versions_and_device():

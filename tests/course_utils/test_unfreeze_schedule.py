@@ -126,5 +126,10 @@ def test_unknown_stages_and_an_epoch_of_rest_are_named():
         UnfreezeSchedule({3: ["fc"]}).apply(_net(), 1)
     with pytest.raises(ValueError, match="no stage 'x'"):
         UnfreezeSchedule.gradual(_net(), last="x")
+    for wrong in (None, [], "fc", {}):
+        with pytest.raises(ValueError, match="a schedule needs at least one entry"):
+            UnfreezeSchedule(wrong)
+    with pytest.raises(ValueError, match="stages are names, such as"):
+        UnfreezeSchedule({1: 5})
     with pytest.raises(ValueError, match="every must be"):
         UnfreezeSchedule.gradual(_net(), every=0)

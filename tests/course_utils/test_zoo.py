@@ -213,6 +213,23 @@ def test_bad_questions_are_named(cars):
         best_weights(cars, gain="top9")
     with pytest.raises(ValueError, match="at least one budget"):
         best_under(cars)
+    with pytest.raises(TypeError, match="table must be a DataFrame, such as zoo_table"):
+        best_under(None, params=1)
+    with pytest.raises(ValueError, match="column 'name' holds no numbers"):
+        pareto_front(cars.assign(name="x"), cost="name")
+
+
+@pytest.mark.parametrize("budget", [float("nan"), "10", None, True])
+def test_a_budget_is_a_number(cars, budget):
+    with pytest.raises(ValueError, match="the budget of params must be a number, got"):
+        best_under(cars, params=budget)
+
+
+def test_a_budget_in_another_unit_is_refused():
+    with pytest.raises(ValueError, match=r"<= 1e\+06 leaves .*Parameters \(millions\)"):
+        best_under(zoo_table(), params=1e6)
+    generous = best_under(zoo_table(), params=float("inf"))
+    assert generous["top1"] == best_under(zoo_table(), params=1000)["top1"]
 
 
 # -- latency ---------------------------------------------------------------------------
@@ -268,13 +285,32 @@ def test_a_vit_is_built_for_the_size_that_it_is_asked_for():
         assert not build_at("googlenet", None).transform_input
 
 
-@pytest.mark.parametrize(
-    "bad", [{"repeats": 0}, {"batch_size": 0}, {"warmup": -1}, {"threads": -2}]
-)
-def test_counts_that_make_no_sense_are_refused(bad):
-    (name,) = bad
-    with pytest.raises(ValueError, match=f"{name} must be at least"):
-        measure_latency(_Watched(), **bad)
+@pytest.mark.parametrize("name", ["repeats", "batch_size", "warmup", "threads",
+                                  "image_size"])  # fmt: skip
+@pytest.mark.parametrize("bad", [0, -1, 2.5, float("nan"), "4"])
+def test_counts_that_make_no_sense_are_refused(name, bad):
+    if (name, bad) != ("warmup", 0):
+        with pytest.raises(
+            ValueError, match=f"{name} must be a whole number .* {bad!r}"
+        ):
+            measure_latency(_Watched(), **{name: bad})
+
+
+def test_other_bad_options_of_a_measurement_are_named():
+    with pytest.raises(ValueError, match="max_seconds must be a number of at least 0"):
+        measure_latency(_Watched(), max_seconds=float("nan"))
+    with pytest.raises(ValueError, match="device must be such as 'cpu' or 'cuda'"):
+        measure_latency(_Watched(), device="laptop")
+    with pytest.raises(TypeError, match="a model must be a torch.nn.Module, got None"):
+        measure_latency(None)
+
+
+@pytest.mark.parametrize("net", [
+    nn.AvgPool2d(2), nn.Conv2d(1, 4, 3), nn.Conv2d(3, 4, 3).double()
+])  # fmt: skip
+def test_nets_without_parameters_of_one_channel_and_of_other_types_are_timed(net):
+    found = measure_latency(net, image_size=16, repeats=1, warmup=0)
+    assert found.image_size == 16 and found.median_ms > 0
 
 
 def test_stored_latencies_cover_the_zoo_and_name_the_machine():
