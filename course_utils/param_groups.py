@@ -121,10 +121,12 @@ def _bundles(stages: list[LayerGroup], groups) -> list[tuple[str, tuple]]:
     if not isinstance(groups, Iterable):
         return _join(stages, _even(stages, groups))
     known = {stage.name: stage for stage in stages}
-    runs = [[names] if isinstance(names, str) else list(names) for names in groups]
+    runs = [
+        [names] if isinstance(names, str) else [*map(str, names)] for names in groups
+    ]
     asked = [name for names in runs for name in names]
-    if sorted(map(str, asked)) != sorted(known):
-        wrong = sorted(set(map(str, asked)) ^ set(known)) or sorted(asked)
+    if sorted(asked) != sorted(known):
+        wrong = sorted(set(asked) ^ set(known)) or sorted(asked)
         raise ValueError(
             f"groups must name each stage once; look at {', '.join(wrong)}. Stages are "
             f"{', '.join(known)}"
