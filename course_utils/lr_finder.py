@@ -29,7 +29,7 @@ from course_utils.training.batches import (
     to_net,
 )
 from course_utils.training.learning import check_learns, forgotten_refused
-from course_utils.training.outputs import class_logits, run_step
+from course_utils.training.outputs import main_output, run_step
 
 SUGGESTIONS = {
     "steepest": "where the smoothed loss falls fastest",
@@ -213,8 +213,8 @@ def _step_with(loss_fn: Callable) -> Step:
     check_callable(loss_fn, "loss_fn")
 
     def step(model, batch):
-        images, labels = images_and_labels(batch)
-        logits = class_logits(model(images), labels)
+        images, labels = images_and_labels(batch, others=True)
+        logits = main_output(model(images))  # of any kind that the loss takes
         return loss_fn(logits, labels), logits
 
     return step

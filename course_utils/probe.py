@@ -73,7 +73,8 @@ def _table(features: Tensor, labels: Tensor) -> tuple[np.ndarray, np.ndarray]:
             "labels must be (N,), whole numbers, the index of each picture's class, got "
             f"{str(labels.dtype)[6:]} {tuple(labels.shape)}"
         )
-    x, y = features.float().numpy(), labels.long().numpy()
+    low = features.dtype.itemsize < 4  # NumPy has no bfloat16
+    x, y = (features.float() if low else features).numpy(), labels.long().numpy()
     if len(np.unique(y)) < 2:
         raise ValueError("labels hold one class only: a classifier needs two or more")
     return x, y

@@ -77,6 +77,8 @@ def run_study(
     points = _points(grid)
     store = _Store(_folder(folder), _name(run))
     waiting = [point for point in points if not store.succeeded(point)]
+    if waiting:
+        _make(store.folder)
     with tqdm(
         desc="runs",
         total=len(points),
@@ -240,7 +242,6 @@ class _Store:
         self.folder, self.run = folder, run
         if folder.exists() and not folder.is_dir():
             raise ValueError(f"{folder} is a file: name a folder for the results")
-        _make(folder)
         remove_leftovers(folder)
         others = [found["run"] for found in _kept(folder) if found["run"] != run]
         if others:

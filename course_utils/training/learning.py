@@ -112,7 +112,7 @@ def check_scheduler(scheduler: Any, optimizer: Optimizer, name: str) -> None:
     if not callable(getattr(scheduler, "step", None)):
         raise TypeError(f"{name} is a {type(scheduler).__name__}, not a scheduler")
     steered = getattr(scheduler, "optimizer", optimizer)
-    if steered.param_groups is not optimizer.param_groups:
+    if getattr(steered, "param_groups", own := optimizer.param_groups) is not own:
         raise ValueError(
             f"{name} steers another optimizer, so the rates would stay as they are: make "
             "it anew for this one"

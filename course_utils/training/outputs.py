@@ -86,21 +86,29 @@ def logits_of(output: Any) -> Tensor:
 
         logits_of(googlenet.train()(images))  # without the auxiliary ones
     """
-    if isinstance(output, Tensor):
-        return output
-    named = isinstance(output, Mapping)
-    main = output.get("logits") if named else getattr(output, "logits", None)
-    several = isinstance(output, tuple | list)
-    if several and len(output) == 1:
-        main = output[0]
-    if isinstance(main, Tensor):
-        return main
-    what = f"{len(output)} outputs" if several else f"a {type(output).__name__}"
-    what = f"a dictionary ({', '.join(map(str, output))})" if named else what
+    found = main_output(output)
+    if isinstance(found, Tensor):
+        return found
+    what = f"a {type(output).__name__}"
+    if isinstance(output, Mapping):
+        what = f"a dictionary ({', '.join(map(str, output))})"
+    elif isinstance(output, tuple | list):
+        what = f"{len(output)} outputs"
     raise ValueError(
         f"the model gives {what}, not logits (B, C): give a step that says which are the "
         "logits (step=…), or step=MultiTaskStep() where they are those of tasks"
     )
+
+
+def main_output(output: Any) -> Any:
+    """Return the logits in what a model gave; all of it where none are named so."""
+    if isinstance(output, Mapping):
+        main = output.get("logits")
+    elif isinstance(output, tuple | list) and len(output) == 1:
+        main = output[0]
+    else:
+        main = getattr(output, "logits", None)
+    return main if isinstance(main, Tensor) else output
 
 
 def class_logits(output: Any, labels: Any) -> Tensor:

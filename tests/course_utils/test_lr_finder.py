@@ -300,3 +300,16 @@ def test_the_orders_of_samplers_and_of_validation_are_put_back_too():
     lr_range_test(model, sampled, _sgd(model), val=batches, num_iter=5)
     after = [generator.get_state() for generator in places]
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_a_loss_of_ones_own_takes_outputs_that_are_no_classes():
+    targets = TensorDataset(torch.randn(16, 4), torch.randn(16, 1), torch.arange(16))
+    model, seen = nn.Linear(4, 1), []
+
+    def loss_fn(found, wanted):
+        seen.append(found.shape)
+        return (found - wanted).square().mean()
+
+    curve = lr_range_test(model, make_loader(targets, batch_size=8), _sgd(model),
+                          loss_fn=loss_fn, num_iter=5)  # fmt: skip
+    assert len(curve.losses) == 5 and set(seen) == {(8, 1)}
