@@ -21,6 +21,7 @@ from course_utils.errors import (
     command,
 )
 from course_utils.heads import replace_head
+from course_utils.rgb import ToRGB
 from course_utils.state_files import FILES, load_state, read_state_dict
 from course_utils.storage import data_dir, sha256_file
 
@@ -77,6 +78,7 @@ class WeightsInfo:
         mode = InterpolationMode(self.interpolation)
         return v2.Compose(
             [
+                ToRGB(),
                 v2.Resize(resize, interpolation=mode, antialias=True),
                 v2.CenterCrop(crop),
                 v2.ToImage(),  # after the resize: PIL's, as in torchvision's presets

@@ -12,7 +12,7 @@ import courseware
 LIBRARY, COURSE = (Path(p.__path__[0]) for p in (course_utils, courseware))
 # Each may import what stands in rows above it, or to its left in its own row.
 ROWS = [
-    "errors storage durable measured runtime modes",
+    "errors storage durable measured runtime modes rgb",
     "metrics plots lr_schedules",
     "architectures meta_tensors tracing memory",
     "activations heads state_files checkpoint_files",

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from course_utils.datasets.containers import ImageDataset, values_of
+from course_utils.datasets.containers import ImageDataset, check_seed, values_of
 from course_utils.errors import DatasetError
 from course_utils.storage import sha256_bytes
 
@@ -82,7 +82,7 @@ class AttributeDataset(Dataset):
 
 def with_attributes(
     dataset: ImageDataset,
-    names: Sequence[str],
+    names: Sequence[str] | str,
     *,
     label: str = "species",
     classes: Mapping[str, Sequence] | None = None,
@@ -91,16 +91,17 @@ def with_attributes(
 ) -> AttributeDataset:
     """Return a dataset whose labels are dictionaries, a task for each name.
 
-    `names` are columns of `dataset.attributes`; `label` is the name for the dataset's
-    own classes. The classes of an attribute are its values in all splits, sorted, so a
-    class has the same index in train, val and test; `classes` overrides them. `hide` is
-    the share (0 to 1) of pictures that get no label (-1) for a task; which ones is drawn
+    `names` are columns of `dataset.attributes`, or one of them; `label` is the name for
+    the dataset's own classes. The classes of an attribute are its values in all splits,
+    sorted, so a class has the same index in train, val and test; `classes` overrides
+    them. `hide` is the share (0 to 1) of pictures that get no label (-1) for a task; which ones is drawn
     from `seed`, the same for the same seed, and a smaller share lies within a larger one.
     A value that is missing in the table is a missing label.
 
     Raises `DatasetError` for unknown names and values, and `ValueError` for shares.
     """
     columns = _columns(dataset, label)
+    names = [names] if isinstance(names, str) else list(names or ())
     if unknown := [name for name in [*names, *(hide or {})] if name not in columns]:
         raise DatasetError(
             f"no attribute {unknown[0]!r}; there are {', '.join(columns)}. label= "
@@ -149,6 +150,7 @@ def _codes(task: str, values: pd.Series, classes: list) -> Tensor:
 
 def _hidden(task: str, share: float, n: int, seed: int) -> Tensor:
     """Draw which pictures lose a task's label: round(share · n) places."""
+    check_seed(seed)
     if not 0 <= share <= 1:
         raise ValueError(f"hide[{task!r}] must be from 0 to 1, got {share}")
     order = np.random.default_rng([seed, zlib.crc32(task.encode())]).permutation(n)

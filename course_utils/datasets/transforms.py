@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
+from functools import partial
+from types import FunctionType, MethodType
+from typing import Any
 
 import torch
 from torchvision.transforms import v2
+
+from course_utils.rgb import ToRGB
 
 _PIL_ONLY = {"ToTensor", "PILToTensor", "MaybeToTensor", "MaybePILToTensor", "ToNumpy"}
 _SAME_IN_BATCHES = (
@@ -15,6 +21,7 @@ _SAME_IN_BATCHES = (
     v2.Resize,
     v2.ToDtype,
     v2.ToImage,
+    ToRGB,
 )
 
 
@@ -53,13 +60,15 @@ def _to_floats(weights_info) -> list:
     return [v2.ToDtype(torch.float32, scale=True), weights_info.normalize]
 
 
-def is_random(transform) -> bool:
+def is_random(transform: Any) -> bool:
     """Tell whether a transform may answer the same image differently twice.
 
-    Judged by the class names of torchvision's own transforms (Random…, ColorJitter,
-    …Augment, …); a function of your own counts as not random.
+    Judged by the class names of torchvision's and timm's own transforms (Random…,
+    ColorJitter, …Augment, …) and their subclasses, wherever they stand: in a Compose, an
+    nn.Sequential, a list, an object or a function that holds them. A function of your
+    own that draws numbers itself counts as not random.
     """
-    return any(_draws(type(step).__name__) for step in steps(transform))
+    return any(_is_random_step(step) for step in steps(transform))
 
 
 def draws_views(dataset) -> bool:
@@ -91,6 +100,20 @@ def check_views(dataset, views: int, *, otherwise: str = "") -> None:
         )
 
 
+def _is_random_step(step: Any) -> bool:
+    """By the names of its classes, and by options that timm's steps draw with."""
+    names = [base.__name__ for base in type(step).__mro__]
+    if any("Drop" in name for name in names):
+        return getattr(step, "training", True)
+    options = getattr(step, "__dict__", {}).items()
+    chances = (value for name, value in options if name.endswith("_prob"))
+    return (
+        any(map(_draws, names))
+        or isinstance(getattr(step, "interpolation", None), tuple | list)
+        or any(isinstance(chance, int | float) and chance > 0 for chance in chances)
+    )
+
+
 def _draws(name: str) -> bool:
     return (
         name.startswith(("Random", "Auto", "Trivial", "AugMix", "Gaussian", "Elastic"))
@@ -99,15 +122,43 @@ def _draws(name: str) -> bool:
     )
 
 
-def steps(transform) -> Iterator:
-    """Yield the single transforms that a composed one is made of."""
-    parts = getattr(transform, "transforms", None)
-    if parts is None:
-        yield transform
-        return
-    yield transform
-    for part in parts:
-        yield from steps(part)
+def steps(transform: Any) -> Iterator[Any]:
+    """Yield a transform and all that it is made of, at any depth.
+
+    Those are the callables that it holds: in a container of torchvision or torch, a list
+    or a dictionary, as attributes, in a partial or a closure, or by a global name that a
+    function uses.
+    """
+    seen: set[int] = set()
+    waiting = [transform]
+    while waiting:
+        step = waiting.pop()
+        if isinstance(step, list | tuple | dict):
+            parts = step.values() if isinstance(step, dict) else step
+        else:
+            yield step
+            parts = _held_by(step)
+        if id(step) not in seen:
+            seen.add(id(step))
+            waiting += [part for part in parts if _may_hold(part)][::-1]
+
+
+def _held_by(step: Any) -> list[Any]:
+    if isinstance(step, MethodType):
+        return [step.__self__]
+    if isinstance(step, partial):
+        return [step.func, step.args, step.keywords]
+    if isinstance(step, FunctionType):
+        found = inspect.getclosurevars(step)
+        used = [x for x in found.globals.values() if not isinstance(x, FunctionType)]
+        return [*found.nonlocals.values(), *used]
+    return list(getattr(step, "__dict__", {}).values())
+
+
+def _may_hold(value: Any) -> bool:
+    if isinstance(value, list | tuple | dict):
+        return bool(value)
+    return callable(value) and not isinstance(value, type)
 
 
 def wants_pil(transform) -> bool:
@@ -117,5 +168,5 @@ def wants_pil(transform) -> bool:
 
 def takes_batches(transform) -> bool:
     """Tell whether (B, 3, S, S) at once gives what image by image would give."""
-    parts = [step for step in steps(transform) if type(step) is not v2.Compose]
+    parts = (step for step in steps(transform) if type(step) is not v2.Compose)
     return all(type(step) in _SAME_IN_BATCHES for step in parts)

@@ -138,9 +138,9 @@ def test_a_subset_beyond_the_end_is_refused(pets):
 def test_fingerprints_follow_pixels_and_labels():
     pixels = np.zeros((2, 8, 8, 3), np.uint8)
     plain = ImageDataset(pixels, [0, 1], ["a", "b"])
-    assert plain.fingerprint == ImageDataset(pixels.copy(), [0, 1], "ab").fingerprint
-    assert plain.fingerprint != ImageDataset(pixels, [1, 0], "ab").fingerprint
-    assert plain.fingerprint != ImageDataset(pixels + 1, [0, 1], "ab").fingerprint
+    assert plain.fingerprint == ImageDataset(pixels.copy(), [0, 1], [*"ab"]).fingerprint
+    assert plain.fingerprint != ImageDataset(pixels, [1, 0], [*"ab"]).fingerprint
+    assert plain.fingerprint != ImageDataset(pixels + 1, [0, 1], [*"ab"]).fingerprint
     assert plain.fingerprint != plain.subset([0]).fingerprint
 
 
@@ -224,7 +224,7 @@ def test_copies_across_splits_leave_train_first(tmp_path):
 
 def test_copies_are_not_torn_apart_by_a_made_split(pets):
     for i in range(20):
-        (pets / "cat" / f"copy{i}.png").write_bytes((pets / "dog/0.png").read_bytes())
+        (pets / "dog" / f"copy{i}.png").write_bytes((pets / "dog/0.png").read_bytes())
     data = _load(pets)
     assert len(data.report.duplicates) == 20
     assert len(data.train) + len(data.val) + len(data.test) == 40
