@@ -11,12 +11,12 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, StackDataset, TensorDataset
+from torch.utils.data import Dataset, StackDataset, TensorDataset
 
 from course_utils.activations import watched
 from course_utils.datasets import check_views
 from course_utils.errors import CannotCut
-from course_utils.features import join_labels
+from course_utils.features import as_input, batches, join_labels
 from course_utils.layer_groups import layer_groups
 from course_utils.meta_tensors import default_input_size
 from course_utils.modes import inference
@@ -115,12 +115,12 @@ def cached_activations(
     for ever: a `ValueError`.
     """
     check_views(dataset, views)
-    device = next(cut.model.parameters()).device
     found, labels = [], []
     for _ in range(views):
-        for images, target in DataLoader(dataset, batch_size):
+        for images, target in batches(dataset, batch_size):
             # A copy: tensors of inference mode cannot enter a graph later.
-            found.append(cut.activations(images.to(device)).cpu().clone())
+            kept = cut.activations(as_input(cut.model, images))
+            found.append(kept.cpu().clone())
             labels.append(target)
     truth = join_labels(labels)
     if isinstance(truth, Mapping):

@@ -5,6 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _CHANNELS = re.compile(r"to have (\d+) channels, but got (\d+) channels")
+_WAYS = {
+    "3": 'load them with load_dataset, or convert them with image.convert("RGB")',
+    "1": "add v2.Grayscale(1) to their transform, or take a model built for 3 channels",
+}
+_FLOATS = "(Byte|Char|Half|BFloat16|Float|Double)"
+_TYPES = re.compile(
+    r"Input type \(.*\) and (bias|weight) type|(m1|mat1) and (m2|mat2).* same dtype|"
+    rf"expected scalar type {_FLOATS} but found {_FLOATS}|"
+    rf"(conv|mm|norm).* not implemented for '{_FLOATS}'"
+)
 
 
 class DatasetError(ValueError):
@@ -42,18 +52,24 @@ def command(*words: str) -> str:
 
 @contextmanager
 def explained_channels() -> Iterator[None]:
-    """Say what to do where images have other channels than the first convolution takes.
+    """Say what to do where images have other channels, or another type, than the model.
 
     Torch's `RuntimeError` becomes a `ValueError`; other errors pass.
     """
     try:
         yield
     except RuntimeError as error:
-        if (found := _CHANNELS.search(str(error))) is None:
-            raise
-        wanted, given = found.groups()
-        raise ValueError(
-            f"images have {given} channels, but the model takes {wanted}: load them with "
-            'load_dataset, or convert them with image.convert("RGB"); a batch is '
-            "(B, C, H, W)"
-        ) from error
+        if found := _CHANNELS.search(str(error)):
+            wanted, given = found.groups()
+            raise ValueError(
+                f"images have {given} channels, but the model takes {wanted}: "
+                f"{_WAYS.get(wanted, f'give it pictures of {wanted}')}; a batch is "
+                "(B, C, H, W)"
+            ) from error
+        if _TYPES.search(str(error)):
+            raise ValueError(
+                f"images and model differ in type ({str(error).splitlines()[0][:120]}): "
+                "images come as floats by v2.ToDtype(torch.float32, scale=True), and a "
+                "model in half precision is brought back by model.float()"
+            ) from error
+        raise

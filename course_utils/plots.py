@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from course_utils.metrics import Interval
+from course_utils.rgb import to_rgb
 
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, "#56B4E9", "#E69F00")
@@ -167,7 +168,7 @@ def _listing(count: int, title: str | None, titles: Sequence[str] | None) -> str
 def _as_picture(image) -> np.ndarray:
     """Return one image as an array (H, W, 3) that imshow takes."""
     if isinstance(image, Image.Image):
-        return np.asarray(image.convert("RGB"))
+        return np.asarray(to_rgb(image))
     if isinstance(image, torch.Tensor):
         image = image.detach().cpu().numpy()
     picture = np.asarray(image)

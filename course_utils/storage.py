@@ -25,12 +25,20 @@ def data_dir() -> Path:
 def course_home() -> Path:
     """Return the learner's folder for caches and progress, made on demand.
 
-    `COURSE_HOME` overrides the user's data folder.
+    `COURSE_HOME` overrides the user's data folder. Raises `OSError`, with the way out,
+    where the folder cannot be made.
     """
     chosen = os.environ.get("COURSE_HOME")
     home = Path(chosen or user_data_dir("pretrained-vision-course", appauthor=False))
-    home = home.expanduser()
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        home = home.expanduser()
+        home.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError) as error:  # the latter: nobody's home is known
+        why = getattr(error, "strerror", None) or error
+        raise OSError(
+            f"the course's own folder {home} cannot be made ({why}): set COURSE_HOME to a "
+            "folder that you may write to"
+        ) from error
     return home
 
 

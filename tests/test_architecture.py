@@ -19,7 +19,7 @@ ROWS = [
     "layer_groups inspection param_groups",
     "training checkpoints lr_finder",
     "weights datasets fetch",
-    "features cut probe predictions",
+    "feature_cache features cut probe predictions",
     "distillation multitask zoo loss_weight_runs study",
     "widgets",
 ]

@@ -94,9 +94,9 @@ def with_attributes(
     `names` are columns of `dataset.attributes`, or one of them; `label` is the name for
     the dataset's own classes. The classes of an attribute are its values in all splits,
     sorted, so a class has the same index in train, val and test; `classes` overrides
-    them. `hide` is the share (0 to 1) of pictures that get no label (-1) for a task; which ones is drawn
-    from `seed`, the same for the same seed, and a smaller share lies within a larger one.
-    A value that is missing in the table is a missing label.
+    them. `hide` is the share (0 to 1) of pictures that get no label (-1) for a task;
+    which ones is drawn from `seed`, the same for the same seed, and a smaller share lies
+    within a larger one. A value that is missing in the table is a missing label.
 
     Raises `DatasetError` for unknown names and values, and `ValueError` for shares.
     """

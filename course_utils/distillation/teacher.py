@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, TensorDataset
+from torch.utils.data import Dataset, TensorDataset
 from torchvision.transforms import InterpolationMode, v2
 
 from course_utils.datasets import check_views, preprocessing
@@ -15,7 +15,7 @@ from course_utils.distillation.loss import (
     check_tensor,
     distillation_parts,
 )
-from course_utils.features import check_one_task
+from course_utils.features import batches, check_one_task
 from course_utils.modes import inference
 from course_utils.training import Batch
 
@@ -171,7 +171,7 @@ def cached_logits(
     teacher = as_teacher(teacher)
     kept, labels, logits = [], [], []
     for _ in range(views):
-        for images, target in DataLoader(dataset, batch_size):
+        for images, target in batches(dataset, batch_size):
             check_one_task(target)
             logits.append(teacher(images).cpu())
             if views > 1:

@@ -1,0 +1,290 @@
+"""What decides features, told in full or not at all; features kept under that.
+
+A key is made of every option of every layer and every step of the transform. That tells
+what they do only where their code is torch's, torchvision's, timm's or this package's: a
+class or function of one's own may do something else tomorrow under the same name.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+import types
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL
+import timm
+import torch
+import torchvision
+from safetensors.torch import load, save
+from torch import Tensor, nn
+from torch.nn.modules import module as torch_module
+from torch.utils.hooks import RemovableHandle
+
+import course_utils
+from course_utils.durable import durable_path
+from course_utils.storage import course_home, sha256_bytes
+
+_VERSION = "4"
+_KNOWN = (torch, torchvision, timm, course_utils, PIL, np)
+_STDLIB = str(Path(functools.__file__).parent)
+_FOLDERS = tuple(str(Path(library.__file__).parent) for library in _KNOWN)
+_NAMES = ("builtins", "collections", "pathlib", *(lib.__name__ for lib in _KNOWN))
+_PLAIN = (type(None), bool, int, float, complex, str, bytes, Path, np.generic, range,
+          torch.dtype, torch.device, torch.Size, torch.memory_format)  # fmt: skip
+# What of a module does not decide its output, or is told elsewhere.
+_ASIDE = frozenset("""training num_classes weights_info pretrained_cfg default_cfg
+    course_head _backward_hooks _backward_pre_hooks _state_dict_hooks _state_dict_pre_hooks
+    _load_state_dict_pre_hooks _load_state_dict_post_hooks _forward_hooks_with_kwargs
+    _forward_hooks_always_called _forward_pre_hooks_with_kwargs""".split())  # fmt: skip
+_HOOKS = {"_forward_hooks", "_forward_pre_hooks"}
+_COMPILED = (torch.jit.ScriptModule, torch.jit.ScriptFunction)
+_CHECKSUM = 32  # bytes, at the end of a file
+_said: set[str] = set()
+
+
+class Untold(ValueError):
+    """What something does to a picture cannot be told from how it is described.
+
+    `owner` is the class of the innermost object that holds it.
+    """
+
+    owner: str | None = None
+
+
+def model_parts(model: nn.Module, *, without: tuple[str, ...] = ()) -> Iterator[bytes]:
+    """Yield what decides a model's output: its layers with all options, and its state.
+
+    `without` names layers that do not matter. Raises `Untold`, with the layer.
+    """
+    if torch_module._global_forward_hooks or torch_module._global_forward_pre_hooks:
+        raise Untold("hooks for all modules are set")
+    modules = dict(model.named_modules())
+    telling = _Telling({id(module): name for name, module in modules.items()})
+    for name, module in modules.items():
+        if not any(name == n or name.startswith(f"{n}.") for n in without):
+            try:
+                yield f"{name} {telling.options(module)}".encode()
+            except Untold as error:
+                place = f"layer {name!r}" if name else "the model"
+                raise Untold(f"{place} ({type(module).__name__}): {error}") from None
+
+
+def transform_parts(dataset: Any) -> Iterator[bytes]:
+    """Yield what a dataset's transforms do. Raises `Untold`, with the step."""
+    for name in ("transform", "transforms", "target_transform"):
+        if (transform := getattr(dataset, name, None)) is not None:
+            try:
+                yield f"{name} {_Telling().told(transform)}".encode()
+            except Untold as error:
+                step = error.owner or type(transform).__name__
+                raise Untold(f"the transform's step {step}: {error}") from None
+
+
+def check_fingerprint(dataset: Any) -> None:
+    """Raise `Untold` where a class gives other pictures than its fingerprint is of."""
+    order = type(dataset).__mro__
+    ways = ("fingerprint", "__getitem__", "__getitems__", "_transformed")
+    first = {
+        way: i
+        for way in ways
+        for i, c in reversed([*enumerate(order)])
+        if way in vars(c)
+    }
+    if "fingerprint" in first and first["fingerprint"] > min(first.values()):
+        raise Untold(
+            f"the data set's class {order[0].__name__} gives pictures of its own under "
+            f"the fingerprint of {order[first['fingerprint']].__name__}"
+        )
+
+
+def say_once(message: str) -> None:
+    """Print a line, the first time only."""
+    if message not in _said:
+        _said.add(message)
+        print(message)
+
+
+def cache_folder() -> Path:
+    """Return the folder where features are kept."""
+    return course_home() / "features"
+
+
+def clear_cache() -> int:
+    """Delete all cached features; return how many files there were."""
+    files = [*cache_folder().glob("*.features"), *cache_folder().glob("*.safetensors")]
+    files = [file for file in files if not file.name.startswith(".")]
+    for file in files:
+        file.unlink(missing_ok=True)
+    return len(files)
+
+
+def key_of(*parts: bytes) -> str:
+    """Return the name under which features of this are kept."""
+    versions = repr([_VERSION, *(lib.__version__ for lib in _KNOWN[:3])])
+    autocast = repr(
+        [torch.is_autocast_enabled("cpu"), torch.is_autocast_enabled("cuda")]
+    )
+    return sha256_bytes(versions.encode(), autocast.encode(), *parts)
+
+
+def read_tensors(key: str) -> dict[str, Tensor] | None:
+    """Return what is kept under a key; damage is said, and counts as nothing."""
+    try:
+        data = (cache_folder() / f"{key}.features").read_bytes()
+    except OSError:  # not there; or no folder, which is said when it is written to
+        return None
+    body, checksum = data[:-_CHECKSUM], data[-_CHECKSUM:]
+    if checksum == _checksum(key, body):
+        return load(body)
+    print(f"cached features {key[:8]}… are damaged: computing them again")
+    return None
+
+
+def write_tensors(key: str, tensors: dict[str, Tensor]) -> None:
+    """Keep tensors under a key; where that fails (a full disk), say so, and go on."""
+    body = save(tensors)
+    try:
+        folder = cache_folder()
+    except OSError as error:
+        say_once(f"features are not cached: {error}")
+        return
+    try:
+        with durable_path(folder / f"{key}.features") as temporary:
+            temporary.write_bytes(body + _checksum(key, body))
+    except OSError as error:
+        say_once(
+            f"features could not be cached in {folder}: {error}. Make room there, call "
+            "clear_cache(), or set COURSE_HOME to another disk"
+        )
+
+
+def _checksum(key: str, body: bytes) -> bytes:
+    return bytes.fromhex(sha256_bytes(key.encode(), body))
+
+
+class _Telling:
+    """Describe values in full; what was described already is named by its number.
+
+    `tree` names modules (by id) that are told one by one, without their children.
+    """
+
+    def __init__(self, tree: Mapping[int, str] = types.MappingProxyType({})):
+        self._tree, self._seen = tree, dict[int, Any](tree)
+        self._kept: list[Any] = []  # so that no other object gets an id that was seen
+        self._classes: set[type] = set()
+
+    def told(self, value: Any) -> str:
+        """Return one text for all that equals this in every option."""
+        if isinstance(value, _PLAIN):
+            return f"{type(value).__name__} {value!r}"
+        if isinstance(value, enum.Enum | RemovableHandle):
+            return str(value) if isinstance(value, enum.Enum) else "a hook's handle"
+        if id(value) in self._seen:
+            return f"again {self._seen[id(value)]}"
+        self._seen[id(value)] = len(self._seen)
+        self._kept.append(value)
+        return self._told_parts(value)
+
+    def _told_parts(self, value: Any) -> str:
+        if isinstance(value, Tensor | np.ndarray):
+            return _numbers(value)
+        if isinstance(value, set | frozenset):
+            return f"set {sorted(map(self.told, value))}"
+        if isinstance(value, list | tuple):
+            return f"{type(value).__name__} {[self.told(part) for part in value]}"
+        if isinstance(value, Mapping):
+            pairs = [(self.told(k), self.told(v)) for k, v in value.items()]
+            return f"{type(value).__name__} {pairs}"
+        if isinstance(value, type):
+            return self._class(value)
+        if isinstance(value, types.MethodType):
+            return f"{self.told(value.__func__)} of {self.told(value.__self__)}"
+        if isinstance(value, functools.partial):
+            return self.told([value.func, value.args, value.keywords])
+        if isinstance(value, types.FunctionType | types.BuiltinFunctionType):
+            return self._function(value)
+        return self.options(value)
+
+    def options(self, value: Any) -> str:
+        """Return an object's class and all its attributes."""
+        name = type(value).__name__
+        owner = self._class(type(value))
+        if not hasattr(value, "__dict__") or isinstance(value, _COMPILED):
+            raise Untold(f"{name} does not tell its options")
+        found = dict(vars(value))
+        if isinstance(value, nn.Module):
+            aside = _ASIDE | {"_modules"} if id(value) in self._tree else _ASIDE
+            found = {n: v for n, v in found.items() if n not in aside}
+            for hooks in _HOOKS & found.keys():  # their keys count what was ever hooked
+                found[hooks] = list(found[hooks].values())
+        try:
+            return f"{owner}{[(n, self.told(option)) for n, option in found.items()]}"
+        except Untold as error:
+            if error.owner is None:
+                error.owner = name
+            raise
+
+    def _class(self, value: type) -> str:
+        """Name a class, all of whose code is known."""
+        if not _is_ours(value):
+            raise Untold(f"{value.__name__} is a class of your own")
+        for base in () if value in self._classes else value.__mro__:
+            for name, member in vars(base).items():
+                if _is_ours(base) and not _is_known(member):
+                    raise Untold(f"{base.__name__}.{name} was replaced")
+        self._classes.add(value)
+        return f"{value.__module__}.{value.__qualname__}"
+
+    def _function(self, value: Any) -> str:
+        if not _is_known(value):
+            raise Untold(f"{value.__name__} is a function of your own")
+        cells = getattr(value, "__closure__", None) or ()
+        inner = [self.told(cell.cell_contents) for cell in cells]
+        return f"{value.__module__}.{value.__qualname__}{inner}"
+
+
+def _is_ours(value: Any) -> bool:
+    return (value.__module__ or "").partition(".")[0] in _NAMES
+
+
+def _is_known(member: Any) -> bool:
+    """Whether what stands in a class is the code of a known library, or no code."""
+    inner = next(
+        (i for n in ("__func__", "fget", "func") if (i := getattr(member, n, None))),
+        member,
+    )
+    if isinstance(inner, types.FunctionType):
+        file = inner.__code__.co_filename
+        made = file.startswith("<string") and _is_ours(inner)  # as dataclasses do
+        wrapped = file.startswith(_STDLIB) and _is_known(
+            getattr(inner, "__wrapped__", None)
+        )
+        return made or wrapped or file.startswith(_FOLDERS)
+    return not callable(inner) or isinstance(inner, type) or _is_standard(type(inner))
+
+
+def _is_standard(kind: type) -> bool:
+    return _is_ours(kind) or kind.__module__ in ("functools", "typing", "types", "abc")
+
+
+def _numbers(value: Tensor | np.ndarray) -> str:
+    """Return type, shape and checksum of an array's numbers."""
+    if isinstance(value, Tensor):
+        if (
+            type(value) not in (Tensor, nn.Parameter, nn.Buffer)
+            or value.layout != torch.strided
+        ):
+            raise Untold(f"a {type(value).__name__} within does not tell its numbers")
+        dtype, raw = (
+            value.dtype,
+            value.detach().cpu().reshape(-1).view(torch.uint8).numpy(),
+        )
+    else:
+        dtype, raw = value.dtype, value
+    if str(dtype) == "object":
+        raise Untold("an array of objects within does not tell its numbers")
+    return f"{dtype} {tuple(value.shape)} {sha256_bytes(raw.tobytes())}"
