@@ -231,7 +231,9 @@ class _Telling:
     def _class(self, value: type) -> str:
         """Name a class, all of whose code is known."""
         if not _is_ours(value):
-            raise Untold(f"{value.__name__} is a class of your own")
+            raise Untold(
+                f"{value.__name__} is not a class of torch, torchvision or timm"
+            )
         for base in () if value in self._classes else value.__mro__:
             for name, member in vars(base).items():
                 if _is_ours(base) and not _is_known(member):
@@ -241,7 +243,9 @@ class _Telling:
 
     def _function(self, value: Any) -> str:
         if not _is_known(value):
-            raise Untold(f"{value.__name__} is a function of your own")
+            raise Untold(
+                f"{value.__name__} is not a function of torch, torchvision or timm"
+            )
         cells = getattr(value, "__closure__", None) or ()
         inner = [self.told(cell.cell_contents) for cell in cells]
         return f"{value.__module__}.{value.__qualname__}{inner}"

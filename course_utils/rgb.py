@@ -16,7 +16,7 @@ class BrokenImage(ValueError):
 class ToRGB(v2.Transform):
     """The first step of a preset: PIL pictures and arrays to upright RGB.
 
-    PIL pictures of any mode, and arrays (H, W), (H, W, 3) or (H, W, 4) of uint8, become
+    PIL pictures of any mode, and arrays (H, W) or (H, W, 1, 3 or 4) of uint8, become
     RGB as `to_rgb` says, and the camera's orientation tag is applied. Tensors pass.
     """
 
@@ -55,15 +55,17 @@ def upright(image: Image.Image) -> Image.Image:
 
 
 def as_pil(pixels: np.ndarray) -> Image.Image:
-    """Return an array (H, W), (H, W, 3) or (H, W, 4) of uint8 as a PIL image.
+    """Return an array (H, W) or (H, W, 1, 3 or 4) of uint8 as a PIL image.
 
     Raises `ValueError` for other shapes and types.
     """
     if pixels.dtype == np.uint8 and pixels.ndim in (2, 3) and pixels.size:
-        if pixels.ndim == 2 or pixels.shape[2] in (3, 4):
-            return Image.fromarray(pixels)
+        if pixels.ndim == 2 or pixels.shape[2] in (1, 3, 4):
+            return Image.fromarray(
+                pixels[..., 0] if pixels.shape[2:] == (1,) else pixels
+            )
     raise ValueError(
-        "a picture as an array is uint8 of (H, W), (H, W, 3) or (H, W, 4), got "
+        "a picture as an array is uint8 of (H, W) or (H, W, 1, 3 or 4), got "
         f"{pixels.dtype} of shape {pixels.shape}"
     )
 

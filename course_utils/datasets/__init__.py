@@ -138,7 +138,7 @@ def _read(name: str | Path, *, size: Callable, on_error: str, splits: Any) -> So
 
 
 def _unknown(name: str) -> str:
-    if Path(name).expanduser().is_dir():
+    if name.strip() and os.path.isdir(os.path.expanduser(name)):
         return f"no dataset {name!r}; for your own images write 'folder:{name}'"
     names = dataset_names()
     close = get_close_matches(name.lower(), names, n=1)

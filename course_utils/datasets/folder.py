@@ -77,7 +77,7 @@ def find_folder(path: str | Path) -> Path:
 
     Notebooks run in a folder of the project, and their paths are meant from its root.
     """
-    if not str(path).strip():
+    if not str(path).strip() or "\0" in str(path):
         raise DatasetError('a folder needs a path, as in "folder:my_photos"')
     try:
         wanted = Path(path).expanduser()

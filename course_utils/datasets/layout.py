@@ -117,7 +117,8 @@ def _by_split(root: Path, folders: list[Path]) -> dict[str, Path]:
         if split in found:
             raise DatasetError(
                 f"{root} has two folders for {split}: {found[split].name} and "
-                f"{folder.name}; keep one, or name one in splits={{{split!r}: …}}"
+                f"{folder.name}; keep one, or name them in splits={{'train': …, "
+                f"{split!r}: …}}. {_as_classes_hint(root)}"
             )
         found[split] = folder
     if "train" not in found:

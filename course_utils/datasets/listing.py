@@ -70,7 +70,7 @@ class Listing:
 
     def others_in(self, folders: Iterable[Path]) -> str:
         """List the files below some folders that are no pictures, such as "3 .txt"."""
-        return _counted(
+        return _endings(
             ending
             for path, ending in self._others.items()
             if any(path.is_relative_to(folder) for folder in folders)
@@ -85,10 +85,7 @@ class Listing:
         """Say what was passed over, and which links were followed."""
         found = []
         if self._others:
-            heif = "" if _HEIF.isdisjoint(self.ignored) else f" ({_HEIF_HINT})"
-            found.append(
-                f"ignored, not images: {_counted(self._others.values())}{heif}"
-            )
+            found.append(f"ignored, not images: {_endings(self._others.values())}")
         if self._passed:
             found.append(f"passed over: {_counted(self._passed.values())}")
         if self._links:
@@ -133,6 +130,11 @@ class Listing:
 
 def _within(inner: str, outer: str) -> bool:
     return Path(inner).is_relative_to(outer)
+
+
+def _endings(names: Iterable[str]) -> str:
+    names = list(names)
+    return _counted(names) + ("" if _HEIF.isdisjoint(names) else f" ({_HEIF_HINT})")
 
 
 def _counted(names: Iterable[str], most: int = 6) -> str:

@@ -90,8 +90,8 @@ def check_views(dataset, views: int, *, otherwise: str = "") -> None:
 
     `otherwise` names one more way out. Raises `ValueError`.
     """
-    if views < 1:
-        raise ValueError(f"views must be at least 1, got {views}")
+    if not isinstance(views, int) or views < 1:
+        raise ValueError(f"views must be at least 1, got {views!r}")
     if views == 1 and draws_views(dataset):
         raise ValueError(
             "the transform is random (augmentation), and what is kept would belong to "

@@ -88,3 +88,28 @@ def test_search_finds_no_more_rows_than_there_are(k):
 def test_search_names_shapes_that_do_not_fit(shape):
     with pytest.raises(ValueError, match=r"query must be \(D,\) and features \(N, D\)"):
         similarity_search(torch.ones(shape), torch.ones(2, 3))
+
+
+@pytest.mark.parametrize("which", ["query", "features"])
+def test_search_refuses_nan(which):
+    given = {"query": torch.ones(3), "features": torch.ones(2, 3)}
+    given[which] = given[which].clone().fill_(float("nan"))
+    with pytest.raises(ValueError, match=f"{which} holds NaN"):
+        similarity_search(**given, k=1)
+
+
+@pytest.mark.parametrize("C", [0, -1.0, float("nan"), float("inf")])
+def test_a_penalty_that_is_none_is_named(C):
+    with pytest.raises(ValueError, match="C must be above 0 and finite"):
+        linear_probe(torch.rand(4, 2), torch.tensor([0, 1, 0, 1]), C=C)
+
+
+@pytest.mark.parametrize("labels", [torch.eye(4), torch.tensor([0.4, 0.6, 0.0, 1.0])])
+def test_labels_that_are_no_indices_are_named(labels):
+    with pytest.raises(ValueError, match=r"labels must be class indices \(N,\)"):
+        linear_probe(torch.rand(4, 2), labels)
+
+
+def test_features_with_a_gradient_are_taken():
+    features = torch.rand(4, 2, requires_grad=True)
+    assert linear_probe(features, torch.tensor([0, 1, 0, 1])).n_features_in_ == 2
