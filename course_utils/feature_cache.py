@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import functools
+import os
 import types
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -31,7 +32,8 @@ from course_utils.storage import course_home, sha256_bytes
 _VERSION = "4"
 _KNOWN = (torch, torchvision, timm, course_utils, PIL, np)
 _STDLIB = str(Path(functools.__file__).parent)
-_FOLDERS = tuple(str(Path(library.__file__).parent) for library in _KNOWN)
+_FOLDERS = tuple(str(Path(library.__file__).parent) + os.sep for library in _KNOWN)
+_OUTSIDE = "outside torch, torchvision and timm"
 _NAMES = ("builtins", "collections", "pathlib", *(lib.__name__ for lib in _KNOWN))
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, Path, np.generic, range,
           torch.dtype, torch.device, torch.Size, torch.memory_format)  # fmt: skip
@@ -41,6 +43,7 @@ _ASIDE = frozenset("""training num_classes weights_info pretrained_cfg default_c
     _load_state_dict_pre_hooks _load_state_dict_post_hooks _forward_hooks_with_kwargs
     _forward_hooks_always_called _forward_pre_hooks_with_kwargs""".split())  # fmt: skip
 _HOOKS = {"_forward_hooks", "_forward_pre_hooks"}
+_DENSE = (Tensor, nn.Parameter, nn.Buffer)
 _COMPILED = (torch.jit.ScriptModule, torch.jit.ScriptFunction)
 _CHECKSUM = 32  # bytes, at the end of a file
 _said: set[str] = set()
@@ -86,19 +89,16 @@ def transform_parts(dataset: Any) -> Iterator[bytes]:
 
 def check_fingerprint(dataset: Any) -> None:
     """Raise `Untold` where a class gives other pictures than its fingerprint is of."""
-    order = type(dataset).__mro__
-    ways = ("fingerprint", "__getitem__", "__getitems__", "_transformed")
-    first = {
-        way: i
-        for way in ways
-        for i, c in reversed([*enumerate(order)])
-        if way in vars(c)
-    }
-    if "fingerprint" in first and first["fingerprint"] > min(first.values()):
-        raise Untold(
-            f"the data set's class {order[0].__name__} gives pictures of its own under "
-            f"the fingerprint of {order[first['fingerprint']].__name__}"
-        )
+    if "fingerprint" in vars(dataset):
+        return
+    for kind in type(dataset).__mro__:
+        if "fingerprint" in vars(kind):
+            return
+        if not {"__getitem__", "__getitems__", "_transformed"}.isdisjoint(vars(kind)):
+            raise Untold(
+                f"the data set's class {kind.__name__} gives pictures of its own under "
+                "the fingerprint of another"
+            )
 
 
 def say_once(message: str) -> None:
@@ -115,8 +115,8 @@ def cache_folder() -> Path:
 
 def clear_cache() -> int:
     """Delete all cached features; return how many files there were."""
-    files = [*cache_folder().glob("*.features"), *cache_folder().glob("*.safetensors")]
-    files = [file for file in files if not file.name.startswith(".")]
+    kinds = ("features", "safetensors")  # the second is of older versions
+    files = [f for kind in kinds for f in cache_folder().glob(f"[!.]*.{kind}")]
     for file in files:
         file.unlink(missing_ok=True)
     return len(files)
@@ -124,11 +124,9 @@ def clear_cache() -> int:
 
 def key_of(*parts: bytes) -> str:
     """Return the name under which features of this are kept."""
-    versions = repr([_VERSION, *(lib.__version__ for lib in _KNOWN[:3])])
-    autocast = repr(
-        [torch.is_autocast_enabled("cpu"), torch.is_autocast_enabled("cuda")]
-    )
-    return sha256_bytes(versions.encode(), autocast.encode(), *parts)
+    devices = [torch.is_autocast_enabled(device) for device in ("cpu", "cuda")]
+    about = [_VERSION, *(library.__version__ for library in _KNOWN[:3]), *devices]
+    return sha256_bytes(repr(about).encode(), *parts)
 
 
 def read_tensors(key: str) -> dict[str, Tensor] | None:
@@ -181,8 +179,8 @@ class _Telling:
         """Return one text for all that equals this in every option."""
         if isinstance(value, _PLAIN):
             return f"{type(value).__name__} {value!r}"
-        if isinstance(value, enum.Enum | RemovableHandle):
-            return str(value) if isinstance(value, enum.Enum) else "a hook's handle"
+        if isinstance(value, enum.Enum):
+            return str(value)
         if id(value) in self._seen:
             return f"again {self._seen[id(value)]}"
         self._seen[id(value)] = len(self._seen)
@@ -211,11 +209,10 @@ class _Telling:
 
     def options(self, value: Any) -> str:
         """Return an object's class and all its attributes."""
-        name = type(value).__name__
         owner = self._class(type(value))
         if not hasattr(value, "__dict__") or isinstance(value, _COMPILED):
-            raise Untold(f"{name} does not tell its options")
-        found = dict(vars(value))
+            raise Untold(f"{type(value).__name__} does not tell its options")
+        found = {} if isinstance(value, RemovableHandle) else dict(vars(value))
         if isinstance(value, nn.Module):
             aside = _ASIDE | {"_modules"} if id(value) in self._tree else _ASIDE
             found = {n: v for n, v in found.items() if n not in aside}
@@ -224,28 +221,23 @@ class _Telling:
         try:
             return f"{owner}{[(n, self.told(option)) for n, option in found.items()]}"
         except Untold as error:
-            if error.owner is None:
-                error.owner = name
+            error.owner = error.owner or type(value).__name__
             raise
 
     def _class(self, value: type) -> str:
         """Name a class, all of whose code is known."""
         if not _is_ours(value):
-            raise Untold(
-                f"{value.__name__} is not a class of torch, torchvision or timm"
-            )
-        for base in () if value in self._classes else value.__mro__:
+            raise Untold(f"{value.__name__} is a class {_OUTSIDE}")
+        for base in () if value in self._classes else filter(_is_ours, value.__mro__):
             for name, member in vars(base).items():
-                if _is_ours(base) and not _is_known(member):
+                if not _is_known(member):
                     raise Untold(f"{base.__name__}.{name} was replaced")
         self._classes.add(value)
         return f"{value.__module__}.{value.__qualname__}"
 
     def _function(self, value: Any) -> str:
         if not _is_known(value):
-            raise Untold(
-                f"{value.__name__} is not a function of torch, torchvision or timm"
-            )
+            raise Untold(f"{value.__name__} is a function {_OUTSIDE}")
         cells = getattr(value, "__closure__", None) or ()
         inner = [self.told(cell.cell_contents) for cell in cells]
         return f"{value.__module__}.{value.__qualname__}{inner}"
@@ -257,38 +249,26 @@ def _is_ours(value: Any) -> bool:
 
 def _is_known(member: Any) -> bool:
     """Whether what stands in a class is the code of a known library, or no code."""
-    inner = next(
-        (i for n in ("__func__", "fget", "func") if (i := getattr(member, n, None))),
-        member,
+    for wrapped in ("__func__", "fget", "func"):  # static, class and cached methods
+        member = getattr(member, wrapped, None) or member
+    if isinstance(member, types.FunctionType):
+        file = member.__code__.co_filename
+        if file.startswith("<string"):  # as dataclasses make them
+            return _is_ours(member)
+        standard = file.startswith(_STDLIB) and hasattr(member, "__wrapped__")
+        return file.startswith(_FOLDERS) or standard and _is_known(member.__wrapped__)
+    kind = type(member)
+    standard = kind.__module__ in ("functools", "typing", "types", "abc")
+    return (
+        not callable(member) or isinstance(member, type) or standard or _is_ours(kind)
     )
-    if isinstance(inner, types.FunctionType):
-        file = inner.__code__.co_filename
-        made = file.startswith("<string") and _is_ours(inner)  # as dataclasses do
-        wrapped = file.startswith(_STDLIB) and _is_known(
-            getattr(inner, "__wrapped__", None)
-        )
-        return made or wrapped or file.startswith(_FOLDERS)
-    return not callable(inner) or isinstance(inner, type) or _is_standard(type(inner))
-
-
-def _is_standard(kind: type) -> bool:
-    return _is_ours(kind) or kind.__module__ in ("functools", "typing", "types", "abc")
 
 
 def _numbers(value: Tensor | np.ndarray) -> str:
     """Return type, shape and checksum of an array's numbers."""
-    if isinstance(value, Tensor):
-        if (
-            type(value) not in (Tensor, nn.Parameter, nn.Buffer)
-            or value.layout != torch.strided
-        ):
-            raise Untold(f"a {type(value).__name__} within does not tell its numbers")
-        dtype, raw = (
-            value.dtype,
-            value.detach().cpu().reshape(-1).view(torch.uint8).numpy(),
-        )
-    else:
-        dtype, raw = value.dtype, value
-    if str(dtype) == "object":
-        raise Untold("an array of objects within does not tell its numbers")
-    return f"{dtype} {tuple(value.shape)} {sha256_bytes(raw.tobytes())}"
+    raw = value
+    if type(value) in _DENSE and value.layout == torch.strided:
+        raw = value.detach().cpu().reshape(-1).view(torch.uint8).numpy()
+    if isinstance(raw, Tensor) or raw.dtype.hasobject:
+        raise Untold(f"a {type(value).__name__} within does not tell its numbers")
+    return f"{value.dtype} {tuple(value.shape)} {sha256_bytes(raw.tobytes())}"

@@ -41,6 +41,7 @@ __all__ = [
     "feature_maps",
     "fit_head",
     "join_labels",
+    "pictures_and_labels",
 ]
 
 _LABEL_NAMES = ("labels", "label", "targets", "target", "y")
@@ -183,14 +184,19 @@ def batches(dataset: Dataset, batch_size: int) -> Iterator[tuple[Tensor, Labels]
                 "pictures cannot be put into one batch: the dataset's transform must end "
                 f"in tensors of one size, as weights_info.transform does ({error})"
             ) from error
-        yield _pictures_and_labels(batch)
+        yield pictures_and_labels(batch)
 
 
-def _pictures_and_labels(batch: Any) -> tuple[Tensor, Labels]:
+def pictures_and_labels(batch: Any, *, ndim: int = 4) -> tuple[Tensor, Labels]:
+    """Return both of a batch; of one item of a dataset with `ndim` 3.
+
+    That is the first two of a tuple; of a dictionary its one tensor of `ndim` dimensions,
+    and what it calls labels, label, targets, target or y. Raises `ValueError`.
+    """
     images, labels = None, None
     if isinstance(batch, Mapping):
         tensors = {name: v for name, v in batch.items() if isinstance(v, Tensor)}
-        pictures = [name for name, value in tensors.items() if value.ndim == 4]
+        pictures = [name for name, value in tensors.items() if value.ndim == ndim]
         named = [name for name in _LABEL_NAMES if name in batch]
         if len(pictures) == 1 and named:
             images, labels = batch[pictures[0]], batch[named[0]]

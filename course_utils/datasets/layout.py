@@ -51,31 +51,30 @@ def find_splits(
         return {"train": root}, []
     if splits is not None:
         return _as_told(root, splits), []
-    top, notes = _unpacked(root, listing)
-    named = [f for f in listing.subfolders(top) if split_of(f.name)]
-    inner = {folder: _inside(folder, listing) for folder in named}
+    top, notes = _unpacked(root, listing, None), []
+    if top != root:
+        notes.append(f"classes lie in {top.relative_to(root)}")
+    folders = listing.subfolders(top)
+    named = [f for f in folders if split_of(f.name)]
+    inner = {f: _unpacked(f, listing, split_of(f.name)) for f in named}
     holding = [folder for folder in named if listing.subfolders(inner[folder])]
-    others = [f for f in listing.subfolders(top) if f not in named]
-    filled = [f.name for f in others if listing.has_pictures(f)]
-    if not _are_splits(root, named, holding, filled):
-        _refuse_splits_within(root, listing, [*named, *others])
-        return {"train": top}, notes + _as_classes(named, holding)
-    found = _by_split(root, holding)
-    if set(map(_plain, holding)) != {True}:
-        _check_same_classes(root, {s: inner[f] for s, f in found.items()}, listing)
+    others = [f.name for f in folders if f not in named]
+    filled = [name for name in others if listing.has_pictures(top / name)]
+    if not _are_splits(top, named, holding, filled):
+        _refuse_splits_within(top, folders, listing)
+        if holding or len(named) > 1:
+            names = ", ".join(folder.name for folder in named)
+            notes.append(f"classes, though named like splits: {names} (see splits=)")
+        return {"train": top}, notes
+    found = _by_split(top, holding, inner, listing)
     if others:
-        names = ", ".join(folder.name for folder in others)
-        notes.append(f"folders beside the splits, ignored: {names}")
+        notes.append(f"folders beside the splits, ignored: {', '.join(others)}")
     if bare := [folder.name for folder in named if folder not in holding]:
-        notes.append(
-            f"{', '.join(bare)}: no class folders within, so no labels: ignored"
-        )
-    if filled or not all(map(_plain, inner.values())):
-        read = ", ".join(
-            f"{inner[f].relative_to(root)} as {s}" for s, f in found.items()
-        )
-        notes.append(f"splits by name: {read}. {_as_classes_hint(root)}")
-    return {s: inner[found[s]] for s in SPLITS if s in found}, notes
+        notes.append(f"no class folders within, so no labels: {', '.join(bare)}")
+    if filled or not all(map(_plain, found.values())):
+        read = ", ".join(f"{f.relative_to(root)} as {s}" for s, f in found.items())
+        notes.append(f"splits by name: {read}. {_as_classes(root)}")
+    return found, notes
 
 
 def similar_names(names: Iterable[str]) -> list[list[str]]:
@@ -93,132 +92,81 @@ def _plain(folder: Path) -> bool:
 
 def _are_splits(root: Path, named, holding, filled: list[str]) -> bool:
     """Decide between splits and classes; an error where nothing tells."""
-    splits = {split_of(folder.name) for folder in named}
-    if not holding:
-        if len(splits) > 1 and not filled:
-            raise _doubt(
-                root,
-                named,
-                "hold pictures but no class folders. If they are splits, put the "
-                "pictures of each into folders that bear their class's name",
-            )
-        return False
+    if not holding and not filled and len({split_of(f.name) for f in named}) > 1:
+        raise _doubt(root, named, "pictures without class folders: if these are splits, "
+                     "put each picture into a folder of its class's name")  # fmt: skip
     if len(holding) == 1 and filled and not _plain(holding[0]):
         if split_of(holding[0].name) == "train":
-            raise _doubt(root, holding, f"lies beside {', '.join(filled)}")
+            raise _doubt(root, holding, f"is it a split beside {', '.join(filled)}?")
         return False
-    return True
+    return bool(holding)
 
 
-def _by_split(root: Path, folders: list[Path]) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for folder in folders:
-        split = split_of(folder.name)
-        if split in found:
-            raise DatasetError(
-                f"{root} has two folders for {split}: {found[split].name} and "
-                f"{folder.name}; keep one, or name them in splits={{'train': …, "
-                f"{split!r}: …}}. {_as_classes_hint(root)}"
-            )
-        found[split] = folder
-    if "train" not in found:
-        there = " and ".join(folder.name for folder in folders)
-        raise DatasetError(
-            f"{root} has {there}, but no train folder to learn from: add one, or name "
-            f"a folder of classes, as in folder:{folders[0]}. {_as_classes_hint(root)}"
-        )
+def _by_split(root: Path, folders: list[Path], inner, listing) -> dict[str, Path]:
+    """Folders of classes by split: one of each, train among them, with common classes."""
+    by_split = {s: [f for f in folders if split_of(f.name) == s] for s in SPLITS}
+    for split, several in by_split.items():
+        if len(several) > 1:
+            raise _doubt(root, several, f"two folders for {split}: keep one")
+    if not by_split["train"]:
+        raise _doubt(root, folders, "no train folder to learn from: add one, or name a "
+                     f"folder of classes, as in folder:{folders[0]}")  # fmt: skip
+    found = {split: inner[f] for split, folders in by_split.items() for f in folders}
+    classes = {s: {c.name for c in listing.subfolders(f)} for s, f in found.items()}
+    for split, names in classes.items():
+        if not names & classes["train"] and not all(map(_plain, folders)):
+            both = [f for s in ("train", split) for f in by_split[s]]
+            raise _doubt(root, both, "named like splits, without a class in common: if "
+                         "these are splits, give them the same class folders")  # fmt: skip
     return found
 
 
-def _check_same_classes(root: Path, found: dict[str, Path], listing: Listing) -> None:
-    """Refuse folders that sound like splits and have no class in common."""
-    classes = {s: {c.name for c in listing.subfolders(f)} for s, f in found.items()}
-    for split, names in classes.items():
-        if not names & classes["train"]:
-            raise _doubt(
-                root,
-                [found["train"], found[split]],
-                "sound like splits, but share no class folder. If they are splits, give "
-                "them the same class folders",
-            )
-
-
 def _doubt(root: Path, folders: list[Path], why: str) -> DatasetError:
-    told = ", ".join(f"{split_of(f.name)!r}: {f.name!r}" for f in folders)
+    names = " and ".join(folder.name for folder in folders)
+    told = {split_of(folder.name): folder.name for folder in folders}
     return DatasetError(
-        f"{' and '.join(f.name for f in folders)} of {root}: {why}; or say so with "
-        f"splits={{{told}}}. {_as_classes_hint(root)}"
+        f"{names} in {root}: {why}; or say it with splits={told}. {_as_classes(root)}"
     )
 
 
-def _as_classes_hint(root: Path) -> str:
+def _as_classes(root: Path) -> str:
     return (
         "Where every folder is a class, say so: "
         f"load_dataset('folder:{root}', splits=False)"
     )
 
 
-def _as_classes(named: list[Path], holding: list[Path]) -> list[str]:
-    if len(named) < 2 and not holding:
-        return []
-    names = ", ".join(folder.name for folder in named)
-    return [
-        f"read as classes, though named like splits: {names}; splits= says otherwise"
-    ]
+def _refuse_splits_within(root: Path, classes: list[Path], listing: Listing) -> None:
+    """Refuse class folders that each hold splits: train and test would be mixed."""
+    inner = [[f.name for f in listing.subfolders(folder)] for folder in classes]
+    mixed = [len({split_of(name) for name in names} - {None}) > 1 for names in inner]
+    if len(mixed) > 1 and all(mixed):
+        raise DatasetError(
+            f"each class folder of {root} holds splits ({', '.join(inner[0])}), whose "
+            f"pictures would be mixed: turn the folders round, as in {inner[0][0]}/"
+            f"{classes[0].name}. To split them anew, say splits=False"
+        )
 
 
-def _refuse_splits_within(root: Path, listing: Listing, classes: list[Path]) -> None:
-    """Refuse class folders that hold splits: train and test would be one."""
-    if len(classes) < 2:
-        return
-    for folder in classes:
-        inner = [f.name for f in listing.subfolders(folder)]
-        if len({split_of(name) for name in inner} - {None}) < 2:
-            return
-    raise DatasetError(
-        f"each class folder of {root} holds splits ({', '.join(inner)}), whose pictures "
-        f"would be mixed: turn the folders round, as in {inner[0]}/{classes[0].name}. "
-        "To split them anew, say splits=False"
-    )
-
-
-def _unpacked(root: Path, listing: Listing) -> tuple[Path, list[str]]:
-    """Go into a folder that lies alone, as archives have them."""
-    top = root
-    while len(inner := listing.subfolders(top)) == 1:
-        if split_of(inner[0].name) or listing.loose_pictures(top):
-            break
-        if not listing.subfolders(inner[0]):
-            break
-        top = inner[0]
-    return top, [] if top == root else [f"classes lie in {top.relative_to(root)}"]
-
-
-def _inside(folder: Path, listing: Listing) -> Path:
-    """The same below a split: seg_train/seg_train/cats, or train/images/cats."""
+def _unpacked(folder: Path, listing: Listing, split: str | None) -> Path:
+    """Go into folders that lie alone, as archives have them: seg_train/seg_train/cat."""
     while len(inner := listing.subfolders(folder)) == 1:
-        again = split_of(inner[0].name) == split_of(folder.name)
-        if (
-            listing.loose_pictures(folder)
-            or not again
-            and not listing.subfolders(inner[0])
-        ):
+        named = split_of(inner[0].name)
+        deeper = named == split if named else listing.subfolders(inner[0])
+        if not deeper or listing.loose_pictures(folder):
             break
         folder = inner[0]
     return folder
 
 
 def _as_told(root: Path, splits: Any) -> dict[str, Path]:
-    if (
-        not isinstance(splits, Mapping)
-        or "train" not in splits
-        or set(splits) - {*SPLITS}
-    ):
+    named = splits if isinstance(splits, Mapping) else {}
+    if "train" not in named or not {*SPLITS}.issuperset(named):
         raise DatasetError(
             "splits names folders, as in {'train': 'training_set', 'test': 'test_set'} "
             f"(train, and val and test where they are), or is False; got {splits!r}"
         )
-    found = {split: root / splits[split] for split in SPLITS if split in splits}
+    found = {split: root / str(named[split]) for split in SPLITS if split in named}
     for split, folder in found.items():
         if not folder.is_dir():
             raise DatasetError(f"splits: {split} is to be {folder}, which is no folder")
