@@ -21,6 +21,16 @@ class DatasetError(ValueError):
     """A data set is missing, broken or unusable as asked."""
 
 
+class HomeUnavailable(OSError):
+    """The course's own folder cannot be made."""
+
+    def __str__(self) -> str:
+        return (
+            f"the course's own folder {self.filename} cannot be made ({self.strerror}): "
+            "set COURSE_HOME to a folder that you may write to"
+        )
+
+
 class UnknownModel(ValueError):
     """No architecture has this name."""
 

@@ -89,7 +89,7 @@ def transform_parts(dataset: Any) -> Iterator[bytes]:
 
 def check_fingerprint(dataset: Any) -> None:
     """Raise `Untold` where a class gives other pictures than its fingerprint is of."""
-    if "fingerprint" in vars(dataset):
+    if "fingerprint" in getattr(dataset, "__dict__", {}):
         return
     for kind in type(dataset).__mro__:
         if "fingerprint" in vars(kind):

@@ -3,46 +3,25 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
+from course_utils import feature_cache as kept
 from course_utils.activations import find_layer, layout_of, watched
 from course_utils.datasets import draws_views
 from course_utils.errors import explained_channels
-from course_utils.feature_cache import (
-    Untold,
-    cache_folder,
-    check_fingerprint,
-    clear_cache,
-    key_of,
-    model_parts,
-    read_tensors,
-    say_once,
-    transform_parts,
-    write_tensors,
-)
+from course_utils.feature_cache import Untold
+from course_utils.feature_cache import cache_folder as cache_folder
+from course_utils.feature_cache import clear_cache as clear_cache
 from course_utils.heads import find_heads
 from course_utils.modes import inference
 from course_utils.training import check_labels, check_none_missing, make_loader
-
-__all__ = [
-    "Features",
-    "as_input",
-    "batches",
-    "cache_folder",
-    "check_features",
-    "check_one_task",
-    "clear_cache",
-    "extract_features",
-    "feature_maps",
-    "fit_head",
-    "join_labels",
-    "pictures_and_labels",
-]
 
 _LABEL_NAMES = ("labels", "label", "targets", "target", "y")
 
@@ -84,11 +63,11 @@ def extract_features(
     if layer is not None and not isinstance(layer, str):
         raise ValueError(f"layer is the name of a module, or None; got {layer!r}")
     key = _key(model, dataset, layer) if cache else None
-    if key is not None and (kept := read_tensors(key)):
-        return _from_tensors(kept)
+    if key is not None and (tensors := kept.read_tensors(key)):
+        return _from_tensors(tensors)
     found = _run(model, dataset, layer, batch_size)
     if key is not None:
-        write_tensors(key, _as_tensors(found))
+        kept.write_tensors(key, _as_tensors(found))
     return found
 
 
@@ -136,10 +115,8 @@ def fit_head(
     if not 0 < lr < math.inf:
         raise ValueError(f"lr must be above 0, got {lr}")
     for name, value, least in (("epochs", epochs, 1), ("num_classes", num_classes, 2)):
-        if not isinstance(value, int) or value < least:
-            raise ValueError(
-                f"{name} must be a whole number from {least}, got {value!r}"
-            )
+        if not isinstance(value, Integral) or value < least:
+            raise ValueError(f"{name} must be whole, from {least}; got {value!r}")
     check_features(features, labels)
     check_labels(labels, num_classes)
     labels = labels.long()
@@ -176,9 +153,7 @@ def batches(dataset: Dataset, batch_size: int) -> Iterator[tuple[Tensor, Labels]
         except StopIteration:
             return
         except (TypeError, RuntimeError) as error:
-            if "default_collate" not in str(error) and "stack expects" not in str(
-                error
-            ):
+            if not re.search("default_collate|stack expects", str(error)):
                 raise
             raise ValueError(
                 "pictures cannot be put into one batch: the dataset's transform must end "
@@ -333,16 +308,14 @@ def _key(model: nn.Module, dataset: Dataset, layer: str | None) -> str | None:
             f"{type(dataset).__name__} has no fingerprint to key the cache by: load it "
             "with load_dataset, or pass cache=False"
         )
-    heads = (
-        tuple(find_heads(model)) if layer is None else ()
-    )  # do not touch their input
+    heads = tuple(find_heads(model)) if layer is None else ()  # they enter no feature
     try:
-        check_fingerprint(dataset)
+        kept.check_fingerprint(dataset)
         about = repr((layer, dataset.fingerprint)).encode()
-        transform = transform_parts(dataset)
-        return key_of(about, *transform, *model_parts(model, without=heads))
+        transform = kept.transform_parts(dataset)
+        return kept.key_of(about, *transform, *kept.model_parts(model, without=heads))
     except Untold as error:
-        say_once(f"features are not cached: {error}")
+        kept.say_once(f"features are not cached: {error}")
         return None
 
 

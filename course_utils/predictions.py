@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ def top_k(model: nn.Module, image: Image.Image, *, k: int = 5) -> pd.DataFrame:
             f"{type(model).__name__} has no weights_info, which says how pictures are "
             "prepared: load it with weights.load_backbone"
         )
-    if not isinstance(k, int) or k < 1:
+    if not isinstance(k, Integral) or k < 1:
         raise ValueError(f"k must be a whole number from 1, got {k!r}")
     if not info.classes:
         raise ValueError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -59,7 +60,7 @@ def similarity_search(
 
 
 def _check_k(k: int, most: int, of: str = "") -> None:
-    if not isinstance(k, int) or not 1 <= k <= most:
+    if not isinstance(k, Integral) or not 1 <= k <= most:
         raise ValueError(f"k must be from 1 to {of}{most}, got {k!r}")
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from platformdirs import user_data_dir
 
+from course_utils.errors import HomeUnavailable
+
 
 def data_dir() -> Path:
     """Return the folder of the bundled images, weights and figures.
@@ -25,8 +27,8 @@ def data_dir() -> Path:
 def course_home() -> Path:
     """Return the learner's folder for caches and progress, made on demand.
 
-    `COURSE_HOME` overrides the user's data folder. Raises `OSError`, with the way out,
-    where the folder cannot be made.
+    `COURSE_HOME` overrides the user's data folder. Raises `HomeUnavailable` (an
+    `OSError`) where the folder cannot be made.
     """
     chosen = os.environ.get("COURSE_HOME")
     home = Path(chosen or user_data_dir("pretrained-vision-course", appauthor=False))
@@ -34,11 +36,8 @@ def course_home() -> Path:
         home = home.expanduser()
         home.mkdir(parents=True, exist_ok=True)
     except (OSError, RuntimeError) as error:  # the latter: nobody's home is known
-        why = getattr(error, "strerror", None) or error
-        raise OSError(
-            f"the course's own folder {home} cannot be made ({why}): set COURSE_HOME to a "
-            "folder that you may write to"
-        ) from error
+        number, why = getattr(error, "errno", 0), getattr(error, "strerror", str(error))
+        raise HomeUnavailable(number, why, str(home)) from error
     return home
 
 

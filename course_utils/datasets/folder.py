@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,10 @@ def folder_source(
     pools = read_pools(
         listed, root=root, image_size=image_size, on_error=on_error, report=report
     )
-    _check_filled(root, classes, pools, "readable image", _first_broken(report))
+    broken = f"; broken: {report.broken[0][0]}" if report.broken else ""
+    _check_filled(
+        root, classes, pools, "readable image", dict.fromkeys(classes, broken)
+    )
     _note_absent_classes(classes, pools, report)
     return Source(root.name, classes, pools, report, image_size)
 
@@ -58,8 +61,13 @@ def _listed(root: Path, splits: Any, report: DatasetReport):
     classes = _classes(root, folders, listing)
     listing.expect(f / name for f in folders.values() for name in classes)
     listed = {s: _list_files(f, classes, listing) for s, f in folders.items()}
-    _check_filled(root, classes, listed, "image", lambda name: _whats_there(
-        name, folders.values(), listing))  # fmt: skip
+    filled = {
+        classes[label] for files in listed.values() for label in set(files.labels)
+    }
+    empty = {n: [f / n for f in folders.values()] for n in classes if n not in filled}
+    there = {name: listing.others_in(below) for name, below in empty.items()}
+    why = {n: f"; what lies there is no image: {o}" for n, o in there.items() if o}
+    _check_filled(root, classes, listed, "image", why)
     if loose := sum(map(listing.loose_pictures, folders.values())):
         notes.append(f"images outside class folders, ignored: {loose}")
     if "test" in folders and "val" not in folders:
@@ -144,32 +152,18 @@ def _list_files(folder: Path, classes: list[str], listing: Listing) -> LabelledF
     return files
 
 
-def _check_filled(root: Path, classes, parts, what: str, why: Callable) -> None:
-    """Refuse a class that has nothing to learn from; `why(name)` says more."""
+def _check_filled(root: Path, classes, parts, what: str, why: dict) -> None:
+    """Refuse a class that has nothing to learn from; `why` says more by class."""
     for label, name in enumerate(classes):
         filled = [split for split, part in parts.items() if label in part.labels]
         if "train" in filled:
             continue
         where = f" in train (only in {', '.join(filled)})" if filled else ""
+        like = [" and ".join(map(repr, g)) for g in similar_names(classes) if name in g]
         raise DatasetError(
             f"class {name!r} of {root} has no {what}{where}: add images or remove the "
-            f"folder{why(name)}{_like(name, classes)}"
+            f"folder{why.get(name, '')}{''.join(f'. Are {g} one class?' for g in like)}"
         )
-
-
-def _whats_there(name: str, folders: Iterable[Path], listing: Listing) -> str:
-    found = listing.others_in([folder / name for folder in folders])
-    return f"; what lies there is no image: {found}" if found else ""
-
-
-def _first_broken(report: DatasetReport) -> Callable[[str], str]:
-    broken = f"; broken: {report.broken[0][0]}" if report.broken else ""
-    return lambda name: broken
-
-
-def _like(name: str, classes: list[str]) -> str:
-    group = next((g for g in similar_names(classes) if name in g), [])
-    return f". Are {' and '.join(map(repr, group))} one class?" if group else ""
 
 
 def _note_absent_classes(classes, pools, report: DatasetReport) -> None:

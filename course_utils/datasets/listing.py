@@ -97,14 +97,14 @@ class Listing:
         folders, files = [], []
         with os.scandir(folder) as entries:
             for entry in sorted(entries, key=lambda entry: entry.name):
-                path = folder / entry.name
+                path, link = folder / entry.name, entry.is_symlink()
                 if is_clutter(entry.name):
                     self._passed[path] = entry.name
-                elif entry.is_dir():
+                elif os.path.isdir(entry) if link else entry.is_dir():
                     folders.append(path)
-                elif entry.is_file() or entry.is_symlink() and not path.exists():
+                elif os.path.isfile(entry) or not os.path.exists(entry):
                     files.append(path)  # a broken link is reported when it is read
-                    if entry.is_symlink():
+                    if link:
                         self._links.add(path)
                 else:
                     self._passed[path] = "pipes, sockets or devices"

@@ -134,11 +134,11 @@ def drop_contradictions(
     report.notes.append(
         f"one picture in two classes, left out of both: {'; '.join(listed[:3])}{more}"
     )
-    kept = {
-        split: np.array([i for i, k in enumerate(pool.hashes) if k not in torn], int)
-        for split, pool in pools.items()
-    }
-    return {split: pool.take(kept[split]) for split, pool in pools.items()}
+    whole = [
+        [i for i, k in enumerate(p.hashes) if k not in torn] for p in pools.values()
+    ]
+    pairs = zip(pools.items(), whole, strict=True)
+    return {split: pool.take(np.array(kept, int)) for (split, pool), kept in pairs}
 
 
 def _note_unmade(pools: dict[str, Pool], made: list[str], source: Source) -> None:

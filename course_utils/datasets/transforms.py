@@ -5,10 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from functools import partial
+from numbers import Integral
 from types import FunctionType, MethodType
 from typing import Any
 
 import torch
+from torch.utils.data import Dataset
 from torchvision.transforms import v2
 
 from course_utils.rgb import ToRGB
@@ -74,15 +76,18 @@ def is_random(transform: Any) -> bool:
 def draws_views(dataset) -> bool:
     """Tell whether a dataset may give the same picture differently twice.
 
-    Looks at the transforms of the dataset and of those that it is made of (Subset,
-    ConcatDataset, wrappers with `.dataset`), as `is_random` judges them.
+    Looks at all that the dataset calls (its transform, under whatever name), and at the
+    datasets that it is made of (Subset, ConcatDataset, wrappers with `.dataset`), as
+    `is_random` judges them.
     """
-    own = (getattr(dataset, name, None) for name in ("transform", "transforms"))
-    if any(transform is not None and is_random(transform) for transform in own):
+    own = getattr(dataset, "__dict__", {})
+    called = [getattr(dataset, name, None) for name in ("transform", "transforms")]
+    called += [value for value in own.values() if callable(value)]
+    if any(transform is not None and is_random(transform) for transform in called):
         return True
-    inner = getattr(dataset, "dataset", None)
-    parts = [*getattr(dataset, "datasets", ()), *([] if inner is None else [inner])]
-    return any(draws_views(part) for part in parts)
+    parts = [value for value in own.values() if isinstance(value, Dataset)]
+    parts += [*getattr(dataset, "datasets", ()), getattr(dataset, "dataset", None)]
+    return any(draws_views(part) for part in parts if part is not None)
 
 
 def check_views(dataset, views: int, *, otherwise: str = "") -> None:
@@ -90,7 +95,7 @@ def check_views(dataset, views: int, *, otherwise: str = "") -> None:
 
     `otherwise` names one more way out. Raises `ValueError`.
     """
-    if not isinstance(views, int) or views < 1:
+    if not isinstance(views, Integral) or views < 1:
         raise ValueError(f"views must be at least 1, got {views!r}")
     if views == 1 and draws_views(dataset):
         raise ValueError(

@@ -676,6 +676,14 @@ def test_a_set_that_is_not_there_names_the_command(name):
         load_dataset(name)
 
 
+def test_a_home_that_cannot_be_made_hides_no_set(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("x")
+    monkeypatch.setenv("COURSE_HOME", str(tmp_path / "file"))
+    with pytest.raises(DatasetError, match="course fetch"):
+        load_dataset("eurosat")
+    assert len(load_dataset("digits", per_class=1).train) == 10
+
+
 def _fake_eurosat(root):
     _fill(root / "eurosat" / "2750" / "Forest", 10, seed=1, ending="jpg")
     _fill(root / "eurosat" / "2750" / "River", 10, seed=2, ending="jpg")
@@ -830,6 +838,8 @@ def test_random_steps_are_found_within(step):
     lambda data: ConcatDataset([data.with_transform(None), Subset(data, [0])]),
     lambda data: SimpleNamespace(transform=None, dataset=data),
     lambda data: SimpleNamespace(transforms=data.transform),
+    lambda data: SimpleNamespace(augment=data.transform),
+    lambda data: SimpleNamespace(base=data),
 ])  # fmt: skip
 def test_chance_is_found_behind_every_wrapper(pets, wrapped):
     flipped = _load(pets).train.with_transform(v2.RandomHorizontalFlip())

@@ -468,13 +468,13 @@ def test_features_that_cannot_be_learned_from_are_named(features, words):
 
 @pytest.mark.parametrize("option", [{"epochs": 0}, {"epochs": -3}, {"epochs": 2.5}])
 def test_epochs_that_train_nothing_are_named(option):
-    with pytest.raises(ValueError, match="epochs must be a whole number from 1"):
+    with pytest.raises(ValueError, match="epochs must be whole, from 1"):
         fit_head(torch.zeros(2, 2), torch.tensor([0, 1]), 2, **option)
 
 
 @pytest.mark.parametrize("classes", [0, 1, -2, 2.0])
 def test_a_head_of_fewer_than_two_classes_is_refused(classes):
-    with pytest.raises(ValueError, match="num_classes must be a whole number from 2"):
+    with pytest.raises(ValueError, match="num_classes must be whole, from 2"):
         fit_head(torch.zeros(2, 2), torch.tensor([0, 0]), classes)
 
 

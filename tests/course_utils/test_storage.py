@@ -8,6 +8,7 @@ import pytest
 
 import course_utils
 from course_utils import storage
+from course_utils.errors import HomeUnavailable
 from course_utils.storage import (
     atomic_path,
     course_home,
@@ -56,13 +57,15 @@ def test_a_home_that_cannot_be_made_is_named_with_the_way_out(
 ):
     (tmp_path / "file").write_text("x")
     monkeypatch.setenv("COURSE_HOME", str(tmp_path / "file" / below))
-    with pytest.raises(OSError, match=r"file.* cannot be made .* set COURSE_HOME"):
+    with pytest.raises(
+        HomeUnavailable, match=r"file.* cannot be made .* set COURSE_HOME"
+    ):
         course_home()
 
 
 def test_nobodys_home_is_named(monkeypatch):
     monkeypatch.setenv("COURSE_HOME", "~nobody-of-this-name/course")
-    with pytest.raises(OSError, match=r"cannot be made .* set COURSE_HOME"):
+    with pytest.raises(HomeUnavailable, match=r"cannot be made .* set COURSE_HOME"):
         course_home()
 
 
