@@ -23,6 +23,7 @@ from course_utils.heads import find_heads
 from course_utils.modes import inference
 from course_utils.training import check_labels, check_none_missing, make_loader
 
+_PICTURE_NAMES = ("pixel_values", "image", "images", "img", "inputs", "x")
 _LABEL_NAMES = ("labels", "label", "targets", "target", "y")
 
 Labels = Tensor | dict[str, Tensor]
@@ -123,6 +124,7 @@ def fit_head(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         head = nn.Linear(features.shape[1], num_classes)
+    features = features.to(head.weight)
     optimizer = torch.optim.AdamW(head.parameters(), lr=lr)
     order = make_loader(
         range(len(features)), batch_size=batch_size, shuffle=True, seed=seed
@@ -165,15 +167,18 @@ def batches(dataset: Dataset, batch_size: int) -> Iterator[tuple[Tensor, Labels]
 def pictures_and_labels(batch: Any, *, ndim: int = 4) -> tuple[Tensor, Labels]:
     """Return both of a batch; of one item of a dataset with `ndim` 3.
 
-    That is the first two of a tuple; of a dictionary its one tensor of `ndim` dimensions,
-    and what it calls labels, label, targets, target or y. Raises `ValueError`.
+    That is the first two of a tuple; of a dictionary its tensor of `ndim` dimensions (of
+    several the one called pixel_values, image, …), and what it calls labels, label,
+    targets, target or y. Raises `ValueError`.
     """
     images, labels = None, None
     if isinstance(batch, Mapping):
         tensors = {name: v for name, v in batch.items() if isinstance(v, Tensor)}
         pictures = [name for name, value in tensors.items() if value.ndim == ndim]
+        if len(pictures) > 1:  # a mask lies beside it, or a second view
+            pictures = [name for name in _PICTURE_NAMES if name in pictures]
         named = [name for name in _LABEL_NAMES if name in batch]
-        if len(pictures) == 1 and named:
+        if pictures and named:
             images, labels = batch[pictures[0]], batch[named[0]]
         what = f"a dictionary with {', '.join(map(str, batch))}"
     elif isinstance(batch, tuple | list) and len(batch) > 1:

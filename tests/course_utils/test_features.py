@@ -347,7 +347,7 @@ class _Stream(IterableDataset):
 
 @pytest.mark.parametrize("dataset", [
     _Items(lambda image, label, index: {"pixel_values": image, "labels": label}),
-    _Items(lambda image, label, index: {"id": index, "target": label, "x": image}),
+    _Items(lambda image, label, index: {"mask": image, "target": label, "x": image}),
     _Items(lambda image, label, index: (image, label, index)),
     _Items(lambda image, label, index: [image, label, {"path": str(index)}]),
     _Stream(),
@@ -464,6 +464,17 @@ def test_fit_head_leaves_torchs_generator_alone():
 def test_features_that_cannot_be_learned_from_are_named(features, words):
     with pytest.raises(ValueError, match=words):
         fit_head(features, torch.tensor([0, 1, 0, 1]), 2)
+
+
+def test_a_head_learns_under_another_default_type():
+    torch.set_default_dtype(torch.float64)
+    try:
+        head = fit_head(
+            torch.rand(4, 2).float(), torch.tensor([0, 1, 0, 1]), 2, epochs=1
+        )
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert head.weight.dtype == torch.float64
 
 
 @pytest.mark.parametrize("option", [{"epochs": 0}, {"epochs": -3}, {"epochs": 2.5}])
