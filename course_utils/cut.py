@@ -15,7 +15,7 @@ from torch.utils.data import Dataset, StackDataset, TensorDataset
 
 from course_utils.activations import watched
 from course_utils.datasets import check_views
-from course_utils.errors import CannotCut
+from course_utils.errors import CannotCut, check_type, check_whole
 from course_utils.features import as_input, batches, join_labels
 from course_utils.layer_groups import layer_groups
 from course_utils.meta_tensors import default_input_size
@@ -38,6 +38,7 @@ class CutModel(nn.Module):
 
     def __init__(self, model: nn.Module, *, input_size: tuple | None = None):
         super().__init__()
+        check_type(model, nn.Module, "model", "hand over a torch.nn.Module")
         self.model = model
         size = tuple(input_size or default_input_size(model))
         self.stage, self._boundary, self._skipped = _plan(
@@ -114,7 +115,9 @@ def cached_activations(
     Memory grows with `views`. A random transform with one view would repeat one crop
     for ever: a `ValueError`.
     """
+    check_type(cut, CutModel, "cut", "make it with CutModel(model)")
     check_views(dataset, views)
+    check_whole(batch_size, "batch_size")
     found, labels = [], []
     for _ in range(views):
         for images, target in batches(dataset, batch_size):

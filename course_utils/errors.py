@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Integral, Real
+from typing import Any
 
 _CHANNELS = re.compile(r"to have (\d+) channels, but got (\d+) channels")
 _WAYS = {
@@ -83,3 +85,45 @@ def explained_channels() -> Iterator[None]:
                 "model in half precision is brought back by model.float()"
             ) from error
         raise
+
+
+def check_type(value: Any, kind: type | tuple[type, ...], name: str, hint: str) -> None:
+    """Raise `TypeError` where an argument is not of a kind; `hint` says what to give."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} is a {type(value).__name__}: {hint}")
+
+
+def check_callable(value: Any, name: str) -> None:
+    """Raise `TypeError` for what cannot be called."""
+    if not callable(value) or isinstance(value, type):
+        raise TypeError(f"{name} is a {type(value).__name__}, not a function to call")
+
+
+def check_whole(
+    value: Any, name: str, *, least: int = 1, most: int | None = None
+) -> None:
+    """Raise `ValueError` where a number is not whole, below `least` or above `most`."""
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise ValueError(f"{name} must be a whole number, got {value!r}")
+    if most is None and value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value!r}")
+    if most is not None and not least <= value <= most:
+        raise ValueError(f"{name} must be from {least} to {most}, got {value!r}")
+
+
+def check_positive(value: Any, name: str) -> None:
+    """Raise `ValueError` where a number is not above 0 and finite."""
+    if not _in_range(value) or value == 0:
+        raise ValueError(f"{name} must be above 0 and finite, got {value!r}")
+
+
+def check_share(value: Any, name: str) -> None:
+    """Raise `ValueError` where a number is not from 0 to 1."""
+    if not _in_range(value) or value > 1:
+        raise ValueError(f"{name} must be from 0 to 1, got {value!r}")
+
+
+def _in_range(value: Any) -> bool:
+    """Whether a value is a finite number of at least 0."""
+    real = isinstance(value, Real) and not isinstance(value, bool)
+    return real and 0 <= value < float("inf")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from numbers import Integral
 from typing import Any, NamedTuple
 
 import torch
@@ -15,7 +13,12 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 from course_utils import feature_cache as kept
 from course_utils.activations import find_layer, layout_of, watched
 from course_utils.datasets import draws_views
-from course_utils.errors import explained_channels
+from course_utils.errors import (
+    check_positive,
+    check_type,
+    check_whole,
+    explained_channels,
+)
 from course_utils.feature_cache import Untold
 from course_utils.feature_cache import cache_folder as cache_folder
 from course_utils.feature_cache import clear_cache as clear_cache
@@ -61,8 +64,9 @@ def extract_features(
     Raises `ValueError` where caching would be wrong: a random transform, or a model
     in train mode.
     """
-    if layer is not None and not isinstance(layer, str):
-        raise ValueError(f"layer is the name of a module, or None; got {layer!r}")
+    check_type(model, nn.Module, "model", "hand over a torch.nn.Module")
+    check_type(layer, str | None, "layer", "name a module of the model")
+    check_whole(batch_size, "batch_size")
     key = _key(model, dataset, layer) if cache else None
     if key is not None and (tensors := kept.read_tensors(key)):
         return _from_tensors(tensors)
@@ -79,6 +83,8 @@ def feature_maps(model: nn.Module, image: Tensor, layer: str) -> Tensor:
     too; tokens before the grid, such as the class token, are left out. Eval mode, no
     gradients; the model is given back in its mode.
     """
+    check_type(model, nn.Module, "model", "hand over a torch.nn.Module")
+    check_type(layer, str, "layer", "name a module of the model")
     if not isinstance(image, Tensor) or image.ndim != 3:
         got = tuple(image.shape) if isinstance(image, Tensor) else type(image).__name__
         raise ValueError(
@@ -113,11 +119,11 @@ def fit_head(
     head trained behind its frozen backbone with `training.fit` on a loader of that
     seed.
     """
-    if not 0 < lr < math.inf:
-        raise ValueError(f"lr must be above 0, got {lr}")
-    for name, value, least in (("epochs", epochs, 1), ("num_classes", num_classes, 2)):
-        if not isinstance(value, Integral) or value < least:
-            raise ValueError(f"{name} must be whole, from {least}; got {value!r}")
+    check_positive(lr, "lr")
+    check_whole(epochs, "epochs")
+    check_whole(num_classes, "num_classes", least=2)
+    check_whole(batch_size, "batch_size")
+    check_whole(seed, "seed", least=-(2**63))
     check_features(features, labels)
     check_labels(labels, num_classes)
     labels = labels.long()
@@ -146,6 +152,12 @@ def batches(dataset: Dataset, batch_size: int) -> Iterator[tuple[Tensor, Labels]
     """
     if isinstance(dataset, DataLoader):
         raise ValueError("hand over the data set, not a loader: loader.dataset")
+    listed = hasattr(dataset, "__getitem__") or isinstance(dataset, IterableDataset)
+    if not listed or isinstance(dataset, str | Mapping | Tensor):
+        raise TypeError(
+            f"dataset is a {type(dataset).__name__}: hand over pairs (image, label), such "
+            "as data.train of load_dataset"
+        )
     if not isinstance(dataset, IterableDataset) and not len(dataset):
         raise ValueError("the dataset is empty: there is no picture to run")
     loader = iter(DataLoader(dataset, batch_size))
@@ -272,7 +284,7 @@ def check_one_task(labels: Labels) -> None:
     if isinstance(labels, Mapping):
         raise ValueError(
             f"labels are by task ({', '.join(labels)}): hand over those of one, such as "
-            f"labels[{next(iter(labels))!r}]"
+            f"labels[{next(iter(labels), 'species')!r}]"
         )
 
 
@@ -282,6 +294,8 @@ def check_features(features: Tensor, labels: Labels) -> None:
     That is: other shapes, NaN or infinity, labels by task, missing (-1) or in parts.
     """
     check_one_task(labels)
+    for name, values in (("features", features), ("labels", labels)):
+        check_type(values, Tensor, name, "hand over what extract_features gives")
     if features.ndim != 2:
         raise ValueError(f"features must be (N, D), got {tuple(features.shape)}")
     if labels.ndim != 1 or labels.is_floating_point() and (labels % 1 != 0).any():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from course_utils.errors import explained_channels
+from course_utils.errors import check_type, check_whole, explained_channels
 from course_utils.features import as_input
 from course_utils.measured import read_measured
 from course_utils.modes import inference
@@ -31,8 +30,7 @@ def top_k(model: nn.Module, image: Image.Image, *, k: int = 5) -> pd.DataFrame:
             f"{type(model).__name__} has no weights_info, which says how pictures are "
             "prepared: load it with weights.load_backbone"
         )
-    if not isinstance(k, Integral) or k < 1:
-        raise ValueError(f"k must be a whole number from 1, got {k!r}")
+    check_whole(k, "k")
     if not info.classes:
         raise ValueError(
             f"{info.model_name}: its weights name no classes. Load it with "
@@ -73,6 +71,7 @@ def recorded_top_k(photo: str) -> pd.DataFrame:
     `photo` is a key of `datasets.sample_photos()`. The table's `attrs["source"]`
     says which weights produced it.
     """
+    check_type(photo, str, "photo", "name one of datasets.sample_photos()")
     recorded = read_measured("photo_top5")
     if photo not in recorded.content:
         known = ", ".join(recorded.content)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from numbers import Integral
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,17 +12,20 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
+from course_utils.errors import check_positive, check_whole
 from course_utils.features import check_features, check_one_task
 
 
 def linear_probe(features: Tensor, labels: Tensor, *, C: float = 1.0) -> Pipeline:
     """Fit standardisation and multinomial logistic regression on features (N, D).
 
-    `C` is the inverse strength of the L2 penalty. Returns the fitted scikit-learn
-    pipeline: `.score(features, labels)`, `.predict(features)`.
+    `C` (above 0) is the inverse strength of the L2 penalty. Returns the fitted
+    scikit-learn pipeline: `.score(features, labels)`, `.predict(features)`. Features may
+    be of half precision, on a device, or part of a graph, which learns nothing from it.
+
+    Raises `ValueError` for other shapes, NaN, labels of one class or that are not whole.
     """
-    if not 0 < C < math.inf:
-        raise ValueError(f"C must be above 0 and finite, got {C}")
+    check_positive(C, "C")
     x, y = _table(features, labels)
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=5000))
     return probe.fit(x, y)
@@ -32,7 +34,7 @@ def linear_probe(features: Tensor, labels: Tensor, *, C: float = 1.0) -> Pipelin
 def knn_probe(features: Tensor, labels: Tensor, *, k: int = 5) -> Pipeline:
     """Fit a k-nearest-neighbour classifier on standardised features (N, D)."""
     x, y = _table(features, labels)
-    _check_k(k, len(x), "the number of pictures ")
+    check_whole(k, "k", most=len(x))
     return make_pipeline(StandardScaler(), KNeighborsClassifier(k)).fit(x, y)
 
 
@@ -42,34 +44,47 @@ def similarity_search(
     """Find the k rows of features (N, D) most like a query (D,), by cosine.
 
     Returns their indices (k,) and similarities (k,), from -1 to 1, best first. Raises
-    `ValueError` for other shapes, NaN or infinity, and k outside 1 to N.
+    `ValueError` for other shapes and for NaN.
+
+        indices, likeness = similarity_search(features[0], features, k=5)
     """
-    query, features = torch.as_tensor(query), torch.as_tensor(features)
+    query, features = _tensor(query, "query"), _tensor(features, "features")
     if query.ndim != 1 or features.ndim != 2 or query.shape[0] != features.shape[1]:
         raise ValueError(
             f"query must be (D,) and features (N, D); got {tuple(query.shape)} and "
             f"{tuple(features.shape)}"
         )
-    _check_k(k, len(features))
+    check_whole(k, "k", most=len(features))
     for name, values in (("query", query), ("features", features)):
-        if not values.isfinite().all():
-            raise ValueError(f"{name} holds NaN or infinity: check the model's inputs")
+        if not torch.isfinite(values).all():
+            raise ValueError(f"{name} hold NaN or infinity: check the model's inputs")
     likeness = torch.nn.functional.cosine_similarity(query[None], features)
     found = likeness.topk(k)
     return found.indices, found.values
 
 
-def _check_k(k: int, most: int, of: str = "") -> None:
-    if not isinstance(k, Integral) or not 1 <= k <= most:
-        raise ValueError(f"k must be from 1 to {of}{most}, got {k!r}")
-
-
 def _table(features: Tensor, labels: Tensor) -> tuple[np.ndarray, np.ndarray]:
     check_one_task(labels)
-    features = torch.as_tensor(features).detach().cpu()
-    labels = torch.as_tensor(labels).cpu()
-    check_features(features, labels)
-    x, y = features.numpy(), labels.numpy()
+    features, labels = _tensor(features, "features"), _tensor(labels, "labels")
+    if labels.ndim:
+        check_features(features, labels)
+    if labels.ndim != 1 or (labels != labels.long()).any():
+        raise ValueError(
+            "labels must be (N,), whole numbers, the index of each picture's class, got "
+            f"{str(labels.dtype)[6:]} {tuple(labels.shape)}"
+        )
+    x, y = features.float().numpy(), labels.long().numpy()
     if len(np.unique(y)) < 2:
         raise ValueError("labels hold one class only: a classifier needs two or more")
     return x, y
+
+
+def _tensor(values: Any, name: str) -> Tensor:
+    """What was given as a tensor on the CPU, without its graph."""
+    try:
+        return torch.as_tensor(values).detach().cpu()
+    except (TypeError, ValueError, RuntimeError) as error:  # None, names, ragged rows
+        raise TypeError(
+            f"{name} is a {type(values).__name__} that is no tensor of numbers ({error}): "
+            "hand over what extract_features gives"
+        ) from error

@@ -334,5 +334,7 @@ def labels_of(dataset: Dataset, *, most: int | None = None) -> Tensor:
         return labels_of(dataset.dataset)[torch.as_tensor(dataset.indices)]
     if hasattr(dataset, "dataset"):  # a wrapper that adds something to each picture
         return labels_of(dataset.dataset, most=most)
+    if not hasattr(dataset, "__getitem__") or isinstance(dataset, str):
+        raise TypeError(f"dataset is a {type(dataset).__name__}, which holds no labels")
     count = len(dataset) if most is None else min(most, len(dataset))
     return torch.tensor([int(dataset[i][1]) for i in range(count)])

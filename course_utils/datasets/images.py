@@ -16,10 +16,9 @@ from tqdm import tqdm
 from course_utils.errors import DatasetError
 from course_utils.rgb import BrokenImage, to_rgb, upright
 
-_FORMATS = (
-    frozenset(  # of pictures that people have; HEIF once pillow_heif is registered
-        "JPEG MPO PNG GIF WEBP TIFF BMP DIB PPM AVIF HEIF JPEG2000 TGA".split()
-    )
+# What people have; HEIF is there once pillow_heif is registered.
+_FORMATS = frozenset(
+    "JPEG MPO PNG GIF WEBP TIFF BMP DIB PPM AVIF HEIF JPEG2000 TGA".split()
 )
 IN_MEMORY_BYTES = 1_000_000_000
 MIN_SIZE, MAX_SIZE = 8, 2048

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from functools import partial
-from numbers import Integral
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -13,6 +12,7 @@ import torch
 from torch.utils.data import Dataset
 from torchvision.transforms import v2
 
+from course_utils.errors import check_positive, check_share, check_whole
 from course_utils.rgb import ToRGB
 
 _PIL_ONLY = {"ToTensor", "PILToTensor", "MaybeToTensor", "MaybePILToTensor", "ToNumpy"}
@@ -45,8 +45,13 @@ def training_transform(
     Raises `ValueError` for values outside 0..1.
     """
     for name, value in (("min_scale", min_scale), ("flip", flip), ("jitter", jitter)):
-        if not 0 <= value <= 1 or (name == "min_scale" and value == 0):
-            raise ValueError(f"{name} must lie within 0..1, got {value}")
+        check_share(value, name)
+    check_positive(min_scale, "min_scale")
+    check_whole(image_size, "image_size")
+    if not hasattr(weights_info, "normalize"):
+        raise TypeError(
+            f"weights_info is a {type(weights_info).__name__}: give model.weights_info"
+        )
     return v2.Compose(
         [
             v2.ToImage(),
@@ -95,8 +100,7 @@ def check_views(dataset, views: int, *, otherwise: str = "") -> None:
 
     `otherwise` names one more way out. Raises `ValueError`.
     """
-    if not isinstance(views, Integral) or views < 1:
-        raise ValueError(f"views must be at least 1, got {views!r}")
+    check_whole(views, "views")
     if views == 1 and draws_views(dataset):
         raise ValueError(
             "the transform is random (augmentation), and what is kept would belong to "

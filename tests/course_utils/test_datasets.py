@@ -816,7 +816,7 @@ def test_the_active_weights_normalise_by_default(pets, monkeypatch):
 
 @pytest.mark.parametrize("option", ["min_scale", "flip", "jitter"])
 def test_augmentation_strengths_are_shares(option):
-    with pytest.raises(ValueError, match=f"{option} must lie within"):
+    with pytest.raises(ValueError, match=f"{option} must be from 0 to 1"):
         training_transform(SimpleNamespace(normalize=NORMALIZE), 32, **{option: 1.5})
 
 
@@ -942,5 +942,5 @@ def test_one_view_of_pictures_that_come_differently_each_time_is_refused():
     with pytest.raises(ValueError, match="take several views, or .* chance, or ask"):
         check_views(moving, 1, otherwise=", or ask each time")
     for views in (0, -1, 1.5):
-        with pytest.raises(ValueError, match="views must be at least 1, got"):
+        with pytest.raises(ValueError, match="views must be"):
             check_views(data, views)

@@ -387,7 +387,7 @@ def test_maps_are_of_one_prepared_picture(image):
 
 @pytest.mark.parametrize("layer", [3, ["0"], b"0"])
 def test_a_layer_is_a_name(layer):
-    with pytest.raises(ValueError, match="layer is the name of a module"):
+    with pytest.raises(TypeError, match="layer is a .*: name a module"):
         extract_features(_net(), _Pictures(), layer=layer, cache=False)
 
 
@@ -479,13 +479,13 @@ def test_a_head_learns_under_another_default_type():
 
 @pytest.mark.parametrize("option", [{"epochs": 0}, {"epochs": -3}, {"epochs": 2.5}])
 def test_epochs_that_train_nothing_are_named(option):
-    with pytest.raises(ValueError, match="epochs must be whole, from 1"):
+    with pytest.raises(ValueError, match="epochs must be"):
         fit_head(torch.zeros(2, 2), torch.tensor([0, 1]), 2, **option)
 
 
 @pytest.mark.parametrize("classes", [0, 1, -2, 2.0])
 def test_a_head_of_fewer_than_two_classes_is_refused(classes):
-    with pytest.raises(ValueError, match="num_classes must be whole, from 2"):
+    with pytest.raises(ValueError, match="num_classes must be"):
         fit_head(torch.zeros(2, 2), torch.tensor([0, 0]), classes)
 
 
@@ -496,7 +496,7 @@ def test_labels_of_another_whole_type_are_taken():
 
 @pytest.mark.parametrize("lr", [0, -1e-3, float("nan"), float("inf")])
 def test_a_rate_that_learns_nothing_is_named(lr):
-    with pytest.raises(ValueError, match=f"lr must be above 0, got {lr}"):
+    with pytest.raises(ValueError, match=f"lr must be above 0 and finite, got {lr}"):
         fit_head(torch.zeros(2, 2), torch.tensor([0, 1]), 2, lr=lr)
 
 

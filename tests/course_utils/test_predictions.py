@@ -81,7 +81,7 @@ def test_what_is_no_picture_is_refused(image):
 
 @pytest.mark.parametrize("k", [0, -1, 2.5])
 def test_k_is_a_count(k):
-    with pytest.raises(ValueError, match="k must be a whole number from 1"):
+    with pytest.raises(ValueError, match="k must be"):
         top_k(_Colours(), _photo(), k=k)
 
 

@@ -52,7 +52,7 @@ def test_the_nearest_neighbour_of_a_training_picture_is_itself():
 
 @pytest.mark.parametrize("k", [0, 31])
 def test_k_must_be_a_number_of_pictures(k):
-    with pytest.raises(ValueError, match=f"1 to the number of pictures 30, got {k}"):
+    with pytest.raises(ValueError, match=f"k must be from 1 to 30, got {k}"):
         knn_probe(*_clusters(), k=k)
 
 
@@ -90,26 +90,41 @@ def test_search_names_shapes_that_do_not_fit(shape):
         similarity_search(torch.ones(shape), torch.ones(2, 3))
 
 
-@pytest.mark.parametrize("which", ["query", "features"])
-def test_search_refuses_nan(which):
-    given = {"query": torch.ones(3), "features": torch.ones(2, 3)}
-    given[which] = given[which].clone().fill_(float("nan"))
-    with pytest.raises(ValueError, match=f"{which} holds NaN"):
-        similarity_search(**given, k=1)
-
-
-@pytest.mark.parametrize("C", [0, -1.0, float("nan"), float("inf")])
-def test_a_penalty_that_is_none_is_named(C):
+@pytest.mark.parametrize("C", [0, -1.0, float("nan"), float("inf"), None, "1"])
+def test_the_strength_of_a_penalty_is_above_0(C):
     with pytest.raises(ValueError, match="C must be above 0 and finite"):
-        linear_probe(torch.rand(4, 2), torch.tensor([0, 1, 0, 1]), C=C)
+        linear_probe(torch.randn(6, 2), torch.arange(6) % 2, C=C)
 
 
-@pytest.mark.parametrize("labels", [torch.eye(4), torch.tensor([0.4, 0.6, 0.0, 1.0])])
-def test_labels_that_are_no_indices_are_named(labels):
-    with pytest.raises(ValueError, match=r"labels must be class indices \(N,\)"):
-        linear_probe(torch.rand(4, 2), labels)
+def test_features_of_a_graph_and_of_half_precision_are_taken():
+    features, labels = torch.randn(12, 3), torch.arange(12) % 2
+    features[:, 0] += labels
+    expected = linear_probe(features, labels).score(features, labels)
+    for given in (features.clone().requires_grad_(), features.to(torch.bfloat16)):
+        assert linear_probe(given, labels.int()).score(features, labels) == expected
 
 
-def test_features_with_a_gradient_are_taken():
-    features = torch.rand(4, 2, requires_grad=True)
-    assert linear_probe(features, torch.tensor([0, 1, 0, 1])).n_features_in_ == 2
+@pytest.mark.parametrize(
+    ("features", "labels", "error", "words"),
+    [
+        (None, [0, 1], TypeError, "features is a NoneType"),
+        (torch.ones(2, 2), ["a", "b"], TypeError, "labels is a list"),
+        (torch.ones(2, 2), [0.4, 1.0], ValueError, "whole numbers"),
+        (torch.ones(2, 2), [[0], [1]], ValueError, "labels must be"),
+        (torch.ones(2, 2), 1, ValueError, "labels must be"),
+        (torch.ones(2, 2), {}, ValueError, "labels are by task"),
+    ],
+)
+def test_what_is_no_table_is_named(features, labels, error, words):
+    for probe in (linear_probe, knn_probe):
+        with pytest.raises(error, match=words):
+            probe(features, labels)
+
+
+def test_a_search_in_nan_is_refused():
+    broken = torch.ones(3, 2)
+    broken[1] = float("nan")
+    with pytest.raises(ValueError, match="features hold NaN"):
+        similarity_search(torch.ones(2), broken, k=1)
+    with pytest.raises(ValueError, match="query hold NaN"):
+        similarity_search(broken[1], torch.ones(3, 2), k=1)
