@@ -45,6 +45,8 @@ _ASIDE = frozenset("""training num_classes weights_info pretrained_cfg default_c
 _HOOKS = {"_forward_hooks", "_forward_pre_hooks"}
 _DENSE = (Tensor, nn.Parameter, nn.Buffer)
 _COMPILED = (torch.jit.ScriptModule, torch.jit.ScriptFunction)
+_WRAPPED = {staticmethod: "__func__", classmethod: "__func__", property: "fget",
+            functools.cached_property: "func", functools.partialmethod: "func"}  # fmt: skip
 _CHECKSUM = 32  # bytes, at the end of a file
 _said: set[str] = set()
 
@@ -249,8 +251,7 @@ def _is_ours(value: Any) -> bool:
 
 def _is_known(member: Any) -> bool:
     """Whether what stands in a class is the code of a known library, or no code."""
-    for wrapped in ("__func__", "fget", "func"):  # static, class and cached methods
-        member = getattr(member, wrapped, None) or member
+    member = getattr(member, _WRAPPED.get(type(member), ""), member)
     if isinstance(member, types.FunctionType):
         file = member.__code__.co_filename
         if file.startswith("<string"):  # as dataclasses make them

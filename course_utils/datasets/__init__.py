@@ -21,7 +21,6 @@ from course_utils.datasets.containers import (
     DatasetReport,
     ImageDataset,
     ImageSplits,
-    check_seed,
     check_transform,
     labels_of,
 )
@@ -42,7 +41,7 @@ from course_utils.datasets.transforms import (
     is_random,
     training_transform,
 )
-from course_utils.errors import DatasetError
+from course_utils.errors import DatasetError, check_whole
 from course_utils.weights import default_weights_info
 
 __all__ = [
@@ -99,7 +98,7 @@ def load_dataset(
         raise DatasetError(f"on_error must be 'skip' or 'raise', got {on_error!r}")
     if not isinstance(image_size, str) or image_size != "auto":
         check_image_size(image_size)
-    check_seed(seed)
+    check_whole(seed, "seed", least=0)
     check_transform(transform)
     size = partial(_resolve_size, image_size)
     source = _read(name, size=size, on_error=on_error, splits=splits)

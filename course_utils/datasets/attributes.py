@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from course_utils.datasets.containers import ImageDataset, check_seed, values_of
-from course_utils.errors import DatasetError, check_share, check_type
+from course_utils.datasets.containers import ImageDataset, values_of
+from course_utils.errors import DatasetError, check_share, check_type, check_whole
 from course_utils.storage import sha256_bytes
 
 MISSING = -1  # the label of a picture that has none for a task
@@ -153,7 +153,7 @@ def _codes(task: str, values: pd.Series, classes: list) -> Tensor:
 
 def _hidden(task: str, share: float, n: int, seed: int) -> Tensor:
     """Draw which pictures lose a task's label: round(share · n) places."""
-    check_seed(seed)
+    check_whole(seed, "seed", least=0)
     check_share(share, f"hide[{task!r}]")
     order = np.random.default_rng([seed, zlib.crc32(task.encode())]).permutation(n)
     return torch.from_numpy(order[: round(share * n)])

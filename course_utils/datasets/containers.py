@@ -19,7 +19,7 @@ from torchvision.tv_tensors import TVTensor
 
 from course_utils.datasets.images import LazyImages, take
 from course_utils.datasets.transforms import takes_batches, wants_pil
-from course_utils.errors import DatasetError
+from course_utils.errors import DatasetError, check_whole
 
 SPLITS = ("train", "val", "test")
 
@@ -132,7 +132,7 @@ class ImageDataset(Dataset):
         `DatasetError` where a class has fewer, and says how many it has.
         """
         _check_per_class(n, self.class_counts())
-        check_seed(seed)
+        check_whole(seed, "seed", least=0)
         labels = self.labels.numpy()
         chosen = []
         for label in range(len(self.classes)):
@@ -228,12 +228,6 @@ def check_transform(transform: Any) -> Any:
     raise DatasetError(
         f"transform must take a picture, as weights_info.transform does; got {transform!r}"
     )
-
-
-def check_seed(seed: Any) -> None:
-    """Refuse a seed that is no whole number from 0."""
-    if not isinstance(seed, int | np.integer) or seed < 0:
-        raise DatasetError(f"seed must be a whole number from 0, got {seed!r}")
 
 
 def _check_per_class(n: int, counts: dict[str, int]) -> None:
