@@ -11,12 +11,12 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, StackDataset, TensorDataset
+from torch.utils.data import Dataset, StackDataset, TensorDataset
 
 from course_utils.activations import watched
 from course_utils.datasets import check_views
-from course_utils.errors import CannotCut
-from course_utils.features import join_labels
+from course_utils.errors import CannotCut, check_type, check_whole
+from course_utils.features import as_input, batches, join_labels
 from course_utils.layer_groups import layer_groups
 from course_utils.meta_tensors import default_input_size
 from course_utils.modes import inference
@@ -38,6 +38,7 @@ class CutModel(nn.Module):
 
     def __init__(self, model: nn.Module, *, input_size: tuple | None = None):
         super().__init__()
+        check_type(model, nn.Module, "model", "hand over a torch.nn.Module")
         self.model = model
         size = tuple(input_size or default_input_size(model))
         self.stage, self._boundary, self._skipped = _plan(
@@ -114,13 +115,15 @@ def cached_activations(
     Memory grows with `views`. A random transform with one view would repeat one crop
     for ever: a `ValueError`.
     """
+    check_type(cut, CutModel, "cut", "make it with CutModel(model)")
     check_views(dataset, views)
-    device = next(cut.model.parameters()).device
+    check_whole(batch_size, "batch_size")
     found, labels = [], []
     for _ in range(views):
-        for images, target in DataLoader(dataset, batch_size):
+        for images, target in batches(dataset, batch_size):
             # A copy: tensors of inference mode cannot enter a graph later.
-            found.append(cut.activations(images.to(device)).cpu().clone())
+            kept = cut.activations(as_input(cut.model, images))
+            found.append(kept.cpu().clone())
             labels.append(target)
     truth = join_labels(labels)
     if isinstance(truth, Mapping):

@@ -8,10 +8,30 @@ from numbers import Integral, Real
 from typing import Any
 
 _CHANNELS = re.compile(r"to have (\d+) channels, but got (\d+) channels")
+_WAYS = {
+    "3": 'load them with load_dataset, or convert them with image.convert("RGB")',
+    "1": "add v2.Grayscale(1) to their transform, or take a model built for 3 channels",
+}
+_FLOATS = "(Byte|Char|Half|BFloat16|Float|Double)"
+_TYPES = re.compile(
+    r"Input type \(.*\) and (bias|weight) type|(m1|mat1) and (m2|mat2).* same dtype|"
+    rf"expected scalar type {_FLOATS} but found {_FLOATS}|"
+    rf"(conv|mm|norm).* not implemented for '{_FLOATS}'"
+)
 
 
 class DatasetError(ValueError):
     """A data set is missing, broken or unusable as asked."""
+
+
+class HomeUnavailable(OSError):
+    """The course's own folder cannot be made."""
+
+    def __str__(self) -> str:
+        return (
+            f"the course's own folder {self.filename} cannot be made ({self.strerror}): "
+            "set COURSE_HOME to a folder that you may write to"
+        )
 
 
 class UnknownModel(ValueError):
@@ -71,7 +91,7 @@ def real(name: str, value: Any, *, least: float = -math.inf) -> float:
 
 @contextmanager
 def explained_channels() -> Iterator[None]:
-    """Say what to do where images have other channels than the first convolution takes.
+    """Say what to do where images have other channels, or another type, than the model.
 
     Torch's `RuntimeError` becomes a `ValueError`; other errors pass.
     """

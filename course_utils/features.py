@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset
 
+from course_utils import feature_cache as kept
 from course_utils.activations import find_layer, layout_of, watched
-from course_utils.datasets import is_random
-from course_utils.errors import check_positive, check_whole, explained_channels
+from course_utils.datasets import draws_views
+from course_utils.errors import (
+    check_positive,
+    check_type,
+    check_whole,
+    explained_channels,
+)
+from course_utils.feature_cache import Untold
+from course_utils.feature_cache import cache_folder as cache_folder
+from course_utils.feature_cache import clear_cache as clear_cache
 from course_utils.heads import find_heads
 from course_utils.modes import inference
-from course_utils.storage import atomic_path, course_home, sha256_bytes
 from course_utils.training import check_labels, check_none_missing, make_loader
 
-_VERSION = "3"
+_PICTURE_NAMES = ("pixel_values", "image", "images", "img", "inputs", "x")
+_LABEL_NAMES = ("labels", "label", "targets", "target", "y")
 
 Labels = Tensor | dict[str, Tensor]
 
@@ -48,18 +55,24 @@ def extract_features(
     Without `layer`, these are the pooled features that enter the classifier; with the
     name of a module, its output averaged over positions: (B, C, H, W), (B, H, W, C) or
     (B, N, C) -> (B, C). Runs without gradients, in eval mode (BatchNorm does not
-    move), on the model's device. With `cache`, the result is kept under a key made of
-    the weights, the layer, the transform and the data.
+    move), on the model's device and in its type. The dataset gives (image, label) or a
+    dictionary of both; what comes besides is left out. With `cache`, the result is kept
+    under a key made of the weights, the layer, the transform and the data. It is not
+    kept, and a line says why, where the key cannot tell what is done: in a class or a
+    function of your own, or where hooks or replaced methods come in.
 
     Raises `ValueError` where caching would be wrong: a random transform, or a model
     in train mode.
     """
-    path = _cache_path(model, dataset, layer) if cache else None
-    if path is not None and (found := _read(path)):
-        return found
+    check_type(model, nn.Module, "model", "hand over a torch.nn.Module")
+    check_type(layer, str | None, "layer", "name a module of the model")
+    check_whole(batch_size, "batch_size")
+    key = _key(model, dataset, layer) if cache else None
+    if key is not None and (tensors := kept.read_tensors(key)):
+        return _from_tensors(tensors)
     found = _run(model, dataset, layer, batch_size)
-    if path is not None:
-        _write(path, found)
+    if key is not None:
+        kept.write_tensors(key, _as_tensors(found))
     return found
 
 
@@ -70,6 +83,14 @@ def feature_maps(model: nn.Module, image: Tensor, layer: str) -> Tensor:
     too; tokens before the grid, such as the class token, are left out. Eval mode, no
     gradients; the model is given back in its mode.
     """
+    check_type(model, nn.Module, "model", "hand over a torch.nn.Module")
+    check_type(layer, str, "layer", "name a module of the model")
+    if not isinstance(image, Tensor) or image.ndim != 3:
+        got = tuple(image.shape) if isinstance(image, Tensor) else type(image).__name__
+        raise ValueError(
+            f"image must be one prepared picture (3, H, W), got {got}: prepare it with "
+            "model.weights_info.transform(image)"
+        )
     with _watch(model, layer) as seen:
         _forward(model, image[None])
     output = _only(seen, layer, 1)
@@ -100,12 +121,16 @@ def fit_head(
     """
     check_positive(lr, "lr")
     check_whole(epochs, "epochs")
+    check_whole(num_classes, "num_classes", least=2)
+    check_whole(batch_size, "batch_size")
+    check_whole(seed, "seed", least=-(2**63))
     check_features(features, labels)
     check_labels(labels, num_classes)
     labels = labels.long()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         head = nn.Linear(features.shape[1], num_classes)
+    features = features.to(head.weight)
     optimizer = torch.optim.AdamW(head.parameters(), lr=lr)
     order = make_loader(
         range(len(features)), batch_size=batch_size, shuffle=True, seed=seed
@@ -119,17 +144,76 @@ def fit_head(
     return head.eval()
 
 
-def cache_folder() -> Path:
-    """Return the folder where features are kept."""
-    return course_home() / "features"
+def batches(dataset: Dataset, batch_size: int) -> Iterator[tuple[Tensor, Labels]]:
+    """Yield pictures (B, C, H, W) and labels of a dataset, in order.
+
+    It gives (image, label, …), or a dictionary with pictures and labels; what comes
+    besides is left out. Raises `ValueError` for what cannot be read so.
+    """
+    if isinstance(dataset, DataLoader):
+        raise ValueError("hand over the data set, not a loader: loader.dataset")
+    listed = hasattr(dataset, "__getitem__") or isinstance(dataset, IterableDataset)
+    if not listed or isinstance(dataset, str | Mapping | Tensor):
+        raise TypeError(
+            f"dataset is a {type(dataset).__name__}: hand over pairs (image, label), such "
+            "as data.train of load_dataset"
+        )
+    if not isinstance(dataset, IterableDataset) and not len(dataset):
+        raise ValueError("the dataset is empty: there is no picture to run")
+    loader = iter(DataLoader(dataset, batch_size))
+    while True:
+        try:
+            batch = next(loader)
+        except StopIteration:
+            return
+        except (TypeError, RuntimeError) as error:
+            if not re.search("default_collate|stack expects", str(error)):
+                raise
+            raise ValueError(
+                "pictures cannot be put into one batch: the dataset's transform must end "
+                f"in tensors of one size, as weights_info.transform does ({error})"
+            ) from error
+        yield pictures_and_labels(batch)
 
 
-def clear_cache() -> int:
-    """Delete all cached features; return how many files there were."""
-    files = list(cache_folder().glob("*.safetensors"))
-    for file in files:
-        file.unlink()
-    return len(files)
+def pictures_and_labels(batch: Any, *, ndim: int = 4) -> tuple[Tensor, Labels]:
+    """Return both of a batch; of one item of a dataset with `ndim` 3.
+
+    That is the first two of a tuple; of a dictionary its tensor of `ndim` dimensions (of
+    several the one called pixel_values, image, …), and what it calls labels, label,
+    targets, target or y. Raises `ValueError`.
+    """
+    images, labels = None, None
+    if isinstance(batch, Mapping):
+        tensors = {name: v for name, v in batch.items() if isinstance(v, Tensor)}
+        pictures = [name for name, value in tensors.items() if value.ndim == ndim]
+        if len(pictures) > 1:  # a mask lies beside it, or a second view
+            pictures = [name for name in _PICTURE_NAMES if name in pictures]
+        named = [name for name in _LABEL_NAMES if name in batch]
+        if pictures and named:
+            images, labels = batch[pictures[0]], batch[named[0]]
+        what = f"a dictionary with {', '.join(map(str, batch))}"
+    elif isinstance(batch, tuple | list) and len(batch) > 1:
+        images, labels = batch[:2]
+        what = f"{getattr(images, 'shape', type(images).__name__)} for the pictures"
+    else:
+        what = f"a {type(batch).__name__}"
+    if not isinstance(images, Tensor) or images.ndim < 2:
+        raise ValueError(
+            f"a batch of the dataset is {what}: make a dataset that gives (image, label), "
+            "the image (C, H, W), or a dictionary with one picture (such as "
+            "'pixel_values') and 'labels'"
+        )
+    return images, labels
+
+
+def as_input(model: nn.Module, images: Tensor) -> Tensor:
+    """Return images on the model's device, floats in the type of its parameters."""
+    for parameter in model.parameters():
+        if parameter.is_floating_point():
+            floats = images.is_floating_point()
+            return images.to(parameter.device, parameter.dtype if floats else None)
+    return images
 
 
 def _watch(model: nn.Module, layer: str | None):
@@ -151,22 +235,22 @@ def _layout(model: nn.Module, layer: str | None, seen: Tensor, images: Tensor):
 
 
 def _forward(model: nn.Module, images: Tensor) -> None:
-    with inference(model) as device, explained_channels():
-        model(images.to(device))
+    with inference(model), explained_channels():
+        model(as_input(model, images))
 
 
 def _run(model, dataset, layer, batch_size) -> Features:
-    if not len(dataset):
-        raise ValueError("the dataset is empty: no features to extract")
     rows, labels, layout = [], [], None
     with _watch(model, layer) as seen:
-        for images, targets in DataLoader(dataset, batch_size):
+        for images, targets in batches(dataset, batch_size):
             seen.clear()
             _forward(model, images)
             output = _only(seen, layer, len(images))
             layout = layout or _layout(model, layer, output, images)
             rows.append(layout.pooled(output).float().cpu().clone())
             labels.append(targets)
+    if not rows:
+        raise ValueError("the dataset is empty: it gave no picture to run")
     return Features(torch.cat(rows), join_labels(labels))
 
 
@@ -210,11 +294,18 @@ def check_one_task(labels: Labels) -> None:
 def check_features(features: Tensor, labels: Labels) -> None:
     """Raise `ValueError` where features (N, D) and labels (N,) cannot teach a classifier.
 
-    That is: other shapes, NaN or infinity, labels by task, and missing labels (-1).
+    That is: other shapes, NaN or infinity, labels by task, missing (-1) or in parts.
     """
     check_one_task(labels)
+    for name, values in (("features", features), ("labels", labels)):
+        check_type(values, Tensor, name, "hand over what extract_features gives")
     if features.ndim != 2:
         raise ValueError(f"features must be (N, D), got {tuple(features.shape)}")
+    if labels.ndim != 1 or labels.is_floating_point() and (labels % 1 != 0).any():
+        raise ValueError(
+            "labels must be class indices (N,), whole numbers; got "
+            f"{labels.dtype} of shape {tuple(labels.shape)}"
+        )
     if len(features) != len(labels):
         raise ValueError(f"{len(features)} features but {len(labels)} labels")
     if not torch.isfinite(features).all():
@@ -222,9 +313,9 @@ def check_features(features: Tensor, labels: Labels) -> None:
     check_none_missing(labels)
 
 
-def _cache_path(model: nn.Module, dataset: Dataset, layer: str | None) -> Path:
-    transform = getattr(dataset, "transform", None)
-    if is_random(transform):
+def _key(model: nn.Module, dataset: Dataset, layer: str | None) -> str | None:
+    """The key of the cache; None, with a word, where it would not tell what is done."""
+    if draws_views(dataset):
         raise ValueError(
             "the dataset's transform is random (augmentation), so its features change "
             "each time: take the weights' inference transform, or pass cache=False"
@@ -239,43 +330,15 @@ def _cache_path(model: nn.Module, dataset: Dataset, layer: str | None) -> Path:
             f"{type(dataset).__name__} has no fingerprint to key the cache by: load it "
             "with load_dataset, or pass cache=False"
         )
-    described = (_VERSION, layer, transform, dataset.fingerprint)
-    parts = [repr(described).encode(), *_model_bytes(model, without_head=layer is None)]
-    return cache_folder() / f"{sha256_bytes(*parts)}.safetensors"
-
-
-def _model_bytes(model: nn.Module, *, without_head: bool) -> Iterator[bytes]:
-    """Yield what decides a model's output: its layers with their options, its state."""
-    heads = tuple(find_heads(model)) if without_head else ()
-    within = tuple(f"{name}." for name in heads)
-    for name, module in model.named_modules():
-        if name not in heads and not name.startswith(within):
-            yield f"{name} {type(module).__name__}({module.extra_repr()})".encode()
-    for name, tensor in model.state_dict().items():
-        if not name.startswith(within):  # the head does not touch its input
-            yield name.encode()
-            yield tensor.cpu().reshape(-1).view(torch.uint8).numpy().tobytes()
-
-
-def _read(path: Path) -> Features | None:
-    if not path.is_file():
-        return None
+    heads = tuple(find_heads(model)) if layer is None else ()  # they enter no feature
     try:
-        return _from_tensors(load_file(path))
-    except (SafetensorError, KeyError):
-        print(f"cached features {path.name[:8]}… are damaged: computing them again")
-        path.unlink()
+        kept.check_fingerprint(dataset)
+        about = repr((layer, dataset.fingerprint)).encode()
+        transform = kept.transform_parts(dataset)
+        return kept.key_of(about, *transform, *kept.model_parts(model, without=heads))
+    except Untold as error:
+        kept.say_once(f"features are not cached: {error}")
         return None
-
-
-def _write(path: Path, found: Features) -> None:
-    """Keep features; where that fails (a full disk), say so: they are computed already."""
-    try:
-        with atomic_path(path) as temporary:
-            save_file(_as_tensors(found), temporary)
-    except (OSError, SafetensorError) as error:
-        print(f"features could not be cached in {path.parent}: {error}. Make room there, "
-              "call clear_cache(), or set COURSE_HOME to another disk")  # fmt: skip
 
 
 def _as_tensors(found: Features) -> dict[str, Tensor]:

@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from course_utils.metrics import Interval
+from course_utils.rgb import to_rgb
 
 from .arguments import Count, checked
 
@@ -171,7 +172,7 @@ def _listing(count: int, title: str | None, titles: Sequence[str] | None) -> str
 def _as_picture(image) -> np.ndarray:
     """Return one image as an array (H, W, 3) that imshow takes."""
     if isinstance(image, Image.Image):
-        return np.asarray(image.convert("RGB"))
+        return np.asarray(to_rgb(image))
     if isinstance(image, torch.Tensor):
         image = image.detach().cpu().numpy()
     picture = np.asarray(image)

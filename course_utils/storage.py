@@ -11,6 +11,8 @@ from pathlib import Path
 
 from platformdirs import user_data_dir
 
+from course_utils.errors import HomeUnavailable
+
 
 def data_dir() -> Path:
     """Return the folder of the bundled images, weights and figures.
@@ -25,12 +27,17 @@ def data_dir() -> Path:
 def course_home() -> Path:
     """Return the learner's folder for caches and progress, made on demand.
 
-    `COURSE_HOME` overrides the user's data folder.
+    `COURSE_HOME` overrides the user's data folder. Raises `HomeUnavailable` (an
+    `OSError`) where the folder cannot be made.
     """
     chosen = os.environ.get("COURSE_HOME")
     home = Path(chosen or user_data_dir("pretrained-vision-course", appauthor=False))
-    home = home.expanduser()
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        home = home.expanduser()
+        home.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError) as error:  # the latter: nobody's home is known
+        number, why = getattr(error, "errno", 0), getattr(error, "strerror", str(error))
+        raise HomeUnavailable(number, why, str(home)) from error
     return home
 
 

@@ -41,7 +41,10 @@ def advice() -> list[str]:
             "no ImageNet weights here (none are needed): "
             "`course fetch` downloads them once"
         )
-    free = shutil.disk_usage(course_home()).free / 2**30
+    try:
+        free = shutil.disk_usage(course_home()).free / 2**30
+    except OSError as error:
+        return [*found, str(error)]
     if free < 1:
         found.append(
             f"only {free:.1f} GiB free where caches go: set COURSE_HOME elsewhere"

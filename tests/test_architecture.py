@@ -12,14 +12,14 @@ import courseware
 LIBRARY, COURSE = (Path(p.__path__[0]) for p in (course_utils, courseware))
 # Each may import what stands in rows above it, or to its left in its own row.
 ROWS = [
-    "errors arguments storage durable measured runtime modes",
+    "errors arguments storage durable measured runtime modes rgb",
     "metrics plots lr_schedules",
     "architectures meta_tensors tracing memory",
     "activations heads state_files checkpoint_files",
     "layer_groups inspection param_groups",
     "training checkpoints lr_finder",
     "weights datasets fetch",
-    "features cut probe predictions",
+    "feature_cache features cut probe predictions",
     "distillation multitask zoo loss_weight_runs study",
     "widgets",
 ]

@@ -9,10 +9,11 @@ val or test is made from 15 % of train each, stratified and seeded.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from course_utils.datasets.attributes import MISSING, AttributeDataset, with_attributes
 from course_utils.datasets.bundled import bundled_names, bundled_source
@@ -20,6 +21,7 @@ from course_utils.datasets.containers import (
     DatasetReport,
     ImageDataset,
     ImageSplits,
+    check_transform,
     labels_of,
 )
 from course_utils.datasets.folder import folder_source
@@ -39,7 +41,7 @@ from course_utils.datasets.transforms import (
     is_random,
     training_transform,
 )
-from course_utils.errors import DatasetError
+from course_utils.errors import DatasetError, check_whole
 from course_utils.weights import default_weights_info
 
 __all__ = [
@@ -74,6 +76,7 @@ def load_dataset(
     seed: int = 0,
     per_class: int | None = None,
     on_error: str = "skip",
+    splits: Mapping[str, str] | bool | None = None,
 ) -> ImageSplits:
     """Load a dataset as train, val and test.
 
@@ -84,15 +87,21 @@ def load_dataset(
     none is given, it is the inference transform of the active weights. `seed` decides
     splits that have to be made and which `per_class` images of each class stay in
     train (val and test stay whole). Broken images are skipped and counted in
-    `.report`, or raise where `on_error` is "raise".
+    `.report`, or raise where `on_error` is "raise". Splits of a folder are known by
+    their usual names (train, training_set, seg_test, valid, …); `splits` says it
+    outright: {"train": "my_first", "test": "my_second"}, or False where every folder is
+    a class.
 
     Raises `DatasetError` for what cannot be loaded, with the way out.
     """
     if on_error not in ("skip", "raise"):
         raise DatasetError(f"on_error must be 'skip' or 'raise', got {on_error!r}")
-    if image_size != "auto":
+    if not isinstance(image_size, str) or image_size != "auto":
         check_image_size(image_size)
-    source = _read(name, size=partial(_resolve_size, image_size), on_error=on_error)
+    check_whole(seed, "seed", least=0)
+    check_transform(transform)
+    size = partial(_resolve_size, image_size)
+    source = _read(name, size=size, on_error=on_error, splits=splits)
     if transform is None:
         transform = default_weights_info().transform_for(source.image_size)
     return make_splits(source, transform=transform, seed=seed, per_class=per_class)
@@ -108,10 +117,16 @@ def dataset_names() -> list[str]:
     return [*bundled_names(), "digits", *REAL]
 
 
-def _read(name: str | Path, *, size: Callable, on_error: str) -> Source:
+def _read(name: str | Path, *, size: Callable, on_error: str, splits: Any) -> Source:
+    if not isinstance(name, str | Path):
+        raise DatasetError(
+            f"a dataset is a name or 'folder:PATH', got {name!r} ({type(name).__name__})"
+        )
     if isinstance(name, Path) or name.startswith("folder:"):
         path = name if isinstance(name, Path) else name.removeprefix("folder:")
-        return folder_source(path, size=size, on_error=on_error)
+        return folder_source(path, size=size, on_error=on_error, splits=splits)
+    if splits is not None:
+        raise DatasetError(f"splits is for folders; {name!r} has splits of its own")
     if name == "digits":
         return digits_source(size=size)
     if name in REAL:
@@ -122,7 +137,7 @@ def _read(name: str | Path, *, size: Callable, on_error: str) -> Source:
 
 
 def _unknown(name: str) -> str:
-    if Path(name).expanduser().is_dir():
+    if name.strip() and os.path.isdir(os.path.expanduser(name)):
         return f"no dataset {name!r}; for your own images write 'folder:{name}'"
     names = dataset_names()
     close = get_close_matches(name.lower(), names, n=1)

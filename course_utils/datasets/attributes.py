@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from course_utils.datasets.containers import ImageDataset, values_of
-from course_utils.errors import DatasetError
+from course_utils.errors import DatasetError, check_share, check_type, check_whole
 from course_utils.storage import sha256_bytes
 
 MISSING = -1  # the label of a picture that has none for a task
@@ -82,7 +82,7 @@ class AttributeDataset(Dataset):
 
 def with_attributes(
     dataset: ImageDataset,
-    names: Sequence[str],
+    names: Sequence[str] | str,
     *,
     label: str = "species",
     classes: Mapping[str, Sequence] | None = None,
@@ -91,16 +91,19 @@ def with_attributes(
 ) -> AttributeDataset:
     """Return a dataset whose labels are dictionaries, a task for each name.
 
-    `names` are columns of `dataset.attributes`; `label` is the name for the dataset's
-    own classes. The classes of an attribute are its values in all splits, sorted, so a
-    class has the same index in train, val and test; `classes` overrides them. `hide` is
-    the share (0 to 1) of pictures that get no label (-1) for a task; which ones is drawn
-    from `seed`, the same for the same seed, and a smaller share lies within a larger one.
-    A value that is missing in the table is a missing label.
+    `names` are columns of `dataset.attributes`, or one of them; `label` is the name for
+    the dataset's own classes. The classes of an attribute are its values in all splits,
+    sorted, so a class has the same index in train, val and test; `classes` overrides
+    them. `hide` is the share (0 to 1) of pictures that get no label (-1) for a task;
+    which ones is drawn from `seed`, the same for the same seed, and a smaller share lies
+    within a larger one. A value that is missing in the table is a missing label.
 
     Raises `DatasetError` for unknown names and values, and `ValueError` for shares.
     """
     columns = _columns(dataset, label)
+    check_type(names, Iterable, "names", f"list some of {', '.join(columns)}")
+    names = [names] if isinstance(names, str) else list(names)
+    check_type(hide, Mapping | None, "hide", "give the share to hide by task")
     if unknown := [name for name in [*names, *(hide or {})] if name not in columns]:
         raise DatasetError(
             f"no attribute {unknown[0]!r}; there are {', '.join(columns)}. label= "
@@ -129,6 +132,7 @@ def _columns(dataset: ImageDataset, label: str) -> dict[str, pd.Series]:
             f"a {type(dataset).__name__} has no table of attributes: hand over one split "
             "of load_dataset, such as data.train"
         )
+    check_type(label, str, "label", "name the dataset's own classes")
     table = dataset.attributes
     own = pd.Series([dataset.classes[i] for i in dataset.labels.tolist()])
     found = {} if table is None else {str(name): table[name] for name in table}
@@ -149,7 +153,7 @@ def _codes(task: str, values: pd.Series, classes: list) -> Tensor:
 
 def _hidden(task: str, share: float, n: int, seed: int) -> Tensor:
     """Draw which pictures lose a task's label: round(share · n) places."""
-    if not 0 <= share <= 1:
-        raise ValueError(f"hide[{task!r}] must be from 0 to 1, got {share}")
+    check_whole(seed, "seed", least=0)
+    check_share(share, f"hide[{task!r}]")
     order = np.random.default_rng([seed, zlib.crc32(task.encode())]).permutation(n)
     return torch.from_numpy(order[: round(share * n)])

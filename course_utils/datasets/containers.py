@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from torchvision.tv_tensors import TVTensor
 
 from course_utils.datasets.images import LazyImages, take
 from course_utils.datasets.transforms import takes_batches, wants_pil
-from course_utils.errors import DatasetError
+from course_utils.errors import DatasetError, check_whole
 
 SPLITS = ("train", "val", "test")
 
@@ -55,8 +56,8 @@ class ImageDataset(Dataset):
         hashes: Sequence[str] | None = None,
     ):
         self.images = images
-        self.labels = torch.as_tensor(labels, dtype=torch.long)
-        self.classes = list(classes)
+        self.labels = _as_labels(labels)
+        self.classes = _as_names(classes)
         self.attributes = attributes
         self.attribute_values = attribute_values or values_of(attributes)
         self.hashes = None if hashes is None else np.array(hashes, dtype=object)
@@ -67,12 +68,18 @@ class ImageDataset(Dataset):
         return len(self.labels)
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-        return self._transformed(self.images[index]), int(self.labels[index])
+        pil = wants_pil(self.transform)
+        return self._transformed(self.images[index], pil=pil), int(self.labels[index])
 
     def __getitems__(self, indices: list[int]) -> list[tuple[torch.Tensor, int]]:
         """Serve a DataLoader's batch, transformed at once where that is the same."""
-        if self.transform is not None and not takes_batches(self.transform):
+        if type(self).__getitem__ is not ImageDataset.__getitem__:
             return [self[index] for index in indices]
+        if self.transform is not None and not takes_batches(self.transform):
+            pil = wants_pil(self.transform)
+            pictures = (self._transformed(self.images[i], pil=pil) for i in indices)
+            labels = self.labels[indices].tolist()
+            return list(zip(pictures, labels, strict=True))
         batch = self._transformed(self.images[indices])  # (B, 3, S, S)
         return list(zip(batch, self.labels[indices].tolist(), strict=True))
 
@@ -99,7 +106,7 @@ class ImageDataset(Dataset):
     def with_transform(self, transform: Callable | None) -> ImageDataset:
         """Return the same images under another transform."""
         other = copy(self)
-        other.transform = transform
+        other.transform = check_transform(transform)
         return other
 
     def subset(
@@ -125,6 +132,7 @@ class ImageDataset(Dataset):
         `DatasetError` where a class has fewer, and says how many it has.
         """
         _check_per_class(n, self.class_counts())
+        check_whole(seed, "seed", least=0)
         labels = self.labels.numpy()
         chosen = []
         for label in range(len(self.classes)):
@@ -138,9 +146,9 @@ class ImageDataset(Dataset):
         counts = torch.bincount(self.labels, minlength=len(self.classes)).tolist()
         return dict(zip(self.classes, counts, strict=True))
 
-    def _transformed(self, pixels: np.ndarray) -> torch.Tensor:
+    def _transformed(self, pixels: np.ndarray, *, pil: bool = False) -> torch.Tensor:
         """Turn uint8 (S, S, 3) or (B, S, S, 3) into plain transformed tensors."""
-        if self.transform is not None and wants_pil(self.transform):
+        if pil:
             return self.transform(Image.fromarray(pixels))
         image = torch.from_numpy(np.ascontiguousarray(np.moveaxis(pixels, -1, -3)))
         result = image / 255 if self.transform is None else self.transform(image)
@@ -167,6 +175,12 @@ class ImageDataset(Dataset):
         return np.where(chosen < 0, chosen + len(self), chosen)
 
     def _check(self) -> None:
+        check_transform(self.transform)
+        if getattr(self.images, "dtype", None) != np.uint8:
+            raise DatasetError(
+                "images must be a uint8 array (N, S, S, 3), got "
+                f"{getattr(self.images, 'dtype', type(self.images).__name__)}"
+            )
         if len(self.images) != len(self.labels):
             raise DatasetError(
                 f"{len(self.images)} images do not fit {len(self.labels)} labels"
@@ -182,6 +196,38 @@ class ImageDataset(Dataset):
                 f"labels reach from {self.labels.min()} to {self.labels.max()}, but "
                 f"{len(self.classes)} classes allow 0..{len(self.classes) - 1}"
             )
+
+
+def _as_labels(labels: Any) -> Tensor:
+    """Return class indices (N,) as a LongTensor; whole floats are taken, others not."""
+    try:
+        found = torch.as_tensor(labels)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise DatasetError(f"labels must be class indices (N,): {error}") from error
+    if found.numel() == 0:
+        return torch.zeros(0, dtype=torch.long)
+    whole = found.isfinite().all() and (found == found.long()).all()
+    if found.ndim != 1 or found.is_complex() or not whole:
+        raise DatasetError(
+            "labels must be class indices (N,), whole numbers from 0; got "
+            f"{found.dtype} of shape {tuple(found.shape)}, such as {found.flatten()[0]}"
+        )
+    return found.long()
+
+
+def _as_names(classes: Any) -> list[str]:
+    if isinstance(classes, str) or not isinstance(classes, Iterable):
+        raise DatasetError(f"classes must be a list of names, got {classes!r}")
+    return list(classes)
+
+
+def check_transform(transform: Any) -> Any:
+    """Return a transform, refusing what cannot be called."""
+    if transform is None or callable(transform):
+        return transform
+    raise DatasetError(
+        f"transform must take a picture, as weights_info.transform does; got {transform!r}"
+    )
 
 
 def _check_per_class(n: int, counts: dict[str, int]) -> None:
@@ -204,9 +250,14 @@ class DatasetReport:
     counts: dict[str, int] = field(default_factory=dict)
     broken: list[tuple[str, str]] = field(default_factory=list)
     duplicates: list[tuple[str, str]] = field(default_factory=list)
-    ignored_files: int = 0
+    ignored: Counter = field(default_factory=Counter)  # files that are no images
     converted: Counter = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def ignored_files(self) -> int:
+        """How many files were no images; the notes say of which endings."""
+        return self.ignored.total()
 
     def __str__(self) -> str:
         lines = [self.source]
@@ -223,8 +274,6 @@ class DatasetReport:
             copies = "copy" if len(self.duplicates) == 1 else "copies"
             listed = _first(self.duplicates)
             lines.append(f"{len(self.duplicates)} {copies} dropped: {listed}")
-        if self.ignored_files:
-            lines.append(f"ignored, not images: {self.ignored_files}")
         if self.converted:
             modes = ", ".join(f"{n} {mode}" for mode, n in self.converted.items())
             lines.append(f"converted to RGB: {modes}")
@@ -279,5 +328,7 @@ def labels_of(dataset: Dataset, *, most: int | None = None) -> Tensor:
         return labels_of(dataset.dataset)[torch.as_tensor(dataset.indices)]
     if hasattr(dataset, "dataset"):  # a wrapper that adds something to each picture
         return labels_of(dataset.dataset, most=most)
+    if not hasattr(dataset, "__getitem__") or isinstance(dataset, str):
+        raise TypeError(f"dataset is a {type(dataset).__name__}, which holds no labels")
     count = len(dataset) if most is None else min(most, len(dataset))
     return torch.tensor([int(dataset[i][1]) for i in range(count)])

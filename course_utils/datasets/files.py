@@ -20,6 +20,7 @@ from course_utils.datasets.images import (
 from course_utils.datasets.splits import Pool
 from course_utils.errors import DatasetError
 
+_DARK = 64  # of 255, which no picture of a set of 16-bit files exceeds
 _MEASURED = 200  # files whose size stands for the whole folder's
 
 
@@ -45,10 +46,17 @@ def read_pools(
     where `on_error` is "raise".
     """
     keep = fits_in_memory(sum(len(f.paths) for f in listed.values()), image_size)
-    pools = {}
+    pools, deepest = {}, []
     for split, files in listed.items():
         decoded = decode_files(files.paths, image_size, keep=keep)
         pools[split] = _pool(files, decoded, root, image_size, on_error, report)
+        deepest += [d.deepest for d in decoded if d.deepest is not None]
+    if deepest and max(deepest) < _DARK:
+        report.notes.append(
+            f"{len(deepest)} pictures in 16-bit files are dark: the brightest value is "
+            f"{max(deepest)} of 255. Where the camera gave 10, 12 or 14 bits, multiply "
+            "the values by 64, 16 or 4 and save them again"
+        )
     if not keep:
         report.notes.append("more than 1 GB as pixels: files are read when needed")
     return pools

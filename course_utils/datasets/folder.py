@@ -3,56 +3,81 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
-from course_utils.datasets.containers import SPLITS, DatasetReport
+from course_utils.datasets.containers import DatasetReport
 from course_utils.datasets.files import LabelledFiles, median_short_side, read_pools
-from course_utils.datasets.images import EXTENSIONS
+from course_utils.datasets.layout import find_splits, similar_names
+from course_utils.datasets.listing import Listing
 from course_utils.datasets.splits import Source
 from course_utils.errors import DatasetError
 
-_SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
-}
-_CLUTTER = {"__macosx", "thumbs.db", "desktop.ini"}
-
 
 def folder_source(
-    path: str | Path, *, size: Callable[[int | None], int], on_error: str
+    path: str | Path,
+    *,
+    size: Callable[[int | None], int],
+    on_error: str,
+    splits: Mapping[str, str] | bool | None = None,
 ) -> Source:
     """Read a folder that holds train, val and test, some of them, or classes at once.
 
     The name of the folder directly below is the class; images lie in it at any depth.
-    Hidden files are passed over, other files that are no images are counted.
+    `splits` is what `load_dataset` says. What is no image, and what systems made, is
+    counted in the report's notes.
 
-    Raises `DatasetError` for a missing or empty folder, a class without images, or
-    fewer than two classes.
+    Raises `DatasetError` for a missing or empty folder, a class without images, fewer
+    than two classes, and folders that may be splits or classes.
     """
     root = find_folder(path)
     report = DatasetReport(source=f"folder {root.name}")
-    split_folders = _split_folders(root, report)
-    classes = _classes(root, split_folders)
-    listed = {
-        split: _list_files(folder, classes, report)
-        for split, folder in split_folders.items()
-    }
-    _check_filled(root, classes, listed, "image")
+    try:
+        classes, listed = _listed(root, splits, report)
+    except OSError as error:
+        raise DatasetError(
+            f"{error.filename} cannot be read ({error.strerror}): give yourself the right "
+            "to read it, or take another folder"
+        ) from error
     every = [path for files in listed.values() for path in files.paths]
     image_size = size(median_short_side(every))
     pools = read_pools(
         listed, root=root, image_size=image_size, on_error=on_error, report=report
     )
-    _check_filled(root, classes, pools, "readable image", report)
+    broken = f"; broken: {report.broken[0][0]}" if report.broken else ""
+    _check_filled(
+        root, classes, pools, "readable image", dict.fromkeys(classes, broken)
+    )
     _note_absent_classes(classes, pools, report)
     return Source(root.name, classes, pools, report, image_size)
+
+
+def _listed(root: Path, splits: Any, report: DatasetReport):
+    """Class names, and the image files of each split."""
+    listing = Listing(root)
+    folders, notes = find_splits(root, listing, splits)
+    classes = _classes(root, folders, listing)
+    listing.expect(f / name for f in folders.values() for name in classes)
+    listed = {s: _list_files(f, classes, listing) for s, f in folders.items()}
+    filled = {
+        classes[label] for files in listed.values() for label in set(files.labels)
+    }
+    empty = {n: [f / n for f in folders.values()] for n in classes if n not in filled}
+    there = {name: listing.others_in(below) for name, below in empty.items()}
+    why = {n: f"; what lies there is no image: {o}" for n, o in there.items() if o}
+    _check_filled(root, classes, listed, "image", why)
+    if loose := sum(map(listing.loose_pictures, folders.values())):
+        notes.append(f"images outside class folders, ignored: {loose}")
+    if "test" in folders and "val" not in folders:
+        notes.append("no folder for val: it is made from part of train")
+    for group in similar_names(classes):
+        names = " and ".join(map(repr, group))
+        notes.append(f"classes whose names may mean one: {names}")
+    report.notes += notes + listing.notes()
+    report.ignored = listing.ignored
+    return classes, listed
 
 
 def find_folder(path: str | Path) -> Path:
@@ -60,9 +85,12 @@ def find_folder(path: str | Path) -> Path:
 
     Notebooks run in a folder of the project, and their paths are meant from its root.
     """
-    if not str(path).strip():
+    if not str(path).strip() or "\0" in str(path):
         raise DatasetError('a folder needs a path, as in "folder:my_photos"')
-    wanted = Path(path).expanduser()
+    try:
+        wanted = Path(path).expanduser()
+    except RuntimeError as error:
+        raise DatasetError(f"no folder {str(path)!r}: {error}") from None
     bases = [Path(os.environ.get("PWD", ".")), Path(), Path("..")]
     tried = list(dict.fromkeys((base / wanted).resolve() for base in bases))
     for candidate in tried:
@@ -90,42 +118,11 @@ def _nearest(tried: list[Path]) -> str:
     return "; check the spelling, or give the whole path"
 
 
-def _split_folders(root: Path, report: DatasetReport) -> dict[str, Path]:
-    """Map splits to their folders; a folder of classes is all train."""
-    folders = _subfolders(root)
-    named = [f for f in folders if f.name.lower() in _SPLIT_NAMES and _subfolders(f)]
-    if not named:
-        return {"train": root}
-    found: dict[str, Path] = {}
-    for folder in named:
-        split = _SPLIT_NAMES[folder.name.lower()]
-        if split in found:
-            raise DatasetError(
-                f"{root} has two folders for {split}: {found[split].name} and "
-                f"{folder.name}; keep one"
-            )
-        found[split] = folder
-    _check_train(root, found)
-    others = [f.name for f in folders if f not in named]
-    if others:
-        report.notes.append(f"folders beside the splits, ignored: {', '.join(others)}")
-    return {split: found[split] for split in SPLITS if split in found}
-
-
-def _check_train(root: Path, found: dict[str, Path]) -> None:
-    if "train" not in found:
-        there = " and ".join(folder.name for folder in found.values())
-        raise DatasetError(
-            f"{root} has {there}, but no train folder to learn from: add one, or name "
-            f"a folder of classes, as in folder:{next(iter(found.values()))}"
-        )
-
-
-def _classes(root: Path, split_folders: dict[str, Path]) -> list[str]:
+def _classes(root: Path, folders: dict[str, Path], listing: Listing) -> list[str]:
     """Return the class names of all splits in order, at least two."""
-    names = {c.name for folder in split_folders.values() for c in _subfolders(folder)}
+    names = {c.name for folder in folders.values() for c in listing.subfolders(folder)}
     if not names:
-        raise DatasetError(_why_no_classes(root))
+        raise DatasetError(_why_no_classes(root, listing))
     if len(names) == 1:
         only = names.pop()
         raise DatasetError(
@@ -135,8 +132,8 @@ def _classes(root: Path, split_folders: dict[str, Path]) -> list[str]:
     return sorted(names)
 
 
-def _why_no_classes(root: Path) -> str:
-    loose = sum(is_image(path) for path in root.iterdir())
+def _why_no_classes(root: Path, listing: Listing) -> str:
+    loose = listing.loose_pictures(root)
     if loose:
         return (
             f"{root} holds {loose} images but no class folders: put the images of "
@@ -145,39 +142,27 @@ def _why_no_classes(root: Path) -> str:
     return f"{root} is empty: expected one folder a class, with images inside"
 
 
-def _list_files(
-    folder: Path, classes: list[str], report: DatasetReport
-) -> LabelledFiles:
+def _list_files(folder: Path, classes: list[str], listing: Listing) -> LabelledFiles:
     files = LabelledFiles([], [])
-    report.ignored_files += sum(p.is_file() for p in folder.iterdir() if not _hidden(p))
     for label, name in enumerate(classes):
-        for path in _walk(folder / name):
-            if not is_image(path):
-                report.ignored_files += 1
-                continue
-            files.paths.append(path)
-            files.labels.append(label)
+        if (folder / name).is_dir():
+            found = list(listing.pictures(folder / name))
+            files.paths += found
+            files.labels += [label] * len(found)
     return files
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """Yield all files below a folder that are not hidden, in a fixed order."""
-    for here, subfolders, files in os.walk(folder):
-        subfolders[:] = sorted(f for f in subfolders if not _hidden(Path(f)))
-        yield from (Path(here, f) for f in sorted(files) if not _hidden(Path(f)))
-
-
-def _check_filled(root: Path, classes, parts, what: str, report=None) -> None:
-    """Refuse a class that has nothing to learn from."""
+def _check_filled(root: Path, classes, parts, what: str, why: dict) -> None:
+    """Refuse a class that has nothing to learn from; `why` says more by class."""
     for label, name in enumerate(classes):
         filled = [split for split, part in parts.items() if label in part.labels]
         if "train" in filled:
             continue
         where = f" in train (only in {', '.join(filled)})" if filled else ""
-        broken = f"; broken: {report.broken[0][0]}" if report and report.broken else ""
+        like = [" and ".join(map(repr, g)) for g in similar_names(classes) if name in g]
         raise DatasetError(
             f"class {name!r} of {root} has no {what}{where}: add images or remove the "
-            f"folder{broken}"
+            f"folder{why.get(name, '')}{''.join(f'. Are {g} one class?' for g in like)}"
         )
 
 
@@ -188,16 +173,3 @@ def _note_absent_classes(classes, pools, report: DatasetReport) -> None:
             report.notes.append(
                 f"classes without images in {split}: {', '.join(absent)}"
             )
-
-
-def is_image(path: Path) -> bool:
-    """Tell by its ending whether a file should be an image."""
-    return path.suffix.lower() in EXTENSIONS and not _hidden(path)
-
-
-def _hidden(path: Path) -> bool:
-    return path.name.startswith(".") or path.name.lower() in _CLUTTER
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.is_dir() and not _hidden(p))

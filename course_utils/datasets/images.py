@@ -14,28 +14,30 @@ from PIL import Image, ImageOps
 from tqdm import tqdm
 
 from course_utils.errors import DatasetError
+from course_utils.rgb import BrokenImage, to_rgb, upright
 
-EXTENSIONS = frozenset(
-    ".jpg .jpeg .png .bmp .gif .webp .tif .tiff .ppm .pgm .pbm".split()
+# What people have; HEIF is there once pillow_heif is registered.
+_FORMATS = frozenset(
+    "JPEG MPO PNG GIF WEBP TIFF BMP DIB PPM AVIF HEIF JPEG2000 TGA".split()
 )
 IN_MEMORY_BYTES = 1_000_000_000
 MIN_SIZE, MAX_SIZE = 8, 2048
 _QUIET_BELOW = 2_000  # files that are read without a progress bar
 
 
-class BrokenImage(ValueError):
-    """Say that a file cannot be read as an image, and why."""
-
-
 @dataclass(frozen=True)
 class Decoded:
-    """Hold what reading one file gave; `pixels` is None where it was not kept."""
+    """Hold what reading one file gave; `pixels` is None where it was not kept.
+
+    `deepest` is the brightest value (0..255) of a picture stored in 16 bits, else None.
+    """
 
     pixels: np.ndarray | None
     file_hash: str
     pixel_hash: str
     mode: str
     problem: str | None = None
+    deepest: int | None = None
 
 
 def check_image_size(image_size: int) -> int:
@@ -51,33 +53,6 @@ def check_image_size(image_size: int) -> int:
     return int(image_size)
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
-    """Convert any PIL image to RGB.
-
-    Grey, palette and CMYK are converted; transparency is laid on white; 16-bit grey
-    (0..65535) is scaled to 8 bits; floats must lie within 0..1.
-
-    Raises `BrokenImage` for values outside those ranges.
-    """
-    if image.mode.startswith("I") or image.mode == "F":
-        return _scaled_to_8_bits(image).convert("RGB")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image).convert("RGB")
-    return image.convert("RGB")
-
-
-def _scaled_to_8_bits(image: Image.Image) -> Image.Image:
-    values = np.asarray(image, dtype=np.float64)
-    top = 1.0 if image.mode == "F" else 65535.0
-    if not (values.min() >= 0 and values.max() <= top):
-        raise BrokenImage(
-            f"mode {image.mode} with values outside 0..{top:g} cannot become RGB"
-        )
-    return Image.fromarray((values * (255 / top)).round().astype(np.uint8))
-
-
 def fit_square(image: Image.Image, image_size: int) -> np.ndarray:
     """Return the centre square of `image` as uint8 (S, S, 3), resized bilinearly."""
     square = (image_size, image_size)
@@ -85,34 +60,35 @@ def fit_square(image: Image.Image, image_size: int) -> np.ndarray:
     return np.asarray(fitted, dtype=np.uint8)
 
 
-def read_pixels(data: bytes, image_size: int) -> tuple[np.ndarray, str]:
-    """Decode one file's bytes to uint8 (S, S, 3) and return its original mode too.
+def image_endings() -> frozenset[str]:
+    """Return the endings (".jpg", …) of picture files that PIL can open here and now."""
+    Image.init()
+    known = Image.registered_extensions().items()
+    return frozenset(e for e, f in known if f in _FORMATS and f in Image.OPEN)
 
-    The camera's orientation tag is applied. Raises `BrokenImage` with the reason for
-    anything that cannot be decoded completely.
+
+def read_pixels(data: bytes, image_size: int) -> tuple[np.ndarray, str, bool]:
+    """Decode one file's bytes to uint8 (S, S, 3).
+
+    Returns its original mode too, and whether it was stored in 16 bits. The camera's
+    orientation tag is applied. Raises `BrokenImage` with the reason for anything that
+    cannot be decoded completely.
     """
     if not data:
         raise BrokenImage("the file is empty (0 bytes)")
     try:
         with Image.open(BytesIO(data)) as image:
             mode = image.mode
+            deep = mode.startswith("I") or ";16" in str(image.tile)
             # JPEG can decode at 1/2, 1/4, 1/8: twice the target loses nothing visible
             image.draft(None, (2 * image_size, 2 * image_size))
             image.load()
-            pixels = fit_square(to_rgb(_upright(image)), image_size)
+            pixels = fit_square(to_rgb(upright(image)), image_size)
     except BrokenImage:
         raise
     except Exception as error:  # PIL's plugins raise almost any type on bad bytes
         raise BrokenImage(_plain_reason(error)) from error
-    return pixels, mode
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    """Apply the camera's orientation tag; a broken tag is no reason to lose a photo."""
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # the pixels are already loaded: only the tag can fail here
-        return image
+    return pixels, mode, deep
 
 
 def _plain_reason(error: Exception) -> str:
@@ -127,10 +103,16 @@ def decode_file(path: Path, image_size: int, *, keep: bool = True) -> Decoded:
     try:
         data = path.read_bytes()
         file_hash = hashlib.sha256(data).hexdigest()
-        pixels, mode = read_pixels(data, image_size)
+        pixels, mode, deep = read_pixels(data, image_size)
     except (BrokenImage, OSError) as error:
         return Decoded(None, file_hash, "", "", str(error))
-    return Decoded(pixels if keep else None, file_hash, pixel_hash(pixels), mode)
+    return Decoded(
+        pixels if keep else None,
+        file_hash,
+        pixel_hash(pixels),
+        mode,
+        deepest=int(pixels.max()) if deep else None,
+    )
 
 
 def decode_files(

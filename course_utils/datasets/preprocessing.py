@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import torch
+from torch import nn
 
 from course_utils.datasets.transforms import steps
 from course_utils.weights import WeightsInfo
@@ -37,7 +38,9 @@ def preprocessing(source: Any) -> Preprocessing:
     for step in steps(source):
         name = type(step).__name__
         library = type(step).__module__.partition(".")[0]
-        if library not in ("torchvision", "timm") or name == "Lambda":
+        if type(step) in (nn.Sequential, nn.ModuleList):
+            continue
+        if library not in ("torchvision", "timm", "course_utils") or name == "Lambda":
             raise ValueError(
                 f"cannot read what {name} does to a picture: give the weights_info, or "
                 "a transform made of torchvision's steps"

@@ -133,7 +133,13 @@ def _array_pool(split: str, dataset, image_size: int) -> Pool:
 
 def _find_root(name: str) -> Path | None:
     """Return the first folder in which torchvision finds the dataset whole."""
-    for root in (_home_root(name), _home_root(name).parent, _torch_root()):
+    try:
+        roots = [_home_root(name), _home_root(name).parent]
+    except (
+        OSError
+    ):  # no folder of the course's own can be made: there is none to look in
+        roots = []
+    for root in (*roots, _torch_root()):
         if root.is_dir() and _is_there(name, root):
             return root
     return None

@@ -82,7 +82,8 @@ def make_splits(
         raise DatasetError(
             f"{source.name!r} is a test set alone: it has no train for per_class"
         )
-    pools = drop_shared(source.pools, source.report)
+    pools = drop_contradictions(source.pools, source.report)
+    pools = drop_shared(pools, source.report)
     origins = dict.fromkeys(source.given, "given")
     if not source.evaluation_only:
         _check_train(pools["train"], source)
@@ -90,6 +91,7 @@ def make_splits(
         origins |= made
         if made:
             origins["train"] = f"given, less the made {' and '.join(sorted(made))}"
+            _note_unmade(pools, list(made), source)
     values = _attribute_values(pools)
     datasets = {
         split: _as_dataset(pools.get(split), source, transform, values)
@@ -114,6 +116,41 @@ def make_splits(
 def evaluation_name(given: tuple[str, ...]) -> str:
     """Name the split to report on: given test, else given val, else made test."""
     return "val" if "val" in given and "test" not in given else "test"
+
+
+def drop_contradictions(
+    pools: dict[str, Pool], report: DatasetReport
+) -> dict[str, Pool]:
+    """Drop pictures that lie in two classes from all of them, and say which they are."""
+    found: dict[str, dict[int, str]] = {}
+    for pool in pools.values():
+        for key, label, name in zip(pool.hashes, pool.labels, pool.names, strict=True):
+            found.setdefault(key, {}).setdefault(int(label), name)
+    torn = {key: by_label for key, by_label in found.items() if len(by_label) > 1}
+    if not torn:
+        return pools
+    listed = [" and ".join(by_label.values()) for by_label in torn.values()]
+    more = "; …" if len(listed) > 3 else ""
+    report.notes.append(
+        f"one picture in two classes, left out of both: {'; '.join(listed[:3])}{more}"
+    )
+    whole = [
+        [i for i, k in enumerate(p.hashes) if k not in torn] for p in pools.values()
+    ]
+    pairs = zip(pools.items(), whole, strict=True)
+    return {split: pool.take(np.array(kept, int)) for (split, pool), kept in pairs}
+
+
+def _note_unmade(pools: dict[str, Pool], made: list[str], source: Source) -> None:
+    """Say which classes had too few pictures to give one to each split."""
+    for split in made:
+        given = set(pools[split].labels.tolist())
+        few = [name for i, name in enumerate(source.classes) if i not in given]
+        if few:
+            source.report.notes.append(
+                f"no picture for {split} in {', '.join(few)}: a class gives one to "
+                "train first, then to test, then to val; it needs 3 or more"
+            )
 
 
 def drop_shared(pools: dict[str, Pool], report: DatasetReport) -> dict[str, Pool]:
@@ -142,7 +179,8 @@ def _check_train(train: Pool, source: Source) -> None:
         if label not in train.labels:
             raise DatasetError(
                 f"class {name!r} of {source.name!r} has no image left in train: all of "
-                "them are in val or test too; give train images of its own"
+                "them are in val or test or another class too; give train images of its "
+                "own"
             )
 
 

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
+from functools import partial
+from types import FunctionType, MethodType
+from typing import Any
 
 import torch
+from torch.utils.data import Dataset
 from torchvision.transforms import v2
+
+from course_utils.errors import check_positive, check_share, check_whole
+from course_utils.rgb import ToRGB
 
 _PIL_ONLY = {"ToTensor", "PILToTensor", "MaybeToTensor", "MaybePILToTensor", "ToNumpy"}
 _SAME_IN_BATCHES = (
@@ -15,6 +23,7 @@ _SAME_IN_BATCHES = (
     v2.Resize,
     v2.ToDtype,
     v2.ToImage,
+    ToRGB,
 )
 
 
@@ -36,8 +45,13 @@ def training_transform(
     Raises `ValueError` for values outside 0..1.
     """
     for name, value in (("min_scale", min_scale), ("flip", flip), ("jitter", jitter)):
-        if not 0 <= value <= 1 or (name == "min_scale" and value == 0):
-            raise ValueError(f"{name} must lie within 0..1, got {value}")
+        check_share(value, name)
+    check_positive(min_scale, "min_scale")
+    check_whole(image_size, "image_size")
+    if not hasattr(weights_info, "normalize"):
+        raise TypeError(
+            f"weights_info is a {type(weights_info).__name__}: give model.weights_info"
+        )
     return v2.Compose(
         [
             v2.ToImage(),
@@ -53,27 +67,32 @@ def _to_floats(weights_info) -> list:
     return [v2.ToDtype(torch.float32, scale=True), weights_info.normalize]
 
 
-def is_random(transform) -> bool:
+def is_random(transform: Any) -> bool:
     """Tell whether a transform may answer the same image differently twice.
 
-    Judged by the class names of torchvision's own transforms (Random…, ColorJitter,
-    …Augment, …); a function of your own counts as not random.
+    Judged by the class names of torchvision's and timm's own transforms (Random…,
+    ColorJitter, …Augment, …) and their subclasses, wherever they stand: in a Compose, an
+    nn.Sequential, a list, an object or a function that holds them. A function of your
+    own that draws numbers itself counts as not random.
     """
-    return any(_draws(type(step).__name__) for step in steps(transform))
+    return any(_is_random_step(step) for step in steps(transform))
 
 
 def draws_views(dataset) -> bool:
     """Tell whether a dataset may give the same picture differently twice.
 
-    Looks at the transforms of the dataset and of those that it is made of (Subset,
-    ConcatDataset, wrappers with `.dataset`), as `is_random` judges them.
+    Looks at all that the dataset calls (its transform, under whatever name), and at the
+    datasets that it is made of (Subset, ConcatDataset, wrappers with `.dataset`), as
+    `is_random` judges them.
     """
-    own = (getattr(dataset, name, None) for name in ("transform", "transforms"))
-    if any(transform is not None and is_random(transform) for transform in own):
+    own = getattr(dataset, "__dict__", {})
+    called = [getattr(dataset, name, None) for name in ("transform", "transforms")]
+    called += [value for value in own.values() if callable(value)]
+    if any(transform is not None and is_random(transform) for transform in called):
         return True
-    inner = getattr(dataset, "dataset", None)
-    parts = [*getattr(dataset, "datasets", ()), *([] if inner is None else [inner])]
-    return any(draws_views(part) for part in parts)
+    parts = [value for value in own.values() if isinstance(value, Dataset)]
+    parts += [*getattr(dataset, "datasets", ()), getattr(dataset, "dataset", None)]
+    return any(draws_views(part) for part in parts if part is not None)
 
 
 def check_views(dataset, views: int, *, otherwise: str = "") -> None:
@@ -81,14 +100,27 @@ def check_views(dataset, views: int, *, otherwise: str = "") -> None:
 
     `otherwise` names one more way out. Raises `ValueError`.
     """
-    if views < 1:
-        raise ValueError(f"views must be at least 1, got {views}")
+    check_whole(views, "views")
     if views == 1 and draws_views(dataset):
         raise ValueError(
             "the transform is random (augmentation), and what is kept would belong to "
             "one version of each picture, for ever: take several views, or a transform "
             f"without chance{otherwise}"
         )
+
+
+def _is_random_step(step: Any) -> bool:
+    """By the names of its classes, and by options that timm's steps draw with."""
+    names = [base.__name__ for base in type(step).__mro__]
+    if any("Drop" in name for name in names):
+        return getattr(step, "training", True)
+    options = getattr(step, "__dict__", {}).items()
+    chances = (value for name, value in options if name.endswith("_prob"))
+    return (
+        any(map(_draws, names))
+        or isinstance(getattr(step, "interpolation", None), tuple | list)
+        or any(isinstance(chance, int | float) and chance > 0 for chance in chances)
+    )
 
 
 def _draws(name: str) -> bool:
@@ -99,15 +131,43 @@ def _draws(name: str) -> bool:
     )
 
 
-def steps(transform) -> Iterator:
-    """Yield the single transforms that a composed one is made of."""
-    parts = getattr(transform, "transforms", None)
-    if parts is None:
-        yield transform
-        return
-    yield transform
-    for part in parts:
-        yield from steps(part)
+def steps(transform: Any) -> Iterator[Any]:
+    """Yield a transform and all that it is made of, at any depth.
+
+    Those are the callables that it holds: in a container of torchvision or torch, a list
+    or a dictionary, as attributes, in a partial or a closure, or by a global name that a
+    function uses.
+    """
+    seen: set[int] = set()
+    waiting = [transform]
+    while waiting:
+        step = waiting.pop()
+        if isinstance(step, list | tuple | dict):
+            parts = step.values() if isinstance(step, dict) else step
+        else:
+            yield step
+            parts = _held_by(step)
+        if id(step) not in seen:
+            seen.add(id(step))
+            waiting += [part for part in parts if _may_hold(part)][::-1]
+
+
+def _held_by(step: Any) -> list[Any]:
+    if isinstance(step, MethodType):
+        return [step.__self__]
+    if isinstance(step, partial):
+        return [step.func, step.args, step.keywords]
+    if isinstance(step, FunctionType):
+        found = inspect.getclosurevars(step)
+        used = [x for x in found.globals.values() if not isinstance(x, FunctionType)]
+        return [*found.nonlocals.values(), *used]
+    return list(getattr(step, "__dict__", {}).values())
+
+
+def _may_hold(value: Any) -> bool:
+    if isinstance(value, list | tuple | dict):
+        return bool(value)
+    return callable(value) and not isinstance(value, type)
 
 
 def wants_pil(transform) -> bool:
@@ -117,5 +177,5 @@ def wants_pil(transform) -> bool:
 
 def takes_batches(transform) -> bool:
     """Tell whether (B, 3, S, S) at once gives what image by image would give."""
-    parts = [step for step in steps(transform) if type(step) is not v2.Compose]
+    parts = (step for step in steps(transform) if type(step) is not v2.Compose)
     return all(type(step) in _SAME_IN_BATCHES for step in parts)

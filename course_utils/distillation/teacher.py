@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, TensorDataset
+from torch.utils.data import Dataset, IterableDataset, TensorDataset
 from torchvision.transforms import InterpolationMode, v2
 
 from course_utils.datasets import check_views, preprocessing
@@ -16,7 +16,7 @@ from course_utils.distillation.loss import (
     distillation_parts,
 )
 from course_utils.errors import check_type
-from course_utils.features import check_one_task
+from course_utils.features import batches, check_one_task, pictures_and_labels
 from course_utils.modes import inference
 from course_utils.training import Batch, images_and_labels
 
@@ -137,14 +137,14 @@ class TaughtDataset(Dataset):
         return len(self.logits)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int, Tensor]:
-        image, label = self.dataset[index]
-        return image, label, self.logits[index]
+        item = self.dataset[index]
+        return *pictures_and_labels(item, ndim=3), self.logits[index]
 
     def __getitems__(self, indices: list[int]) -> list[tuple[Tensor, int, Tensor]]:
         fetch = getattr(self.dataset, "__getitems__", None)
-        pairs = fetch(indices) if fetch else [self.dataset[i] for i in indices]
-        rows = zip(pairs, self.logits[indices], strict=True)
-        return [(*pair, answer) for pair, answer in rows]
+        items = fetch(indices) if fetch else [self.dataset[i] for i in indices]
+        rows = zip(items, self.logits[indices], strict=True)
+        return [(*pictures_and_labels(item, ndim=3), answer) for item, answer in rows]
 
 
 def cached_logits(
@@ -165,6 +165,11 @@ def cached_logits(
     """
     if isinstance(dataset, TaughtDataset):
         raise ValueError("the dataset holds answers already: hand over its .dataset")
+    if isinstance(dataset, IterableDataset) and views == 1:
+        raise ValueError(
+            "answers are kept by the pictures' places, and a stream has none: take "
+            "several views, or DistillationStep, which asks the teacher each time"
+        )
     check_views(
         dataset,
         views,
@@ -173,7 +178,7 @@ def cached_logits(
     teacher = as_teacher(teacher)
     kept, labels, logits = [], [], []
     for _ in range(views):
-        for images, target in DataLoader(dataset, batch_size):
+        for images, target in batches(dataset, batch_size):
             check_one_task(target)
             logits.append(teacher(images).cpu())
             if views > 1:

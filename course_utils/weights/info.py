@@ -12,6 +12,7 @@ import torch
 from timm.data.transforms import CenterCropOrPad, ResizeKeepRatio
 from torchvision.transforms import InterpolationMode, v2
 
+from course_utils.rgb import ToRGB
 from course_utils.storage import sha256_file
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -73,6 +74,7 @@ class WeightsInfo:
     def _compose(self, resize: int, crop: tuple[int, int]) -> v2.Compose:
         return v2.Compose(
             [
+                ToRGB(),
                 *self._fit(resize, crop),
                 v2.ToImage(),  # after the resize: PIL's, as in torchvision's presets
                 v2.ToDtype(torch.float32, scale=True),

@@ -15,6 +15,8 @@ import anywidget
 import numpy as np
 from PIL import Image
 
+from course_utils.rgb import as_pil, to_rgb
+
 STATIC = Path(__file__).with_name("static")
 
 # What of ES modules is joined; the formatter keeps it in this form (static/deno.json).
@@ -152,7 +154,9 @@ def inline_code(text: str) -> str:
 def png_data_url(picture: Image.Image | np.ndarray) -> str:
     """Return a picture (PIL or uint8 (H, W, 3)) as the data URL of a PNG."""
     if not isinstance(picture, Image.Image):
-        picture = Image.fromarray(picture)
+        picture = as_pil(picture)
+    if picture.mode not in ("RGB", "RGBA", "L", "LA", "P", "1"):
+        picture = to_rgb(picture)
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG", optimize=True)
     return data_url(buffer.getvalue())

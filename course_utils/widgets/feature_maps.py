@@ -19,6 +19,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from course_utils.features import feature_maps
 from course_utils.layer_groups import layer_groups
+from course_utils.rgb import as_pil, to_rgb, upright
 from course_utils.weights import WeightsInfo, default_weights_info
 
 from ..arguments import Share, checked
@@ -247,12 +248,8 @@ def prepare(image: Picture, info: WeightsInfo) -> torch.Tensor:
     if isinstance(image, torch.Tensor):
         image = image.permute(1, 2, 0).numpy()  # (3, H, W) -> (H, W, 3)
     if isinstance(image, np.ndarray):
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-            raise ValueError(
-                f"expected uint8 (H, W, 3), got {image.dtype} {image.shape}"
-            )
-        image = Image.fromarray(image)
-    return info.transform(image.convert("RGB"))
+        image = as_pil(image)
+    return info.transform(to_rgb(upright(image)))
 
 
 def as_seen(prepared: torch.Tensor, info: WeightsInfo) -> np.ndarray:

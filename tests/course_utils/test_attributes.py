@@ -134,3 +134,10 @@ def test_other_data_sets_name_their_own_classes():
     found = with_attributes(data, ["defect", "metal"], label="defect")
     assert found.classes["defect"] == data.classes and found.tasks["metal"] > 1
     assert "metal" in repr(found)
+
+
+def test_one_name_is_taken_whole():
+    data = load_dataset("flowers", per_class=2).train
+    assert list(with_attributes(data, "colour").tasks) == ["colour"]
+    with pytest.raises(DatasetError, match="no attribute 'color'; there are"):
+        with_attributes(data, "color")

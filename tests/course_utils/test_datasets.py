@@ -1,5 +1,6 @@
 import hashlib
 import pickle
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,6 +9,8 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from timm.data import create_transform
+from timm.data.transforms import ResizeKeepRatio
 from torch.utils.data import ConcatDataset, DataLoader, Subset
 from torchvision import datasets as tv
 from torchvision import transforms as v1
@@ -138,9 +141,9 @@ def test_a_subset_beyond_the_end_is_refused(pets):
 def test_fingerprints_follow_pixels_and_labels():
     pixels = np.zeros((2, 8, 8, 3), np.uint8)
     plain = ImageDataset(pixels, [0, 1], ["a", "b"])
-    assert plain.fingerprint == ImageDataset(pixels.copy(), [0, 1], "ab").fingerprint
-    assert plain.fingerprint != ImageDataset(pixels, [1, 0], "ab").fingerprint
-    assert plain.fingerprint != ImageDataset(pixels + 1, [0, 1], "ab").fingerprint
+    assert plain.fingerprint == ImageDataset(pixels.copy(), [0, 1], [*"ab"]).fingerprint
+    assert plain.fingerprint != ImageDataset(pixels, [1, 0], [*"ab"]).fingerprint
+    assert plain.fingerprint != ImageDataset(pixels + 1, [0, 1], [*"ab"]).fingerprint
     assert plain.fingerprint != plain.subset([0]).fingerprint
 
 
@@ -158,6 +161,40 @@ def test_images_and_labels_must_fit(pixels, labels, message):
 
 
 # --- splits
+
+
+@pytest.mark.parametrize("labels", [[0.4, 0.6], [float("nan"), 0], [0, -1], [[1, 0]] * 2,
+                                    ["a", "b"], None, [True, 0.5]])  # fmt: skip
+def test_labels_are_class_indices(labels):
+    with pytest.raises(DatasetError, match="labels"):
+        ImageDataset(np.zeros((2, 8, 8, 3), np.uint8), labels, ["a", "b"])
+
+
+def test_whole_labels_of_any_type_are_taken():
+    for labels in ([0.0, 1.0], np.array([0, 1], np.int8), [False, True]):
+        data = ImageDataset(np.zeros((2, 8, 8, 3), np.uint8), labels, ["a", "b"])
+        assert data.labels.dtype == torch.long and data.labels.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("given", [
+    {"classes": "ab"}, {"classes": None}, {"images": np.zeros((2, 8, 8, 3))},
+    {"images": [1, 2]}, {"transform": 3},
+])  # fmt: skip
+def test_what_makes_no_dataset_is_named(given):
+    right = {"images": np.zeros((2, 8, 8, 3), np.uint8), "labels": [0, 1],
+             "classes": ["a", "b"]}  # fmt: skip
+    with pytest.raises(DatasetError, match=next(iter(given))):
+        ImageDataset(**(right | given))
+
+
+def test_a_loader_asks_a_class_of_ones_own_for_its_pictures(pets):
+    class Numbered(ImageDataset):
+        def __getitem__(self, index):
+            return torch.tensor(index), 0
+
+    train = _load(pets).train
+    own = Numbered(train.images, train.labels, train.classes, transform=NORMALIZE)
+    assert next(iter(DataLoader(own, 4)))[0].tolist() == [0, 1, 2, 3]
 
 
 def test_missing_splits_are_stratified_and_share_nothing(pets):
@@ -224,7 +261,7 @@ def test_copies_across_splits_leave_train_first(tmp_path):
 
 def test_copies_are_not_torn_apart_by_a_made_split(pets):
     for i in range(20):
-        (pets / "cat" / f"copy{i}.png").write_bytes((pets / "dog/0.png").read_bytes())
+        (pets / "dog" / f"copy{i}.png").write_bytes((pets / "dog/0.png").read_bytes())
     data = _load(pets)
     assert len(data.report.duplicates) == 20
     assert len(data.train) + len(data.val) + len(data.test) == 40
@@ -639,6 +676,14 @@ def test_a_set_that_is_not_there_names_the_command(name):
         load_dataset(name)
 
 
+def test_a_home_that_cannot_be_made_hides_no_set(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("x")
+    monkeypatch.setenv("COURSE_HOME", str(tmp_path / "file"))
+    with pytest.raises(DatasetError, match="course fetch"):
+        load_dataset("eurosat")
+    assert len(load_dataset("digits", per_class=1).train) == 10
+
+
 def _fake_eurosat(root):
     _fill(root / "eurosat" / "2750" / "Forest", 10, seed=1, ending="jpg")
     _fill(root / "eurosat" / "2750" / "River", 10, seed=2, ending="jpg")
@@ -771,7 +816,7 @@ def test_the_active_weights_normalise_by_default(pets, monkeypatch):
 
 @pytest.mark.parametrize("option", ["min_scale", "flip", "jitter"])
 def test_augmentation_strengths_are_shares(option):
-    with pytest.raises(ValueError, match=f"{option} must lie within"):
+    with pytest.raises(ValueError, match=f"{option} must be from 0 to 1"):
         training_transform(SimpleNamespace(normalize=NORMALIZE), 32, **{option: 1.5})
 
 
@@ -793,11 +838,39 @@ def test_random_steps_are_found_within(step):
     lambda data: ConcatDataset([data.with_transform(None), Subset(data, [0])]),
     lambda data: SimpleNamespace(transform=None, dataset=data),
     lambda data: SimpleNamespace(transforms=data.transform),
+    lambda data: SimpleNamespace(augment=data.transform),
+    lambda data: SimpleNamespace(base=data),
 ])  # fmt: skip
 def test_chance_is_found_behind_every_wrapper(pets, wrapped):
     flipped = _load(pets).train.with_transform(v2.RandomHorizontalFlip())
     assert draws_views(wrapped(flipped))
     assert not draws_views(wrapped(flipped.with_transform(_inference(16))))
+
+
+@pytest.mark.parametrize("wrapped", [
+    lambda step: torch.nn.Sequential(v2.Identity(), step),
+    lambda step: [step],
+    lambda step: v2.RandomApply([step]),
+    lambda step: partial(lambda image, aug: aug(image), aug=step),
+    lambda step: lambda image: step(image),
+    lambda step: SimpleNamespace(inner={"a": step}).inner["a"].forward,
+    lambda step: type("Mine", (), {"__call__": lambda self, x: x, "__init__":
+                                   lambda self: setattr(self, "step", step)})(),
+    lambda step: torch.nn.Sequential(torch.nn.Dropout()),
+    lambda step: type("Flip", (v2.RandomVerticalFlip,), {})(),
+    lambda step: create_transform(64, is_training=True),
+    lambda step: ResizeKeepRatio(64, random_aspect_prob=0.5),
+])  # fmt: skip
+def test_chance_is_found_in_every_container(wrapped):
+    assert is_random(wrapped(v2.RandomHorizontalFlip()))
+
+
+def test_what_only_holds_fixed_steps_is_not_random():
+    fixed = v2.Normalize([0.5], [0.5])
+    for step in (torch.nn.Sequential(fixed), lambda image: fixed(image), [fixed, np.flip],
+                 create_transform(64), create_transform(64, crop_mode="border"),
+                 torch.nn.Sequential(torch.nn.Dropout()).eval()):  # fmt: skip
+        assert not is_random(step)
 
 
 def test_attributes_have_the_values_of_all_splits():
@@ -868,5 +941,6 @@ def test_one_view_of_pictures_that_come_differently_each_time_is_refused():
     check_views(moving, 2)
     with pytest.raises(ValueError, match="take several views, or .* chance, or ask"):
         check_views(moving, 1, otherwise=", or ask each time")
-    with pytest.raises(ValueError, match="views must be at least 1, got 0"):
-        check_views(data, 0)
+    for views in (0, -1, 1.5):
+        with pytest.raises(ValueError, match="views must be"):
+            check_views(data, views)

@@ -10,6 +10,7 @@ from torch.utils.data import (
     ConcatDataset,
     DataLoader,
     Dataset,
+    IterableDataset,
     Subset,
     TensorDataset,
 )
@@ -445,6 +446,35 @@ class _Wrapper(Dataset):
 def test_answers_are_not_cached_twice():
     with pytest.raises(ValueError, match="holds answers already.*its .dataset"):
         cached_logits(_net(), cached_logits(_net(), _data()))
+
+
+@pytest.mark.parametrize("make", [
+    lambda image, label: (image, label, 7),
+    lambda image, label: {"pixel_values": image, "labels": label},
+])  # fmt: skip
+def test_answers_belong_to_items_of_other_kinds(make):
+    plain, net = _data(), _net()
+    expected = cached_logits(net, plain)
+    found = cached_logits(net, [make(*item) for item in plain])
+    assert torch.equal(found.logits, expected.logits)
+    assert torch.equal(found[3][0], expected[3][0]) and len(found[3]) == 3
+    assert found.__getitems__([1])[0][1] == expected[1][1]
+
+
+def test_a_stream_has_no_places_to_keep_answers_for():
+    class Stream(IterableDataset):
+        def __iter__(self):
+            yield from _data()
+
+    with pytest.raises(ValueError, match="a stream has none: take several views"):
+        cached_logits(_net(), Stream())
+    assert len(cached_logits(_net(), Stream(), views=2)) == 2 * len(_data())
+
+
+def test_chance_in_any_container_is_refused_with_one_view(flowers):
+    flipped = torch.nn.Sequential(v2.RandomHorizontalFlip(), v2.ToDtype(torch.float32))
+    with pytest.raises(ValueError, match="the transform is random"):
+        cached_logits(_net(), flowers.train.with_transform(flipped))
 
 
 def test_distillation_is_for_one_task(flowers):

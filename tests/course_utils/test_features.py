@@ -1,8 +1,9 @@
 import pytest
 import timm
 import torch
+from PIL import Image
 from torch import nn
-from torch.utils.data import TensorDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 from torchvision import models
 from torchvision.transforms import v2
 
@@ -260,10 +261,153 @@ def test_on_a_full_disk_the_features_are_given_all_the_same(full_disk, capsys):
     assert list(cache_folder().iterdir()) == []
 
 
+def test_every_bit_of_a_cached_file_counts(capsys):
+    expected = extract_features(_net(), _Pictures())
+    [file] = cache_folder().iterdir()
+    whole = file.read_bytes()
+    generator = torch.Generator().manual_seed(0)
+    for place in torch.randint(8 * len(whole), (40,), generator=generator).tolist():
+        damaged = bytearray(whole)
+        damaged[place // 8] ^= 1 << place % 8
+        file.write_bytes(damaged)
+        assert torch.equal(
+            extract_features(_net(), _Pictures()).features, expected.features
+        )
+    assert capsys.readouterr().out.count("damaged: computing them again") == 40
+
+
+def test_features_under_another_key_are_not_taken(capsys):
+    extract_features(_net(), _Pictures())
+    [file] = cache_folder().iterdir()
+    expected = extract_features(_net(), _Pictures(seed=1), cache=False)
+    other = extract_features(_net(), _Pictures(seed=1))
+    [path] = {*cache_folder().iterdir()} - {file}
+    path.write_bytes(file.read_bytes())
+    other = extract_features(_net(), _Pictures(seed=1))
+    assert torch.equal(other.features, expected.features)
+
+
+def test_a_home_that_cannot_be_made_costs_no_features(monkeypatch, tmp_path, capsys):
+    expected = extract_features(_net(), _Pictures(), cache=False)
+    (tmp_path / "file").write_text("x")
+    monkeypatch.setenv("COURSE_HOME", str(tmp_path / "file"))
+    for _ in range(2):
+        found = extract_features(_net(), _Pictures())
+        assert torch.equal(found.features, expected.features)
+    assert capsys.readouterr().out.count("set COURSE_HOME to a folder") == 1
+
+
+def test_writes_in_progress_are_left_alone():
+    extract_features(_net(), _Pictures())
+    (cache_folder() / ".abc.features.here-1-00000000.part").write_bytes(b"x")
+    (cache_folder() / ".abc.safetensors").write_bytes(b"x")
+    assert clear_cache() == 1 and len(list(cache_folder().iterdir())) == 2
+
+
+def test_what_the_key_cannot_tell_is_computed_and_said_once(monkeypatch, capsys):
+    runs = _count_runs(monkeypatch)
+    for scale in (1, 2, 2):
+        pictures = _Pictures(transform=v2.Lambda(lambda x, scale=scale: scale * x))
+        extract_features(_net(), pictures)
+    assert len(runs) == 3 and not cache_folder().exists()
+    said = capsys.readouterr().out
+    assert (
+        said.count("features are not cached: the transform's step Lambda: <lambda>")
+        == 1
+    )
+
+
 def test_pictures_with_other_channels_are_named():
     grey = TensorDataset(torch.zeros(2, 1, 64, 64), torch.zeros(2))
     with pytest.raises(ValueError, match="1 channels, but the model takes 3"):
         extract_features(_net(), grey, cache=False)
+
+
+def test_a_grey_net_given_colours_is_told_the_right_thing():
+    grey = timm.create_model("test_resnet", in_chans=1).eval()
+    with pytest.raises(
+        ValueError, match=r"3 channels, but .* takes 1: add v2.Grayscale"
+    ):
+        extract_features(grey, _Pictures(), cache=False)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_pictures_are_brought_to_the_nets_type(dtype):
+    expected = extract_features(_net(), _Pictures(), cache=False).features
+    found = extract_features(_net().to(dtype), _Pictures(), cache=False).features
+    assert found.dtype == torch.float32
+    assert torch.allclose(found, expected, atol=0.05)
+    assert feature_maps(_net().to(dtype), torch.rand(3, 12, 12), "0").shape[0] == 4
+
+
+def test_pixels_that_are_no_floats_are_named_with_the_way_out():
+    pixels = TensorDataset(torch.zeros(2, 3, 64, 64, dtype=torch.uint8), torch.zeros(2))
+    with pytest.raises(
+        ValueError, match=r"differ in type .* v2.ToDtype\(torch.float32"
+    ):
+        extract_features(_net(), pixels, cache=False)
+
+
+class _Items(Dataset):
+    def __init__(self, make):
+        self.make, self.data = make, _Pictures()
+
+    def __len__(self):
+        return len(self.data)
+
+    def __getitem__(self, index):
+        return self.make(*self.data[index], index)
+
+
+class _Stream(IterableDataset):
+    def __iter__(self):
+        yield from _Pictures()
+
+
+@pytest.mark.parametrize("dataset", [
+    _Items(lambda image, label, index: {"pixel_values": image, "labels": label}),
+    _Items(lambda image, label, index: {"mask": image, "target": label, "x": image}),
+    _Items(lambda image, label, index: (image, label, index)),
+    _Items(lambda image, label, index: [image, label, {"path": str(index)}]),
+    _Stream(),
+])  # fmt: skip
+def test_batches_of_other_kinds_are_read(dataset):
+    expected = extract_features(_net(), _Pictures(), cache=False)
+    found = extract_features(_net(), dataset, cache=False, batch_size=4)
+    assert torch.allclose(found.features, expected.features, atol=1e-6)
+    assert torch.equal(found.labels, expected.labels)
+
+
+@pytest.mark.parametrize(("dataset", "words"), [
+    (_Items(lambda image, label, index: image), "a batch of the dataset is a Tensor"),
+    (_Items(lambda image, label, index: {"a": image, "b": image, "y": 1}),
+     "a dictionary with a, b, y"),
+    (_Items(lambda image, label, index: {"image": image}), "a dictionary with image"),
+    (_Items(lambda image, label, index: (Image.new("RGB", (8, 8)), label)),
+     "must end in tensors of one size"),
+    (_Items(lambda image, label, index: (image[:, index:], label)),
+     "must end in tensors of one size"),
+    (DataLoader(_Pictures()), "not a loader: loader.dataset"),
+])  # fmt: skip
+def test_batches_that_cannot_be_read_are_named(dataset, words):
+    with pytest.raises(ValueError, match=words):
+        extract_features(_net(), dataset, cache=False)
+
+
+@pytest.mark.parametrize(
+    "image", [Image.new("RGB", (8, 8)), torch.zeros(1, 3, 8, 8), None]
+)
+def test_maps_are_of_one_prepared_picture(image):
+    with pytest.raises(
+        ValueError, match=r"one prepared picture .*weights_info.transform"
+    ):
+        feature_maps(_net(), image, "0")
+
+
+@pytest.mark.parametrize("layer", [3, ["0"], b"0"])
+def test_a_layer_is_a_name(layer):
+    with pytest.raises(TypeError, match="layer is a .*: name a module"):
+        extract_features(_net(), _Pictures(), layer=layer, cache=False)
 
 
 def test_a_random_transform_is_refused_unless_uncached():
@@ -341,7 +485,35 @@ def test_features_that_cannot_be_learned_from_are_named(features, words):
         fit_head(features, torch.tensor([0, 1, 0, 1]), 2)
 
 
-@pytest.mark.parametrize("lr", [0, -1e-3])
+def test_a_head_learns_under_another_default_type():
+    torch.set_default_dtype(torch.float64)
+    try:
+        head = fit_head(
+            torch.rand(4, 2).float(), torch.tensor([0, 1, 0, 1]), 2, epochs=1
+        )
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert head.weight.dtype == torch.float64
+
+
+@pytest.mark.parametrize("option", [{"epochs": 0}, {"epochs": -3}, {"epochs": 2.5}])
+def test_epochs_that_train_nothing_are_named(option):
+    with pytest.raises(ValueError, match="epochs must be"):
+        fit_head(torch.zeros(2, 2), torch.tensor([0, 1]), 2, **option)
+
+
+@pytest.mark.parametrize("classes", [0, 1, -2, 2.0])
+def test_a_head_of_fewer_than_two_classes_is_refused(classes):
+    with pytest.raises(ValueError, match="num_classes must be"):
+        fit_head(torch.zeros(2, 2), torch.tensor([0, 0]), classes)
+
+
+def test_labels_of_another_whole_type_are_taken():
+    head = fit_head(torch.rand(4, 2), torch.tensor([0, 1, 0, 1], dtype=torch.int32), 2)
+    assert head.out_features == 2
+
+
+@pytest.mark.parametrize("lr", [0, -1e-3, float("nan"), float("inf")])
 def test_a_rate_that_learns_nothing_is_named(lr):
     with pytest.raises(ValueError, match=f"lr must be above 0 and finite, got {lr}"):
         fit_head(torch.zeros(2, 2), torch.tensor([0, 1]), 2, lr=lr)

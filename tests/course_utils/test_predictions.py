@@ -1,5 +1,6 @@
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -8,6 +9,8 @@ from torchvision.transforms import v2
 
 from course_utils.measured import write_measured
 from course_utils.predictions import recorded_top_k, top_k
+from course_utils.rgb import to_rgb
+from course_utils.weights import load_backbone
 
 
 class _Colours(nn.Module):
@@ -63,6 +66,56 @@ def test_each_module_gets_its_own_mode_back():
 def test_weights_without_class_names_are_refused():
     with pytest.raises(ValueError, match="colours: its weights name no classes"):
         top_k(_Colours(classes=()), _photo())
+
+
+def test_a_head_that_the_names_do_not_fit_is_refused():
+    with pytest.raises(ValueError, match="gives 3 logits, its weights name 2 classes"):
+        top_k(_Colours(classes=("red", "green")), _photo())
+
+
+@pytest.mark.parametrize("image", ["photo.jpg", None, torch.zeros(1, 3, 8, 8)])
+def test_what_is_no_picture_is_refused(image):
+    with pytest.raises(ValueError, match="image must be one picture"):
+        top_k(_Colours(), image)
+
+
+@pytest.mark.parametrize("k", [0, -1, 2.5])
+def test_k_is_a_count(k):
+    with pytest.raises(ValueError, match="k must be"):
+        top_k(_Colours(), _photo(), k=k)
+
+
+def test_a_net_without_weights_info_is_refused():
+    with pytest.raises(ValueError, match="Linear has no weights_info"):
+        top_k(nn.Linear(2, 2), _photo())
+
+
+@pytest.mark.parametrize("mode", ["P", "1", "L", "LA", "RGBA", "CMYK", "I", "I;16"])
+def test_a_picture_of_any_mode_is_answered_as_load_dataset_reads_it(mode):
+    model = load_backbone("test_resnet")
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    picture = Image.fromarray(pixels)
+    picture = (
+        picture.convert("L").convert(mode) if mode[0] == "I" else picture.convert(mode)
+    )
+    found, expected = top_k(model, picture), top_k(model, to_rgb(picture))
+    assert found.equals(expected)
+
+
+def test_a_turned_photo_is_set_upright(tmp_path):
+    model = load_backbone("test_resnet")
+    photo = Image.fromarray(np.arange(64 * 64 * 3).reshape(64, 64, 3).astype(np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photo.save(tmp_path / "turned.png", exif=exif)
+    turned = Image.open(tmp_path / "turned.png")
+    assert top_k(model, turned).equals(top_k(model, photo.rotate(-90)))
+
+
+def test_a_net_in_half_precision_answers():
+    model = load_backbone("test_resnet")
+    expected = top_k(model, _photo(), k=1)
+    assert top_k(model.bfloat16(), _photo(), k=1)["class"].equals(expected["class"])
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 
 import course_utils
 from course_utils import storage
+from course_utils.errors import HomeUnavailable
 from course_utils.storage import (
     atomic_path,
     course_home,
@@ -48,6 +49,24 @@ def test_without_it_the_folder_is_the_systems_own(monkeypatch, tmp_path):
         "course_utils.storage.user_data_dir", lambda name, appauthor: tmp_path / name
     )
     assert course_home() == place and place.is_dir()
+
+
+@pytest.mark.parametrize("below", ["", "deeper"])
+def test_a_home_that_cannot_be_made_is_named_with_the_way_out(
+    monkeypatch, tmp_path, below
+):
+    (tmp_path / "file").write_text("x")
+    monkeypatch.setenv("COURSE_HOME", str(tmp_path / "file" / below))
+    with pytest.raises(
+        HomeUnavailable, match=r"file.* cannot be made .* set COURSE_HOME"
+    ):
+        course_home()
+
+
+def test_nobodys_home_is_named(monkeypatch):
+    monkeypatch.setenv("COURSE_HOME", "~nobody-of-this-name/course")
+    with pytest.raises(HomeUnavailable, match=r"cannot be made .* set COURSE_HOME"):
+        course_home()
 
 
 def test_a_whole_file_takes_its_place_and_folders_are_made(tmp_path):

@@ -13,6 +13,7 @@ from torchvision.transforms import v2
 from traitlets import TraitError
 
 from course_utils import widgets
+from course_utils.rgb import to_rgb
 from course_utils.widgets import (
     FeatureMapViewer,
     FetchButton,
@@ -22,7 +23,7 @@ from course_utils.widgets import (
     Quiz,
 )
 from course_utils.widgets import fetch as fetch_widget
-from course_utils.widgets.base import inline_code
+from course_utils.widgets.base import inline_code, png_data_url
 from course_utils.widgets.feature_maps import scale_maps
 
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -303,9 +304,21 @@ def test_viewer_takes_pictures_in_any_form(image):
     assert len(shown) == 1
 
 
-@pytest.mark.parametrize("shape", [(16, 16), (16, 16, 4), (1, 16, 16)])
+@pytest.mark.parametrize("mode", ["RGBA", "P", "CMYK", "LA"])
+def test_viewer_shows_a_picture_of_any_mode(image, mode):
+    picture = Image.fromarray(image).convert(mode)
+    as_rgb = to_rgb(picture)
+    shown = [
+        FeatureMapViewer(TinyNet(), p, layers=["first"]).image
+        for p in (picture, as_rgb)
+    ]
+    assert shown[0] == shown[1]
+    assert png_data_url(picture).startswith("data:image/png")
+
+
+@pytest.mark.parametrize("shape", [(16,), (16, 16, 2), (3, 16, 16)])
 def test_viewer_refuses_a_picture_of_another_shape(shape):
-    with pytest.raises(ValueError, match="expected"):
+    with pytest.raises(ValueError, match="a picture as an array is uint8"):
         FeatureMapViewer(TinyNet(), np.zeros(shape, dtype=np.uint8), layers=["first"])
 
 

@@ -72,6 +72,12 @@ def test_a_widget_loads_no_more_than_it_shows():
     assert found.stdout == "set()\n"
 
 
+def test_the_doctor_names_a_home_that_cannot_be_made(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("x")
+    monkeypatch.setenv("COURSE_HOME", str(tmp_path / "file"))
+    assert "set COURSE_HOME to a folder that you may write to" in doctor.advice()[-1]
+
+
 def test_the_doctor_reports_the_machine(capsys):
     assert cli.main(["doctor"]) == 0
     shown = capsys.readouterr().out
