@@ -16,11 +16,12 @@ from torch.utils.data import Dataset, StackDataset, TensorDataset
 from course_utils.activations import watched
 from course_utils.datasets import check_views
 from course_utils.errors import CannotCut, check_type, check_whole
-from course_utils.features import as_input, batches, join_labels
+from course_utils.features import batches, join_labels
 from course_utils.layer_groups import layer_groups
 from course_utils.meta_tensors import default_input_size
 from course_utils.modes import inference
 from course_utils.tracing import Trace, tensors_in, trace
+from course_utils.training.batches import images_to_net
 
 
 class CutModel(nn.Module):
@@ -122,7 +123,7 @@ def cached_activations(
     for _ in range(views):
         for images, target in batches(dataset, batch_size):
             # A copy: tensors of inference mode cannot enter a graph later.
-            kept = cut.activations(as_input(cut.model, images))
+            kept = cut.activations(images_to_net(images, cut.model))
             found.append(kept.cpu().clone())
             labels.append(target)
     truth = join_labels(labels)

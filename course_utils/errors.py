@@ -8,16 +8,6 @@ from numbers import Integral, Real
 from typing import Any
 
 _CHANNELS = re.compile(r"to have (\d+) channels, but got (\d+) channels")
-_WAYS = {
-    "3": 'load them with load_dataset, or convert them with image.convert("RGB")',
-    "1": "add v2.Grayscale(1) to their transform, or take a model built for 3 channels",
-}
-_FLOATS = "(Byte|Char|Half|BFloat16|Float|Double)"
-_TYPES = re.compile(
-    r"Input type \(.*\) and (bias|weight) type|(m1|mat1) and (m2|mat2).* same dtype|"
-    rf"expected scalar type {_FLOATS} but found {_FLOATS}|"
-    rf"(conv|mm|norm).* not implemented for '{_FLOATS}'"
-)
 
 
 class DatasetError(ValueError):
@@ -91,7 +81,7 @@ def real(name: str, value: Any, *, least: float = -math.inf) -> float:
 
 @contextmanager
 def explained_channels() -> Iterator[None]:
-    """Say what to do where images have other channels, or another type, than the model.
+    """Say what to do where images have other channels than the model takes.
 
     Torch's `RuntimeError` becomes a `ValueError`; other errors pass.
     """

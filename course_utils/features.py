@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,17 +17,19 @@ from course_utils.errors import (
     check_positive,
     check_type,
     check_whole,
-    explained_channels,
 )
 from course_utils.feature_cache import Untold
 from course_utils.feature_cache import cache_folder as cache_folder
 from course_utils.feature_cache import clear_cache as clear_cache
 from course_utils.heads import find_heads
 from course_utils.modes import inference
-from course_utils.training import check_labels, check_none_missing, make_loader
-
-_PICTURE_NAMES = ("pixel_values", "image", "images", "img", "inputs", "x")
-_LABEL_NAMES = ("labels", "label", "targets", "target", "y")
+from course_utils.training import (
+    check_labels,
+    check_none_missing,
+    images_and_labels,
+    make_loader,
+)
+from course_utils.training.batches import explained_pass, images_to_net
 
 Labels = Tensor | dict[str, Tensor]
 
@@ -173,47 +175,7 @@ def batches(dataset: Dataset, batch_size: int) -> Iterator[tuple[Tensor, Labels]
                 "pictures cannot be put into one batch: the dataset's transform must end "
                 f"in tensors of one size, as weights_info.transform does ({error})"
             ) from error
-        yield pictures_and_labels(batch)
-
-
-def pictures_and_labels(batch: Any, *, ndim: int = 4) -> tuple[Tensor, Labels]:
-    """Return both of a batch; of one item of a dataset with `ndim` 3.
-
-    That is the first two of a tuple; of a dictionary its tensor of `ndim` dimensions (of
-    several the one called pixel_values, image, …), and what it calls labels, label,
-    targets, target or y. Raises `ValueError`.
-    """
-    images, labels = None, None
-    if isinstance(batch, Mapping):
-        tensors = {name: v for name, v in batch.items() if isinstance(v, Tensor)}
-        pictures = [name for name, value in tensors.items() if value.ndim == ndim]
-        if len(pictures) > 1:  # a mask lies beside it, or a second view
-            pictures = [name for name in _PICTURE_NAMES if name in pictures]
-        named = [name for name in _LABEL_NAMES if name in batch]
-        if pictures and named:
-            images, labels = batch[pictures[0]], batch[named[0]]
-        what = f"a dictionary with {', '.join(map(str, batch))}"
-    elif isinstance(batch, tuple | list) and len(batch) > 1:
-        images, labels = batch[:2]
-        what = f"{getattr(images, 'shape', type(images).__name__)} for the pictures"
-    else:
-        what = f"a {type(batch).__name__}"
-    if not isinstance(images, Tensor) or images.ndim < 2:
-        raise ValueError(
-            f"a batch of the dataset is {what}: make a dataset that gives (image, label), "
-            "the image (C, H, W), or a dictionary with one picture (such as "
-            "'pixel_values') and 'labels'"
-        )
-    return images, labels
-
-
-def as_input(model: nn.Module, images: Tensor) -> Tensor:
-    """Return images on the model's device, floats in the type of its parameters."""
-    for parameter in model.parameters():
-        if parameter.is_floating_point():
-            floats = images.is_floating_point()
-            return images.to(parameter.device, parameter.dtype if floats else None)
-    return images
+        yield images_and_labels(batch, others=True)
 
 
 def _watch(model: nn.Module, layer: str | None):
@@ -235,8 +197,8 @@ def _layout(model: nn.Module, layer: str | None, seen: Tensor, images: Tensor):
 
 
 def _forward(model: nn.Module, images: Tensor) -> None:
-    with inference(model), explained_channels():
-        model(as_input(model, images))
+    with inference(model), explained_pass(model, images):
+        model(images_to_net(images, model))
 
 
 def _run(model, dataset, layer, batch_size) -> Features:

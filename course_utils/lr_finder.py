@@ -18,13 +18,13 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from course_utils.errors import check_callable, check_positive, check_whole
+from course_utils.meta_tensors import dtype_of
 from course_utils.modes import device_of, modes_kept
 from course_utils.runtime import generators_kept
 from course_utils.training import Step, classification_step, evaluate
 from course_utils.training.batches import (
     Orders,
     check_loader,
-    dtype_of,
     images_and_labels,
     to_net,
 )

@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 from torch import nn
 
-from course_utils.errors import check_type, check_whole, explained_channels
-from course_utils.features import as_input
+from course_utils.errors import check_type, check_whole
 from course_utils.measured import read_measured
 from course_utils.modes import inference
+from course_utils.training.batches import explained_pass, images_to_net
 
 
 def top_k(model: nn.Module, image: Image.Image, *, k: int = 5) -> pd.DataFrame:
@@ -61,8 +61,10 @@ def _checked(image: Any) -> Any:
 
 
 def _logits(model: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
-    with inference(model), explained_channels():
-        return model(as_input(model, pixels[None]))[0].float().cpu()  # (1, C) -> (C,)
+    with inference(model), explained_pass(model, pixels):
+        return (
+            model(images_to_net(pixels[None], model))[0].float().cpu()
+        )  # (1, C) -> (C,)
 
 
 def recorded_top_k(photo: str) -> pd.DataFrame:

@@ -16,9 +16,10 @@ from course_utils.distillation.loss import (
     distillation_parts,
 )
 from course_utils.errors import check_type
-from course_utils.features import batches, check_one_task, pictures_and_labels
+from course_utils.features import batches, check_one_task
 from course_utils.modes import inference
 from course_utils.training import Batch, images_and_labels
+from course_utils.training.batches import parts_of
 
 
 class Teacher:
@@ -138,13 +139,13 @@ class TaughtDataset(Dataset):
 
     def __getitem__(self, index: int) -> tuple[Tensor, int, Tensor]:
         item = self.dataset[index]
-        return *pictures_and_labels(item, ndim=3), self.logits[index]
+        return *parts_of(item), self.logits[index]
 
     def __getitems__(self, indices: list[int]) -> list[tuple[Tensor, int, Tensor]]:
         fetch = getattr(self.dataset, "__getitems__", None)
         items = fetch(indices) if fetch else [self.dataset[i] for i in indices]
         rows = zip(items, self.logits[indices], strict=True)
-        return [(*pictures_and_labels(item, ndim=3), answer) for item, answer in rows]
+        return [(*parts_of(item), answer) for item, answer in rows]
 
 
 def cached_logits(

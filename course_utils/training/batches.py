@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import chain
 from typing import Any
 
 import torch
@@ -14,6 +13,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from course_utils.errors import check_type, check_whole, explained_channels
+from course_utils.meta_tensors import dtype_of
+from course_utils.modes import device_of
 from course_utils.tracing import tensors_in
 
 Batch = tuple[Any, ...] | Mapping[str, Any]
@@ -116,14 +117,28 @@ def images_and_labels(batch: Any, *, others: bool = False) -> tuple[Any, Any]:
 
         images_and_labels({"pixel_values": images, "labels": labels})
     """
-    images, labels = images_of(batch), labels_of(batch)
-    if images is None or (len(batch) > 2 and not others):
+    images, _ = parts_of(batch)
+    if len(batch) > 2 and not others:
+        raise ValueError(
+            f"a batch must be (images, labels); this one is {_described(batch)}: make a "
+            "dataset of pairs, or give a step that takes the other parts (step=…)"
+        )
+    return images, labels_of(batch)
+
+
+def parts_of(item: Any) -> tuple[Any, Any]:
+    """Return image and label of one item of a dataset, or images and labels of a batch.
+
+    What comes besides is left out. Raises `ValueError` where it has none of the two.
+    """
+    images, labels = _key(item, _IMAGES, 0), _key(item, _LABELS, 1)
+    if images is None or labels is None or not isinstance(item[images], Tensor):
         raise ValueError(
             f"a batch must be (images, labels), or a dictionary with one of "
-            f"{', '.join(_IMAGES)}; this one is {_described(batch)}: make a dataset of "
-            "pairs, or give a step that takes the other parts (step=…)"
+            f"{', '.join(_IMAGES)} and one of {', '.join(_LABELS)}, pictures as tensors; "
+            f"this one is {_described(item)}: make a dataset of pairs"
         )
-    return images, labels
+    return item[images], item[labels]
 
 
 def images_of(batch: Any) -> Any:
@@ -150,9 +165,15 @@ def labels_of(batch: Any) -> Any:
 
 
 def _key(batch: Any, names: tuple[str, ...], place: int) -> Any:
-    """Where a part of a batch is: a place, or a dictionary's only key of these names."""
+    """Where a part of a batch is: a place, or a dictionary's only key of these names.
+
+    A picture may have any name where it is the only one: 3 dimensions or more.
+    """
     if isinstance(batch, Mapping):
         found = [key for key in batch if key in names]
+        if names is _IMAGES and not found:
+            shapes = {key: getattr(value, "shape", ()) for key, value in batch.items()}
+            found = [key for key, shape in shapes.items() if len(shape) > 2]
         return found[0] if len(found) == 1 else None
     return place if isinstance(batch, tuple | list) and len(batch) > place else None
 
@@ -171,6 +192,11 @@ def _kind(part: Any) -> str:
     return type(part).__name__ + shape
 
 
+def images_to_net(images: Tensor, model: nn.Module) -> Tensor:
+    """Return images on the model's device and, where they are floats, in its dtype."""
+    return to_net((images,), device_of(model), dtype_of(model))[0]
+
+
 def to_device(value: Any, device: torch.device) -> Any:
     """Move the tensors in nested tuples, lists and mappings; other things stay.
 
@@ -186,20 +212,14 @@ def to_device(value: Any, device: torch.device) -> Any:
     return value
 
 
-def dtype_of(model: nn.Module) -> torch.dtype | None:
-    """Return the kind of numbers of a model's first weights; None where it has none."""
-    tensors = chain(model.parameters(), model.buffers())
-    return next((t.dtype for t in tensors if t.is_floating_point()), None)
-
-
-def to_net(batch: Any, device: torch.device, dtype: torch.dtype | None) -> Any:
+def to_net(batch: Any, device: torch.device, dtype: torch.dtype) -> Any:
     """Move a batch to a device, its images, where they are floats, to the net's dtype.
 
     Images of float64 so suit a usual net, and those of float32 one in half precision.
     """
     batch = to_device(batch, device)
     images = images_of(batch)
-    if not isinstance(images, Tensor) or dtype in (None, images.dtype):
+    if not isinstance(images, Tensor) or images.dtype == dtype:
         return batch
     if not images.is_floating_point():
         return batch

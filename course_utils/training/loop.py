@@ -13,12 +13,12 @@ from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from course_utils.errors import check_positive, check_type, check_whole
+from course_utils.meta_tensors import dtype_of
 from course_utils.modes import device_of, inference
 from course_utils.runtime import show_progress
 from course_utils.training.batches import (
     check_loader,
     check_model,
-    dtype_of,
     labels_of,
     length_of,
     lonely_picture_refused,
