@@ -21,6 +21,7 @@ from course_utils.layer_groups import layer_groups
 from course_utils.meta_tensors import default_input_size
 from course_utils.modes import inference
 from course_utils.tracing import Trace, tensors_in, trace
+from course_utils.training import images_and_labels
 
 
 class CutModel(nn.Module):
@@ -118,7 +119,8 @@ def cached_activations(
     device = next(cut.model.parameters()).device
     found, labels = [], []
     for _ in range(views):
-        for images, target in DataLoader(dataset, batch_size):
+        for batch in DataLoader(dataset, batch_size):
+            images, target = images_and_labels(batch)
             # A copy: tensors of inference mode cannot enter a graph later.
             found.append(cut.activations(images.to(device)).cpu().clone())
             labels.append(target)

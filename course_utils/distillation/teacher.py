@@ -19,6 +19,8 @@ from course_utils.errors import check_type
 from course_utils.features import check_one_task
 from course_utils.modes import inference
 from course_utils.training import Batch, images_and_labels
+from course_utils.training.batches import dtype_of, to_net
+from course_utils.training.outputs import main_output
 
 
 class Teacher:
@@ -66,7 +68,8 @@ class Teacher:
 
     def __call__(self, images: Tensor) -> Tensor:
         with inference(self.model) as device:
-            logits = self.model(self.prepared(images.to(device)))
+            (own,) = to_net((images,), device, dtype_of(self.model))
+            logits = main_output(self.model(self.prepared(own)))
         check_tensor(logits, "teacher")
         # a copy: tensors of inference mode cannot enter a loss
         return logits.to(images.device).clone()
@@ -173,7 +176,8 @@ def cached_logits(
     teacher = as_teacher(teacher)
     kept, labels, logits = [], [], []
     for _ in range(views):
-        for images, target in DataLoader(dataset, batch_size):
+        for batch in DataLoader(dataset, batch_size):
+            images, target = images_and_labels(batch)
             check_one_task(target)
             logits.append(teacher(images).cpu())
             if views > 1:
@@ -193,6 +197,7 @@ def as_teacher(teacher: Teacher | nn.Module) -> Teacher:
 
 def _taught(logits: Tensor, answers: Tensor, labels: Tensor, *, T: float, alpha: float):
     """What a step returns: loss, logits, and both parts for the history."""
+    logits = main_output(logits)
     found = distillation_parts(logits, answers, labels, T=T, alpha=alpha)
     parts = {"hard": (found.hard, len(labels)), "soft": (found.soft, len(labels))}
     return found.total, logits, parts
