@@ -17,9 +17,11 @@ from course_utils.distillation.loss import (
 )
 from course_utils.errors import check_type
 from course_utils.features import batches, check_one_task
+from course_utils.meta_tensors import dtype_of
 from course_utils.modes import inference
 from course_utils.training import Batch, images_and_labels
-from course_utils.training.batches import parts_of
+from course_utils.training.batches import parts_of, to_net
+from course_utils.training.outputs import main_output
 
 
 class Teacher:
@@ -67,7 +69,8 @@ class Teacher:
 
     def __call__(self, images: Tensor) -> Tensor:
         with inference(self.model) as device:
-            logits = self.model(self.prepared(images.to(device)))
+            (own,) = to_net((images,), device, dtype_of(self.model))
+            logits = main_output(self.model(self.prepared(own)))
         check_tensor(logits, "teacher")
         # a copy: tensors of inference mode cannot enter a loss
         return logits.to(images.device).clone()
@@ -199,6 +202,7 @@ def as_teacher(teacher: Teacher | nn.Module) -> Teacher:
 
 def _taught(logits: Tensor, answers: Tensor, labels: Tensor, *, T: float, alpha: float):
     """What a step returns: loss, logits, and both parts for the history."""
+    logits = main_output(logits)
     found = distillation_parts(logits, answers, labels, T=T, alpha=alpha)
     parts = {"hard": (found.hard, len(labels)), "soft": (found.soft, len(labels))}
     return found.total, logits, parts

@@ -669,3 +669,29 @@ def test_labels_of_another_integer_kind_are_right():
         distillation_loss(logits, logits, None)
     with pytest.raises(TypeError, match="teacher is a str"):
         DistillationStep("resnet18")
+
+
+class _Named(nn.Module):
+    """A net whose logits are named, as Hugging Face's are."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(nn.Flatten(), nn.Linear(12, 3))
+
+    def forward(self, images):
+        return {"logits": self.net(images), "more": None}
+
+
+def test_nets_with_named_logits_and_in_half_precision_teach_and_learn():
+    torch.manual_seed(0)
+    net = _Named()
+    rows = [{"image": torch.randn(3, 2, 2), "label": i % 3} for i in range(6)]
+    plain = DataLoader([(row["image"], row["label"]) for row in rows], 3)
+    expected = evaluate(net.net, plain, step=DistillationStep(net.net))
+    assert evaluate(net, DataLoader(rows, 3), step=DistillationStep(net)) == expected
+    low = evaluate(net, plain, step=DistillationStep(copy.deepcopy(net).bfloat16()))
+    assert low["loss"] == pytest.approx(expected["loss"], rel=0.02)
+    taught = cached_logits(net, rows)
+    assert torch.allclose(
+        taught.logits, net.net(torch.stack([r["image"] for r in rows]))
+    )
