@@ -385,9 +385,10 @@ def _training_step(model, flags, input_size, batch_size) -> tuple[int, int]:
             if isinstance(loss, torch.Tensor) and loss.requires_grad:
                 loss.backward()
     except (RuntimeError, ValueError, TypeError) as error:
+        cause = next(iter(str(error).splitlines()), type(error).__name__)
         raise CannotInspect(
             f"{type(model).__name__} cannot run a training step of {batch_size} pictures "
-            f"of {input_size}: {str(error)[:200]}. Try another batch_size "
+            f"of {input_size}: {cause[:200]}. Try another batch_size "
             "or input_size"
         ) from error
     return forward, meter.peak

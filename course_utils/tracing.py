@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 import torch
@@ -180,7 +180,7 @@ def tensors_in(value: Any) -> list[Tensor]:
     if isinstance(value, Tensor):
         return [value]
     if is_dataclass(value) and not isinstance(value, Mapping | type):
-        value = vars(value)
+        value = [getattr(value, part.name) for part in fields(value)]
     if isinstance(value, Mapping):
         value = value.values()
     elif not isinstance(value, list | tuple):

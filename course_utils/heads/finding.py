@@ -74,6 +74,8 @@ def _heads_of_the_output(model: nn.Module, named: dict[str, nn.Module]) -> list[
         found = sources(model)
     except CannotInspect:
         return _last_registered(named)
+    if not found:  # an output without a graph
+        return _last_registered(named)
     names: list[str] = []
     for source in found:
         paths = [path.partition(".parametrizations")[0] for path in source.paths]
@@ -112,6 +114,17 @@ def beside(named: dict[str, nn.Module], name: str) -> tuple[dict, dict]:
 
 def activations_behind(named: dict[str, nn.Module], name: str) -> list[str]:
     return [n for n, layer in beside(named, name)[1].items() if _is_activation(layer)]
+
+
+def is_activated_by_forward(model: nn.Module, name: str) -> bool:
+    """Tell whether `forward` itself, not a layer, puts an activation behind a layer."""
+    if activations_behind(dict(model.named_modules()), name):
+        return False
+    try:
+        found = sources(model)
+    except CannotInspect:
+        return False  # it cannot be told
+    return any(source.activated for source in found if name in source.paths)
 
 
 def _is_activation(module: nn.Module) -> bool:

@@ -15,6 +15,7 @@ from course_utils.heads.finding import (
     beside,
     feature_dim,
     find_heads,
+    is_activated_by_forward,
     output_shape,
     widths,
 )
@@ -70,9 +71,9 @@ def replace_head(
         heads = find_heads(model)
     elif all(isinstance(head, nn.Identity) for head in heads.values()):
         heads = _without_head(model)
-    for name, old in heads.items():
-        new = _new_head(old, num_classes, dropout, hidden).train(model.training)
-        _set_submodule(model, name, new)
+    made = [_new_head(old, num_classes, dropout, hidden) for old in heads.values()]
+    for name, new in zip(heads, made, strict=True):
+        _set_submodule(model, name, new.train(model.training))
         for other in activations_behind(dict(model.named_modules()), name):
             _set_submodule(model, other, nn.Identity())
     model.course_head = tuple(heads)
@@ -101,6 +102,13 @@ def _check_replaceable(model: nn.Module, heads: dict[str, nn.Module]) -> None:
     main = {
         n: h for n, h in heads.items() if isinstance(h, Head) and n not in AUXILIARY
     }
+    for name, head in main.items():
+        if isinstance(head, nn.Conv2d) and is_activated_by_forward(model, name):
+            raise ValueError(
+                f"{type(model).__name__}.forward puts an activation such as ReLU behind "
+                f"{name}, under which a new head can die: take it out of forward, or "
+                "make it a layer of the Sequential that holds the head"
+            )
     classes = {name: widths(head)[1] for name, head in main.items()}
     if len(set(classes.values())) > 1:
         told = ", ".join(f"{name} ({count})" for name, count in classes.items())

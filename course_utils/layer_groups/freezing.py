@@ -129,10 +129,11 @@ def _hold(layer: nn.Module) -> None:
 
 def _note_held(model: nn.Module) -> None:
     """Let the model look after its layers: SyncBatchNorm's conversion makes new ones."""
-    if not hasattr(model, _HELD):
-        model.register_forward_pre_hook(_hold_again)
     held = [name for name, layer in model.named_modules() if _HOOK in vars(layer)]
-    setattr(model, _HELD, held)
+    if held and not hasattr(model, _HELD):
+        model.register_forward_pre_hook(_hold_again)
+    if held or hasattr(model, _HELD):
+        setattr(model, _HELD, held)
 
 
 def _hold_again(model: nn.Module, inputs: tuple[torch.Tensor]) -> None:

@@ -334,6 +334,22 @@ class _Turned(nn.Module):
         return self.fc((x + self.block(x)).mean((2, 3)))
 
 
+def test_a_net_that_keeps_no_graph_has_its_last_layer_as_its_head():
+    class Still(nn.Sequential):
+        def forward(self, x):
+            return super().forward(x).detach()
+
+    model = Still(nn.Conv2d(3, 8, 1), nn.AvgPool2d(224), nn.Flatten(), nn.Linear(8, 2))
+    assert list(find_heads(model)) == ["3"]
+
+
+def test_a_compiled_model_runs_with_its_new_head():
+    model = torch.compile(_resnet18(), backend="eager")
+    images = torch.rand(2, 3, 64, 64)
+    assert model(images).shape == (2, 1000)
+    assert replace_head(model, 3)(images).shape == (2, 3)
+
+
 @pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad])
 def test_heads_are_found_within_no_gradients(mode):
     with mode():
@@ -412,6 +428,20 @@ def test_no_rectifier_stands_behind_a_new_head(name):
     logits = model.eval()(images)
     assert (logits < 0).any() and not (logits == 0).any()
     assert (untouched(images) >= 0).all()  # torchvision's own, as it was
+
+
+def test_a_rectifier_in_forward_is_named():
+    class Squeeze(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body, self.out = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 4, 1)
+
+        def forward(self, x):
+            return self.out(self.body(x)).relu().mean((2, 3))
+
+    assert list(find_heads(Squeeze())) == ["out"]
+    with pytest.raises(ValueError, match="Squeeze.forward puts an activation .* out"):
+        replace_head(Squeeze(), 3)
 
 
 def test_wrapped_models_have_the_heads_of_the_net_within():
