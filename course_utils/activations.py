@@ -16,7 +16,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from course_utils.errors import CannotInspect, text
+from course_utils.errors import CannotInspect
 from course_utils.meta_tensors import body_of, check_model, default_input_size
 from course_utils.tracing import tensors_in, trace
 
@@ -30,7 +30,7 @@ def find_layer(model: nn.Module, name: str) -> nn.Module:
     """
     check_model(model)
     modules = dict(model.named_modules())
-    if text("a layer's name", name) in modules:
+    if name in modules:
         return modules[name]
     near = get_close_matches(name, modules, n=3)
     hint = f"did you mean {' or '.join(near)}?" if near else "its children are "

@@ -10,10 +10,10 @@ argument is named before any work is done:
 'abab'
 >>> repeat("ab", 0)
 Traceback (most recent call last):
-ValueError: repeat: times must be a whole number of at least 1, got 0
+course_utils.errors.WrongArgument: repeat: times must be a whole number of at least 1, got 0
 >>> repeat(None)
 Traceback (most recent call last):
-TypeError: repeat: text must be a string, got None
+course_utils.errors.WrongArgument: repeat: text must be a string, got None
 
 NumPy's numbers are numbers, `True` and `False` are not; NaN and infinity are refused; a
 string is no sequence of strings. What an annotation cannot say (shapes, names that
@@ -30,6 +30,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from course_utils.errors import WrongArgument
 
 _NAMES = {
     int: "a whole number",
@@ -59,7 +61,7 @@ class Range:
 
     def __str__(self) -> str:
         if self.above is not None:
-            return f"above {self.above}"
+            return f"above {self.above}" + (f" to {self.high}" if self.high else "")
         if None not in (self.low, self.high):
             return f"from {self.low} to {self.high}"
         return "" if self.low is None else f"of at least {self.low}"
@@ -71,24 +73,35 @@ Natural = Annotated[int, Range(low=0)]
 Positive = Annotated[float, Range(above=0)]
 Amount = Annotated[float, Range(low=0)]
 Share = Annotated[float, Range(low=0, high=1)]
+Ratio = Annotated[float, Range(above=0, high=1)]
 Limit = Annotated[float, Range(above=0, infinite=True)]
 
 
-def checked(function: Callable) -> Callable:
+def whole(least: int, most: int | None = None) -> Any:
+    """Return the annotation of whole numbers within bounds that are known only then."""
+    return Annotated[int, Range(low=least, high=most)]
+
+
+def checked(function: Callable | None = None, *, own: Sequence[str] = ()) -> Callable:
     """Refuse arguments that do not fit the annotations of a function, or of a data class.
 
-    Raises (the decorated function): TypeError for an argument of another kind,
-    ValueError for a number out of its range. Both name function and argument.
+    `own` names arguments that the function checks itself, with better words. Raises (the
+    decorated function): `WrongArgument`, a TypeError and a ValueError, which names the
+    function, the argument, and what was given.
     """
+    if function is None:
+        return functools.partial(checked, own=own)
     if isinstance(function, type):
-        function.__init__ = checked(function.__init__)
+        function.__init__ = checked(function.__init__, own=own)
         return function
     signature = inspect.signature(function)
     name = function.__qualname__.rpartition("<locals>.")[2].removesuffix(".__init__")
 
     @functools.cache  # at the first call: annotations may name what comes later
     def hints() -> dict[str, Any]:
-        return get_type_hints(function, include_extras=True)
+        found = get_type_hints(function, include_extras=True)
+        known = signature.parameters
+        return {n: hint for n, hint in found.items() if n in known and n not in own}
 
     @functools.wraps(function)
     def call(*args, **kwargs):
@@ -97,13 +110,11 @@ def checked(function: Callable) -> Callable:
         except TypeError:
             return function(*args, **kwargs)  # Python's own words name what is missing
         for argument, hint in hints().items():
-            kind = signature.parameters.get(argument)
-            if kind is None or argument not in given:
-                continue
-            if kind.kind is kind.VAR_KEYWORD:
-                for key, value in given[argument].items():
+            kind = signature.parameters[argument].kind
+            if kind is inspect.Parameter.VAR_KEYWORD:
+                for key, value in given.get(argument, {}).items():
                     check_argument(value, hint, f"{name}: {key}")
-            elif kind.kind is not kind.VAR_POSITIONAL:
+            elif argument in given and kind is not inspect.Parameter.VAR_POSITIONAL:
                 check_argument(given[argument], hint, f"{name}: {argument}")
         return function(*args, **kwargs)
 
@@ -111,13 +122,14 @@ def checked(function: Callable) -> Callable:
 
 
 def check_argument(value: Any, hint: Any, name: str) -> None:
-    """Raise TypeError or ValueError where a value does not fit an annotation."""
-    if not _fits(value, hint):
-        error = ValueError if _is_choice(hint) and isinstance(value, str) else TypeError
-        raise error(f"{name} must be {_described(hint)}, got {_shown(value)}")
-    if isinstance(value, Real) and value not in (bounds := _range(value, hint)):
-        wanted = "finite" if bounds is FINITE else _described(hint)
-        raise ValueError(f"{name} must be {wanted}, got {_shown(value)}")
+    """Raise `WrongArgument` where a value does not fit an annotation."""
+    wanted = _described(hint)
+    if _fits(value, hint):
+        bounds = _range(value, hint) if isinstance(value, Real) else None
+        if bounds is None or value in bounds:
+            return
+        wanted = "finite" if bounds is FINITE else wanted
+    raise WrongArgument(f"{name} must be {wanted}, got {_shown(value)}")
 
 
 def _fits(value: Any, hint: Any) -> bool:
@@ -134,10 +146,6 @@ def _fits(value: Any, hint: Any) -> bool:
     if hint in (Any, bool) or not isinstance(origin or hint, type):
         return True
     return _is_a(value, origin or hint) and _holds(value, origin, parts)
-
-
-def _is_choice(hint: Any) -> bool:
-    return get_origin(hint) is Literal or any(map(_is_choice, get_args(hint)))
 
 
 def _is_a(value: Any, kind: type) -> bool:

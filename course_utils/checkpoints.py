@@ -5,24 +5,24 @@ from __future__ import annotations
 import copy
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import pandas as pd
 import torch
 from torch import nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import DataLoader
 
+from course_utils.arguments import Natural, check_argument, checked
 from course_utils.checkpoint_files import (
     previous_path,
     read_checkpoint,
     write_checkpoint,
 )
-from course_utils.errors import CheckpointError, check_type, check_whole
+from course_utils.errors import CheckpointError
 from course_utils.runtime import generators_state, restore_generators
 from course_utils.state_files import compare_state
 from course_utils.training.batches import Orders
@@ -34,6 +34,7 @@ __all__ = ["Checkpoint", "load_checkpoint", "previous_path", "save_checkpoint"]
 _COMPILED = "_orig_mod."  # what torch.compile puts into names
 
 
+@runtime_checkable
 class Stateful(Protocol):
     """Anything with a state: a module, an optimiser, a GradScaler, a callback."""
 
@@ -67,15 +68,15 @@ class Checkpoint:
 
     outermost = True  # hears a start before the other callbacks, an end behind them
 
+    @checked
     def __init__(
         self,
-        path: str | Path,
+        path: str | os.PathLike,
         *,
         resume: bool = False,
         modules: Mapping[str, Stateful] | None = None,
     ):
         self.path, self.resume = _path(path), resume
-        check_type(modules or {}, Mapping, "modules", 'name each: {"weights": weights}')
         self.modules = dict(modules or {})
         self._own = False  # whether the file is this object's
 
@@ -129,16 +130,17 @@ class Checkpoint:
         }  # fmt: skip
 
 
+@checked
 def save_checkpoint(
-    path: str | Path,
+    path: str | os.PathLike,
     *,
     model: nn.Module,
     optimizer: Optimizer | None = None,
-    scheduler: LRScheduler | None = None,
-    loader: DataLoader | None = None,
+    scheduler: Stateful | None = None,
+    loader: Iterable | None = None,
     modules: Mapping[str, Stateful] | None = None,
-    callbacks: Sequence | Mapping[str, Any] | None = None,
-    epoch: int,
+    callbacks: list | tuple | Mapping[str, Any] | None = None,
+    epoch: Natural,
     history: pd.DataFrame | None = None,
     rng: bool = True,
 ) -> Path:
@@ -155,9 +157,6 @@ def save_checkpoint(
     full disk), and for a value that could not be loaded again, which it names.
     """
     path = _path(path)
-    check_whole(epoch, "epoch", least=0)
-    if history is not None:
-        check_type(history, pd.DataFrame, "history", "hand over what fit returned")
     owners = _owners(model, optimizer, scheduler, modules, callbacks)
     content = {
         "model": model.state_dict(),
@@ -178,15 +177,16 @@ def save_checkpoint(
     return path
 
 
+@checked
 def load_checkpoint(
-    path: str | Path,
+    path: str | os.PathLike,
     *,
     model: nn.Module,
     optimizer: Optimizer | None = None,
-    scheduler: LRScheduler | None = None,
-    loader: DataLoader | None = None,
+    scheduler: Stateful | None = None,
+    loader: Iterable | None = None,
     modules: Mapping[str, Stateful] | None = None,
-    callbacks: Sequence | Mapping[str, Any] | None = None,
+    callbacks: list | tuple | Mapping[str, Any] | None = None,
     rng: bool = True,
 ) -> dict:
     """Put a saved run back into these objects, in place; return epoch and history.
@@ -220,8 +220,10 @@ def load_checkpoint(
     return {"epoch": content["epoch"], "history": pd.DataFrame(content["history"])}
 
 
-def _path(path: str | Path) -> Path:
-    check_type(path, (str, os.PathLike), "path", 'name a file, such as "run.pt"')
+def _path(path: str | os.PathLike) -> Path:
+    check_argument(path, str | os.PathLike, "path")
+    if not Path(path).name:
+        raise ValueError(f'path is {str(path)!r}: name a file, such as "run.pt"')
     return Path(path)
 
 
@@ -237,9 +239,6 @@ def _renamed(weights: dict, model: nn.Module, path: Path) -> dict:
 
 def _owners(model, optimizer, scheduler, modules, callbacks) -> dict[Place, Stateful]:
     """All that has a state beside the model, by its place in the file."""
-    check_type(model, nn.Module, "model", "hand over a torch.nn.Module")
-    check_type(modules or {}, Mapping, "modules", 'name each: {"weights": weights}')
-    check_type(callbacks or (), (Mapping, Sequence), "callbacks", "give a list of them")
     found = {("optimizer", ""): optimizer, ("scheduler", ""): scheduler}
     found |= {("modules", name): module for name, module in (modules or {}).items()}
     callbacks = callbacks or {}
@@ -359,7 +358,7 @@ def _other_parameters(saved: list, own: list) -> str:
     return ""
 
 
-def _check_fits(module: nn.Module, state: dict, path: str | Path) -> None:
+def _check_fits(module: nn.Module, state: dict, path: str | os.PathLike) -> None:
     if problem := compare_state(module, state):
         raise CheckpointError(f"{path} does not fit {type(module).__name__}: {problem}")
 

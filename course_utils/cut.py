@@ -6,7 +6,7 @@ be kept. What lies behind them is then a smaller network with a larger "picture"
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset, StackDataset, TensorDataset
 
 from course_utils.activations import watched
+from course_utils.arguments import Count, checked
 from course_utils.datasets import check_views
-from course_utils.errors import CannotCut, check_type, check_whole
+from course_utils.errors import CannotCut
 from course_utils.features import batches, join_labels
 from course_utils.layer_groups import layer_groups
 from course_utils.meta_tensors import default_input_size
@@ -37,9 +38,9 @@ class CutModel(nn.Module):
     proves it on a batch of noise, and raises `CannotCut` where it does not hold.
     """
 
-    def __init__(self, model: nn.Module, *, input_size: tuple | None = None):
+    @checked
+    def __init__(self, model: nn.Module, *, input_size: tuple[int, ...] | None = None):
         super().__init__()
-        check_type(model, nn.Module, "model", "hand over a torch.nn.Module")
         self.model = model
         size = tuple(input_size or default_input_size(model))
         self.stage, self._boundary, self._skipped = _plan(
@@ -105,8 +106,13 @@ class CutModel(nn.Module):
             )
 
 
+@checked
 def cached_activations(
-    cut: CutModel, dataset: Dataset, *, views: int = 1, batch_size: int = 64
+    cut: CutModel,
+    dataset: Dataset | Sequence,
+    *,
+    views: Count = 1,
+    batch_size: Count = 64,
 ) -> TensorDataset | StackDataset:
     """Run the frozen stages over a dataset once; return activations and labels (CPU).
 
@@ -116,9 +122,7 @@ def cached_activations(
     Memory grows with `views`. A random transform with one view would repeat one crop
     for ever: a `ValueError`.
     """
-    check_type(cut, CutModel, "cut", "make it with CutModel(model)")
     check_views(dataset, views)
-    check_whole(batch_size, "batch_size")
     found, labels = [], []
     for _ in range(views):
         for images, target in batches(dataset, batch_size):

@@ -12,12 +12,8 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from course_utils import feature_cache as kept
 from course_utils.activations import find_layer, layout_of, watched
+from course_utils.arguments import Count, Positive, check_argument, checked, whole
 from course_utils.datasets import draws_views
-from course_utils.errors import (
-    check_positive,
-    check_type,
-    check_whole,
-)
 from course_utils.feature_cache import Untold
 from course_utils.feature_cache import cache_folder as cache_folder
 from course_utils.feature_cache import clear_cache as clear_cache
@@ -44,13 +40,14 @@ class Features(NamedTuple):
     labels: Labels
 
 
+@checked
 def extract_features(
     model: nn.Module,
-    dataset: Dataset,
+    dataset: Dataset | Sequence,
     *,
     layer: str | None = None,
     cache: bool = True,
-    batch_size: int = 64,
+    batch_size: Count = 64,
 ) -> Features:
     """Run a dataset through a model once; return its features.
 
@@ -66,9 +63,6 @@ def extract_features(
     Raises `ValueError` where caching would be wrong: a random transform, or a model
     in train mode.
     """
-    check_type(model, nn.Module, "model", "hand over a torch.nn.Module")
-    check_type(layer, str | None, "layer", "name a module of the model")
-    check_whole(batch_size, "batch_size")
     key = _key(model, dataset, layer) if cache else None
     if key is not None and (tensors := kept.read_tensors(key)):
         return _from_tensors(tensors)
@@ -78,6 +72,7 @@ def extract_features(
     return found
 
 
+@checked(own=("image",))
 def feature_maps(model: nn.Module, image: Tensor, layer: str) -> Tensor:
     """Return a layer's output for one prepared picture: (3, H, W) -> (C, h, w).
 
@@ -85,8 +80,6 @@ def feature_maps(model: nn.Module, image: Tensor, layer: str) -> Tensor:
     too; tokens before the grid, such as the class token, are left out. Eval mode, no
     gradients; the model is given back in its mode.
     """
-    check_type(model, nn.Module, "model", "hand over a torch.nn.Module")
-    check_type(layer, str, "layer", "name a module of the model")
     if not isinstance(image, Tensor) or image.ndim != 3:
         got = tuple(image.shape) if isinstance(image, Tensor) else type(image).__name__
         raise ValueError(
@@ -105,14 +98,15 @@ def feature_maps(model: nn.Module, image: Tensor, layer: str) -> Tensor:
     return maps.cpu()
 
 
+@checked(own=("features", "labels"))
 def fit_head(
     features: Tensor,
     labels: Tensor,
-    num_classes: int,
+    num_classes: whole(2),
     *,
-    epochs: int = 20,
-    lr: float = 1e-3,
-    batch_size: int = 64,
+    epochs: Count = 20,
+    lr: Positive = 1e-3,
+    batch_size: Count = 64,
     seed: int = 0,
 ) -> nn.Linear:
     """Train a linear head on features (N, D) with AdamW; return it in eval mode.
@@ -121,11 +115,6 @@ def fit_head(
     head trained behind its frozen backbone with `training.fit` on a loader of that
     seed.
     """
-    check_positive(lr, "lr")
-    check_whole(epochs, "epochs")
-    check_whole(num_classes, "num_classes", least=2)
-    check_whole(batch_size, "batch_size")
-    check_whole(seed, "seed", least=-(2**63))
     check_features(features, labels)
     check_labels(labels, num_classes)
     labels = labels.long()
@@ -260,7 +249,7 @@ def check_features(features: Tensor, labels: Labels) -> None:
     """
     check_one_task(labels)
     for name, values in (("features", features), ("labels", labels)):
-        check_type(values, Tensor, name, "hand over what extract_features gives")
+        check_argument(values, Tensor, f"{name}, of extract_features,")
     if features.ndim != 2:
         raise ValueError(f"features must be (N, D), got {tuple(features.shape)}")
     if labels.ndim != 1 or labels.is_floating_point() and (labels % 1 != 0).any():

@@ -13,7 +13,8 @@ from torch import nn
 from torch.nn.modules import activation, conv, pooling
 from torch.nn.modules.batchnorm import _NormBase
 
-from course_utils.errors import CannotInspect, whole
+from course_utils.arguments import Count, check_argument, checked
+from course_utils.errors import CannotInspect
 from course_utils.layer_groups import (
     LayerGroup,
     check_stage_names,
@@ -116,7 +117,7 @@ class ModelReport:
         tensors: what each operator keeps is counted, not guessed. What an allocator
         or a convolution's workspace takes besides is not in it.
         """
-        batch_size = whole("batch_size", batch_size, least=1)
+        check_argument(batch_size, Count, "batch_size")
         for name, value, known in (
             ("optimizer", optimizer, tuple(OPTIMIZERS)),
             ("mode", mode, MODES),
@@ -171,6 +172,7 @@ class ModelReport:
         return [id(p) not in still for p in self.model.parameters()]
 
 
+@checked(own=("input_size",))
 def inspect_model(
     model: nn.Module | str, *, input_size: tuple[int, int, int] | None = None
 ) -> ModelReport:

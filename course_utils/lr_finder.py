@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from course_utils.errors import check_callable, check_positive, check_whole
+from course_utils.arguments import Count, Positive, check_argument, checked, whole
 from course_utils.meta_tensors import dtype_of
 from course_utils.modes import device_of, modes_kept
 from course_utils.runtime import generators_kept
@@ -38,6 +38,7 @@ SUGGESTIONS = {
 }
 
 
+@checked
 @dataclass(frozen=True)
 class LRCurve:
     """What a range test saw: one loss for each learning rate, in rising order.
@@ -46,10 +47,17 @@ class LRCurve:
     the optimiser's groups had. `stopped` says why the test ended early, or is "".
     """
 
-    lrs: list[float]
-    losses: list[float]
-    scales: list[float]
+    lrs: Sequence[float]
+    losses: Sequence[float]
+    scales: Sequence[float]
     stopped: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.lrs) != len(self.losses):
+            raise ValueError(
+                f"a curve has a loss for each rate, got {len(self.lrs)} rates and "
+                f"{len(self.losses)} losses"
+            )
 
     @property
     def smoothed(self) -> list[float]:
@@ -136,20 +144,21 @@ class LRCurve:
         return pd.DataFrame(columns)
 
 
+@checked
 def lr_range_test(
     model: nn.Module,
-    loader: DataLoader,
+    loader: Iterable,
     optimizer: torch.optim.Optimizer,
     *,
     loss_fn: Callable[[Tensor, Tensor], Tensor] | None = None,
     step: Step = classification_step,
-    start_lr: float = 1e-7,
-    end_lr: float = 1.0,
-    num_iter: int = 100,
+    start_lr: Positive = 1e-7,
+    end_lr: Positive = 1.0,
+    num_iter: whole(5) = 100,
     spacing: str = "exponential",
-    accumulate: int = 1,
-    val: DataLoader | None = None,
-    diverge: float = 4.0,
+    accumulate: Count = 1,
+    val: Iterable | None = None,
+    diverge: Positive = 4.0,
 ) -> LRCurve:
     """Train `num_iter` steps at learning rates from `start_lr` to `end_lr`; undo it all.
 
@@ -210,7 +219,7 @@ def _one_step(model, optimizer, batches, step: Step) -> float:
 
 
 def _step_with(loss_fn: Callable) -> Step:
-    check_callable(loss_fn, "loss_fn")
+    check_argument(loss_fn, Callable, "loss_fn")
 
     def step(model, batch):
         images, labels = images_and_labels(batch, others=True)
@@ -279,13 +288,8 @@ def _longest_fall(losses: np.ndarray) -> tuple[int, int]:
 
 
 def _check(start_lr, end_lr, num_iter, spacing, accumulate, diverge) -> None:
-    check_positive(start_lr, "start_lr")
-    check_positive(end_lr, "end_lr")
     if start_lr >= end_lr:
         raise ValueError(f"start_lr must be below end_lr, got {start_lr} and {end_lr}")
-    check_whole(num_iter, "num_iter", least=5)
-    check_whole(accumulate, "accumulate")
-    check_positive(diverge, "diverge")
     if spacing not in ("exponential", "linear"):
         raise ValueError(f"spacing must be exponential or linear, got {spacing!r}")
     if diverge <= 1:

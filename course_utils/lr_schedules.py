@@ -13,19 +13,20 @@ from torch.optim.lr_scheduler import (
     StepLR,
 )
 
-from course_utils.errors import check_share, check_type, check_whole
+from course_utils.arguments import Count, Share, checked, whole
 
 SCHEDULES = ("constant", "step", "cosine", "one-cycle")
 _START = 0.1  # share of its rate that a group begins a warm-up with
 
 
+@checked
 def lr_schedule(
     optimizer: Optimizer,
     how: str = "cosine",
     *,
-    steps: int,
-    warmup: float = 0.0,
-    drops: int = 3,
+    steps: whole(2),
+    warmup: Share = 0.0,
+    drops: Count = 3,
 ) -> LRScheduler:
     """Return a scheduler to step `steps` times, once a batch: `fit(batch_scheduler=…)`.
 
@@ -40,10 +41,6 @@ def lr_schedule(
     """
     if how not in SCHEDULES:
         raise ValueError(f"how must be one of {', '.join(SCHEDULES)}, got {how!r}")
-    check_type(optimizer, Optimizer, "optimizer", "hand over a torch optimiser")
-    check_whole(steps, "steps", least=2)
-    check_whole(drops, "drops")
-    check_share(warmup, "warmup, a share of the steps,")
     if warmup == 1:
         raise ValueError("warmup must be below 1: no step would be left for the rest")
     if how == "one-cycle":
@@ -57,7 +54,7 @@ def lr_schedule(
     return SequentialLR(optimizer, [up, rest], milestones=[climb])
 
 
-def _rest(optimizer: Optimizer, how: str, steps: int, drops: int) -> LRScheduler:
+def _rest(optimizer: Optimizer, how: str, steps: whole(2), drops: Count) -> LRScheduler:
     if how == "constant":
         return ConstantLR(optimizer, 1.0)
     if how == "step":

@@ -15,9 +15,8 @@ from typing import Any
 
 import pandas as pd
 
+from course_utils.arguments import checked
 from course_utils.storage import atomic_path, data_dir
-
-from .arguments import checked
 
 _NESTED = (list, tuple, Mapping)
 

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from course_utils.arguments import checked
 from course_utils.meta_tensors import check_model
 from course_utils.tracing import tensors_in
 
@@ -54,6 +55,7 @@ def tensor_bytes(tensors: Iterable[Tensor]) -> int:
     return sum(t.nbytes for t in {id(t): t for t in tensors}.values())
 
 
+@checked
 def state_bytes(model: nn.Module) -> int:
     """Return the bytes of a model's parameters and buffers."""
     check_model(model)

@@ -21,7 +21,8 @@ from torch.nn.parameter import is_lazy
 from torchvision import models
 
 from course_utils.architectures import build
-from course_utils.errors import CannotInspect, whole
+from course_utils.arguments import Count, check_argument, checked
+from course_utils.errors import CannotInspect
 from course_utils.runtime import generators_kept
 
 DEFAULT_SIDE = 224
@@ -32,6 +33,7 @@ _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks",
           "_backward_pre_hooks")  # fmt: skip
 
 
+@checked
 def build_on_meta(name: str, **options: Any) -> nn.Module:
     """Build a torchvision or timm model by name, on meta tensors and in eval mode.
 
@@ -176,7 +178,9 @@ def check_input_size(input_size: object) -> tuple[int, ...]:
         raise ValueError(
             f"input_size must be (C, H, W), such as (3, 224, 224), got {input_size!r}"
         )
-    return tuple(whole("each side of input_size", n, least=1) for n in input_size)
+    for side in input_size:
+        check_argument(side, Count, "each side of input_size")
+    return tuple(map(int, input_size))
 
 
 def default_input_size(model: nn.Module) -> tuple[int, int, int]:

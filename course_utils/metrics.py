@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from scipy import stats
 
+from course_utils.arguments import checked
+
 Numbers = Sequence[float] | np.ndarray | torch.Tensor
 
 
@@ -52,6 +54,7 @@ class Interval:
         return abs(self.mean - middle) <= 1e-6 * max(1.0, abs(self.mean))
 
 
+@checked
 def mean_interval(values: Numbers, *, confidence: float = 0.95) -> Interval:
     """Return the mean of independent runs with its Student t interval.
 
@@ -74,6 +77,7 @@ def mean_interval(values: Numbers, *, confidence: float = 0.95) -> Interval:
     return Interval(mean, mean - half, mean + half, len(numbers), confidence)
 
 
+@checked
 def paired_interval(a: Numbers, b: Numbers, *, confidence: float = 0.95) -> Interval:
     """Return the mean of `a - b` with its Student t interval.
 
@@ -106,6 +110,7 @@ def accuracy(predictions: torch.Tensor | Numbers, labels: Numbers) -> float:
     return (guessed == truth).double().mean().item()
 
 
+@checked(own=("predictions", "labels"))
 def confusion_matrix(
     predictions: torch.Tensor | Numbers,
     labels: Numbers,
@@ -238,7 +243,10 @@ def _finite(values: Numbers, name: str) -> np.ndarray:
     """Return `values` as a float array (n,), refusing NaN and infinity."""
     if isinstance(values, torch.Tensor):
         values = values.detach().cpu()
-    numbers = np.asarray(values, dtype=float)
+    values = np.asarray(values)
+    if values.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must be numbers, got {values.dtype}")
+    numbers = values.astype(float)
     if numbers.ndim != 1:
         raise ValueError(f"{name} must be one-dimensional, got shape {numbers.shape}")
     if not np.isfinite(numbers).all():

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.activations import layout_of
+from course_utils.arguments import checked
 from course_utils.datasets import MISSING
-from course_utils.errors import check_callable, check_type
 from course_utils.heads import Head, find_heads, replace_head
 from course_utils.layer_groups import layer_groups
 from course_utils.modes import modes_kept
@@ -50,6 +50,7 @@ class MultiTaskModel(nn.Module):
     # where stages and heads are found
     course_body, course_head = "backbone", ("heads",)
 
+    @checked(own=("tasks",))
     def __init__(
         self,
         backbone: nn.Module,
@@ -58,7 +59,6 @@ class MultiTaskModel(nn.Module):
         input_size: tuple[int, int, int] | None = None,
     ):
         super().__init__()
-        check_type(backbone, nn.Module, "backbone", "hand over a net")
         _check_tasks(tasks)
         self.backbone = replace_head(_without_auxiliary(backbone), 0)
         parameter = next(backbone.parameters())
@@ -135,7 +135,8 @@ class UncertaintyWeights(nn.Module):
     it as `modules={"weights": weights}`.
     """
 
-    def __init__(self, tasks: Iterable[str]):
+    @checked(own=("tasks",))
+    def __init__(self, tasks: str | Iterable[str]):
         super().__init__()
         self.tasks = _names(tasks)
         if not self.tasks:
@@ -189,15 +190,13 @@ class MultiTaskStep:
     logits and labels, {task: …}, and returns each task's loss, as `task_losses` does.
     """
 
+    @checked
     def __init__(
         self,
         *,
         weights: Mapping[str, float] | Callable[[Losses], Tensor] | None = None,
         losses: Callable[[dict, dict], Losses] = task_losses,
     ):
-        if weights is not None and not isinstance(weights, Mapping):
-            check_callable(weights, "weights")
-        check_callable(losses, "losses")
         self.weights = (
             FixedWeights(weights) if isinstance(weights, Mapping) else weights
         )
@@ -222,6 +221,7 @@ class MultiTaskStep:
         return self.weights(losses)
 
 
+@checked(own=("batch",))
 def gradient_cosine(
     model: nn.Module,
     batch: Batch,

@@ -7,7 +7,15 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 from torch import nn
 
-from course_utils.errors import check_positive, check_share, check_type, check_whole
+from course_utils.arguments import (
+    Amount,
+    Positive,
+    Ratio,
+    Share,
+    check_argument,
+    checked,
+    whole,
+)
 from course_utils.layer_groups import LayerGroup, layer_groups, names_of
 from course_utils.meta_tensors import unwrapped
 
@@ -15,15 +23,16 @@ _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 _BLOCK_LISTS = ("blocks", "layers")
 
 
+@checked
 def param_groups(
     model: nn.Module,
-    lr: float,
+    lr: Positive,
     *,
-    ratio: float | None = None,
-    decay: float | None = None,
-    groups: int | Sequence[Sequence[str]] | None = None,
-    min_scale: float = 0.0,
-    weight_decay: float = 0.0,
+    ratio: Ratio | None = None,
+    decay: Ratio | None = None,
+    groups: int | Sequence[str | Sequence[str]] | None = None,
+    min_scale: Share = 0.0,
+    weight_decay: Amount = 0.0,
 ) -> list[dict]:
     """Return groups for an optimiser: `lr` for the head, less for what lies deeper.
 
@@ -45,8 +54,8 @@ def param_groups(
 
         torch.optim.AdamW(param_groups(model, 1e-3, ratio=0.5, weight_decay=0.05))
     """
-    check_type(model, nn.Module, "model", "hand over a torch.nn.Module")
-    _check_numbers(lr, ratio, decay, min_scale, weight_decay)
+    if ratio is not None and decay is not None:
+        raise ValueError("give ratio (by stage) or decay (by block), not both")
     if decay is not None:
         units = _blocks(model)
     else:
@@ -64,6 +73,7 @@ def param_groups(
     return made
 
 
+@checked
 def check_groups(model: nn.Module, groups: Iterable[dict]) -> None:
     """Raise `ValueError` where a parameter is in two groups, or is not the model's.
 
@@ -89,6 +99,7 @@ def check_groups(model: nn.Module, groups: Iterable[dict]) -> None:
             seen[id(parameter)] = here
 
 
+@checked
 def group_table(groups: Iterable[dict]) -> pd.DataFrame:
     """Tabulate groups: name, lr, weight decay, parameters, and how many learn now."""
     rows = [
@@ -102,19 +113,6 @@ def group_table(groups: Iterable[dict]) -> pd.DataFrame:
         for group in groups
     ]
     return pd.DataFrame(rows).set_index("group")
-
-
-def _check_numbers(lr, ratio, decay, min_scale, weight_decay) -> None:
-    check_positive(lr, "lr")
-    if ratio is not None and decay is not None:
-        raise ValueError("give ratio (by stage) or decay (by block), not both")
-    for name, value in (("ratio", ratio), ("decay", decay)):
-        if value is not None:
-            check_share(value, name)
-            check_positive(value, name)
-    check_share(min_scale, "min_scale")
-    if weight_decay != 0:
-        check_positive(weight_decay, "weight_decay")
 
 
 def _bundles(stages: list[LayerGroup], groups) -> list[tuple[str, tuple]]:
@@ -146,9 +144,8 @@ def _bundles(stages: list[LayerGroup], groups) -> list[tuple[str, tuple]]:
 
 def _even(stages: list[LayerGroup], count: int) -> list[list[LayerGroup]]:
     """The head alone, the rest cut into runs of about equal length, longer ones first."""
-    check_whole(
-        count, "groups (as many as stages, or fewer)", least=2, most=len(stages)
-    )
+    what = "groups (as many as stages, or fewer)"
+    check_argument(count, whole(2, len(stages)), what)
     body, runs = stages[:-1], count - 1
     short, longer = divmod(len(body), runs)
     found, start = [], 0

@@ -10,13 +10,16 @@ import torch
 from PIL import Image
 from torch import nn
 
-from course_utils.errors import check_type, check_whole
+from course_utils.arguments import Count, checked
 from course_utils.measured import read_measured
 from course_utils.modes import inference
 from course_utils.training.batches import explained_pass, images_to_net
 
 
-def top_k(model: nn.Module, image: Image.Image, *, k: int = 5) -> pd.DataFrame:
+@checked(own=("image",))
+def top_k(
+    model: nn.Module, image: Image.Image | np.ndarray | torch.Tensor, *, k: Count = 5
+) -> pd.DataFrame:
     """Rank the k most probable classes of one picture, of any mode.
 
     `model` must come from `weights.load_backbone` with the head of its weights, since
@@ -30,7 +33,6 @@ def top_k(model: nn.Module, image: Image.Image, *, k: int = 5) -> pd.DataFrame:
             f"{type(model).__name__} has no weights_info, which says how pictures are "
             "prepared: load it with weights.load_backbone"
         )
-    check_whole(k, "k")
     if not info.classes:
         raise ValueError(
             f"{info.model_name}: its weights name no classes. Load it with "
@@ -67,13 +69,13 @@ def _logits(model: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
         )  # (1, C) -> (C,)
 
 
+@checked
 def recorded_top_k(photo: str) -> pd.DataFrame:
     """Return the top 5 that a net with ImageNet weights gave to a sample photo earlier.
 
     `photo` is a key of `datasets.sample_photos()`. The table's `attrs["source"]`
     says which weights produced it.
     """
-    check_type(photo, str, "photo", "name one of datasets.sample_photos()")
     recorded = read_measured("photo_top5")
     if photo not in recorded.content:
         known = ", ".join(recorded.content)

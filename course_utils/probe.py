@@ -12,11 +12,12 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from course_utils.errors import check_positive, check_whole
+from course_utils.arguments import Positive, check_argument, checked, whole
 from course_utils.features import check_features, check_one_task
 
 
-def linear_probe(features: Tensor, labels: Tensor, *, C: float = 1.0) -> Pipeline:
+@checked(own=("features", "labels"))
+def linear_probe(features: Tensor, labels: Tensor, *, C: Positive = 1.0) -> Pipeline:
     """Fit standardisation and multinomial logistic regression on features (N, D).
 
     `C` (above 0) is the inverse strength of the L2 penalty. Returns the fitted
@@ -25,19 +26,20 @@ def linear_probe(features: Tensor, labels: Tensor, *, C: float = 1.0) -> Pipelin
 
     Raises `ValueError` for other shapes, NaN, labels of one class or that are not whole.
     """
-    check_positive(C, "C")
     x, y = _table(features, labels)
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=5000))
     return probe.fit(x, y)
 
 
+@checked(own=("features", "labels"))
 def knn_probe(features: Tensor, labels: Tensor, *, k: int = 5) -> Pipeline:
     """Fit a k-nearest-neighbour classifier on standardised features (N, D)."""
     x, y = _table(features, labels)
-    check_whole(k, "k", most=len(x))
+    check_argument(k, whole(1, len(x)), "k")
     return make_pipeline(StandardScaler(), KNeighborsClassifier(k)).fit(x, y)
 
 
+@checked
 def similarity_search(
     query: Tensor, features: Tensor, *, k: int = 5
 ) -> tuple[Tensor, Tensor]:
@@ -54,7 +56,7 @@ def similarity_search(
             f"query must be (D,) and features (N, D); got {tuple(query.shape)} and "
             f"{tuple(features.shape)}"
         )
-    check_whole(k, "k", most=len(features))
+    check_argument(k, whole(1, len(features)), "k")
     for name, values in (("query", query), ("features", features)):
         if not torch.isfinite(values).all():
             raise ValueError(f"{name} hold NaN or infinity: check the model's inputs")

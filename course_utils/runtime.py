@@ -14,14 +14,14 @@ import numpy as np
 import pandas as pd
 import torch
 
-from course_utils.errors import whole
+from course_utils.arguments import Count, Natural, checked
 
 PACKAGES = ("torch", "torchvision", "timm", "jupyterlab", "ipywidgets", "anywidget")
 
 
-def seed_everything(seed: int = 0) -> torch.Generator:
+@checked
+def seed_everything(seed: Natural = 0) -> torch.Generator:
     """Seed Python, NumPy and torch; return a torch generator with the same seed."""
-    seed = whole("seed", seed, least=0)
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
@@ -73,9 +73,10 @@ def preferred_device() -> torch.device:
     return torch.device("cpu")
 
 
-def set_threads(n: int) -> None:
+@checked
+def set_threads(n: Count) -> None:
     """Let torch use n processor threads within an operation."""
-    torch.set_num_threads(whole("threads", n, least=1))
+    torch.set_num_threads(n)
 
 
 def show_progress(wanted: bool | None = None) -> bool:

@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
+from course_utils.arguments import check_argument, checked
 from course_utils.durable import durable_path, remove_leftovers
-from course_utils.errors import check_callable, check_type
 from course_utils.metrics import mean_interval
 from course_utils.runtime import show_progress
 from course_utils.storage import sha256_bytes
@@ -32,10 +32,11 @@ _KEYS = {"run", "point", "figures", *_ADDED}  # of a result's file
 _OURS = re.compile(r"[0-9a-f]{20}")  # the stem of a result's file
 
 
+@checked
 def run_study(
     run: Run,
-    grid: Mapping[str, Sequence] | Sequence[Point],
-    folder: str | Path,
+    grid: Mapping | Sequence,
+    folder: str | os.PathLike,
     *,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -72,8 +73,6 @@ def run_study(
 
         table = run_study(run, {"weight": [0.5, 1, 2], "seed": range(5)}, "weights")
     """
-    check_callable(run, "run")
-    check_type(grid, (Mapping, Sequence), "grid", "give {option: values} or points")
     points = _points(grid)
     store = _Store(_folder(folder), _name(run))
     waiting = [point for point in points if not store.succeeded(point)]
@@ -98,7 +97,8 @@ def run_study(
     return table
 
 
-def read_study(folder: str | Path) -> pd.DataFrame:
+@checked
+def read_study(folder: str | os.PathLike) -> pd.DataFrame:
     """Return all that a folder holds, as `run_study` does, in the order of the options.
 
     A damaged result is left out, with a printed word. Raises `ValueError` for a folder
@@ -111,6 +111,7 @@ def read_study(folder: str | Path) -> pd.DataFrame:
     return table.sort_values(list(results[0]["point"]), key=_rank, ignore_index=True)
 
 
+@checked
 def summarise(
     table: pd.DataFrame, by: str | Sequence[str], figure: str
 ) -> pd.DataFrame:
@@ -283,8 +284,10 @@ class _Store:
             ) from error
 
 
-def _folder(folder: str | Path) -> Path:
-    check_type(folder, (str, os.PathLike), "folder", "name one for the results")
+def _folder(folder: str | os.PathLike) -> Path:
+    check_argument(folder, str | os.PathLike, "folder")
+    if not os.fspath(folder):
+        raise ValueError("folder is empty: name one for the results")
     return Path(folder)
 
 
@@ -359,7 +362,7 @@ def _table(rows: list[dict]) -> pd.DataFrame:
     return table[[*(name for name in table if name not in _ADDED), *_ADDED]]
 
 
-def _report_failures(table: pd.DataFrame, folder: str | Path) -> None:
+def _report_failures(table: pd.DataFrame, folder: str | os.PathLike) -> None:
     failed = 0 if table.empty else int(table["error"].notna().sum())
     if failed:
         print(

@@ -106,7 +106,9 @@ def function_lengths(paths):
 
 def test_the_library_stays_small():
     library = [p for p in sources(LIBRARY) if top_level(p) != "widgets"]
-    assert sum(map(lines, library)) < 9_000
+    # 9,000 of what it does, and 4,000 of what it refuses, reads or repairs besides: files,
+    # folders, nets and arguments as people have them (tests/bad_input, CHANGELOG.md).
+    assert sum(map(lines, library)) < 13_000
     assert [p.name for p in sources(LIBRARY) if lines(p) > 400] == []
 
 

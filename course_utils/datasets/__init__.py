@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from course_utils.arguments import Count, Natural, checked
 from course_utils.datasets.attributes import MISSING, AttributeDataset, with_attributes
 from course_utils.datasets.bundled import bundled_names, bundled_source
 from course_utils.datasets.containers import (
@@ -41,7 +42,7 @@ from course_utils.datasets.transforms import (
     is_random,
     training_transform,
 )
-from course_utils.errors import DatasetError, check_whole
+from course_utils.errors import DatasetError
 from course_utils.weights import default_weights_info
 
 __all__ = [
@@ -68,13 +69,14 @@ __all__ = [
 ]
 
 
+@checked(own=("name", "image_size", "transform", "per_class"))
 def load_dataset(
     name: str | Path,
     *,
     image_size: int | str = 64,
     transform: Callable | None = None,
-    seed: int = 0,
-    per_class: int | None = None,
+    seed: Natural = 0,
+    per_class: Count | None = None,
     on_error: str = "skip",
     splits: Mapping[str, str] | bool | None = None,
 ) -> ImageSplits:
@@ -98,7 +100,6 @@ def load_dataset(
         raise DatasetError(f"on_error must be 'skip' or 'raise', got {on_error!r}")
     if not isinstance(image_size, str) or image_size != "auto":
         check_image_size(image_size)
-    check_whole(seed, "seed", least=0)
     check_transform(transform)
     size = partial(_resolve_size, image_size)
     source = _read(name, size=size, on_error=on_error, splits=splits)
@@ -107,6 +108,7 @@ def load_dataset(
     return make_splits(source, transform=transform, seed=seed, per_class=per_class)
 
 
+@checked
 def default_dataset(default: str = "flowers") -> str:
     """Return the dataset that COURSE_DATA names, else `default`."""
     return os.environ.get("COURSE_DATA") or default

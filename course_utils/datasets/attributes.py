@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from course_utils.arguments import Natural, Share, check_argument, checked
 from course_utils.datasets.containers import ImageDataset, values_of
-from course_utils.errors import DatasetError, check_share, check_type, check_whole
+from course_utils.errors import DatasetError
 from course_utils.storage import sha256_bytes
 
 MISSING = -1  # the label of a picture that has none for a task
@@ -80,6 +81,7 @@ class AttributeDataset(Dataset):
         return {task: int(values[index]) for task, values in self.labels.items()}
 
 
+@checked(own=("dataset",))
 def with_attributes(
     dataset: ImageDataset,
     names: Sequence[str] | str,
@@ -87,7 +89,7 @@ def with_attributes(
     label: str = "species",
     classes: Mapping[str, Sequence] | None = None,
     hide: Mapping[str, float] | None = None,
-    seed: int = 0,
+    seed: Natural = 0,
 ) -> AttributeDataset:
     """Return a dataset whose labels are dictionaries, a task for each name.
 
@@ -101,9 +103,7 @@ def with_attributes(
     Raises `DatasetError` for unknown names and values, and `ValueError` for shares.
     """
     columns = _columns(dataset, label)
-    check_type(names, Iterable, "names", f"list some of {', '.join(columns)}")
     names = [names] if isinstance(names, str) else list(names)
-    check_type(hide, Mapping | None, "hide", "give the share to hide by task")
     if unknown := [name for name in [*names, *(hide or {})] if name not in columns]:
         raise DatasetError(
             f"no attribute {unknown[0]!r}; there are {', '.join(columns)}. label= "
@@ -132,7 +132,6 @@ def _columns(dataset: ImageDataset, label: str) -> dict[str, pd.Series]:
             f"a {type(dataset).__name__} has no table of attributes: hand over one split "
             "of load_dataset, such as data.train"
         )
-    check_type(label, str, "label", "name the dataset's own classes")
     table = dataset.attributes
     own = pd.Series([dataset.classes[i] for i in dataset.labels.tolist()])
     found = {} if table is None else {str(name): table[name] for name in table}
@@ -153,7 +152,7 @@ def _codes(task: str, values: pd.Series, classes: list) -> Tensor:
 
 def _hidden(task: str, share: float, n: int, seed: int) -> Tensor:
     """Draw which pictures lose a task's label: round(share · n) places."""
-    check_whole(seed, "seed", least=0)
-    check_share(share, f"hide[{task!r}]")
+    check_argument(seed, Natural, "seed")
+    check_argument(share, Share, f"hide[{task!r}]")
     order = np.random.default_rng([seed, zlib.crc32(task.encode())]).permutation(n)
     return torch.from_numpy(order[: round(share * n)])

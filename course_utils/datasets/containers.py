@@ -17,9 +17,10 @@ from torch import Tensor
 from torch.utils.data import Dataset, Subset, TensorDataset
 from torchvision.tv_tensors import TVTensor
 
+from course_utils.arguments import Natural, check_argument
 from course_utils.datasets.images import LazyImages, take
 from course_utils.datasets.transforms import takes_batches, wants_pil
-from course_utils.errors import DatasetError, check_whole
+from course_utils.errors import DatasetError
 
 SPLITS = ("train", "val", "test")
 
@@ -132,7 +133,7 @@ class ImageDataset(Dataset):
         `DatasetError` where a class has fewer, and says how many it has.
         """
         _check_per_class(n, self.class_counts())
-        check_whole(seed, "seed", least=0)
+        check_argument(seed, Natural, "seed")
         labels = self.labels.numpy()
         chosen = []
         for label in range(len(self.classes)):

@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import Dataset
 from torchvision.transforms import v2
 
-from course_utils.errors import check_positive, check_share, check_whole
+from course_utils.arguments import Count, Ratio, Share, checked
 from course_utils.rgb import ToRGB
 
 _PIL_ONLY = {"ToTensor", "PILToTensor", "MaybeToTensor", "MaybePILToTensor", "ToNumpy"}
@@ -27,13 +27,14 @@ _SAME_IN_BATCHES = (
 )
 
 
+@checked
 def training_transform(
     weights_info,
-    image_size: int,
+    image_size: Count,
     *,
-    min_scale: float = 0.5,
-    flip: float = 0.5,
-    jitter: float = 0.2,
+    min_scale: Ratio = 0.5,
+    flip: Share = 0.5,
+    jitter: Share = 0.2,
 ) -> v2.Compose:
     """Return augmentation for training: crop, flip, colour; then the weights' own
     normalisation.
@@ -44,10 +45,6 @@ def training_transform(
 
     Raises `ValueError` for values outside 0..1.
     """
-    for name, value in (("min_scale", min_scale), ("flip", flip), ("jitter", jitter)):
-        check_share(value, name)
-    check_positive(min_scale, "min_scale")
-    check_whole(image_size, "image_size")
     if not hasattr(weights_info, "normalize"):
         raise TypeError(
             f"weights_info is a {type(weights_info).__name__}: give model.weights_info"
@@ -95,12 +92,12 @@ def draws_views(dataset) -> bool:
     return any(draws_views(part) for part in parts if part is not None)
 
 
-def check_views(dataset, views: int, *, otherwise: str = "") -> None:
+@checked
+def check_views(dataset, views: Count, *, otherwise: str = "") -> None:
     """Refuse to keep one view of pictures that come differently each time.
 
     `otherwise` names one more way out. Raises `ValueError`.
     """
-    check_whole(views, "views")
     if views == 1 and draws_views(dataset):
         raise ValueError(
             "the transform is random (augmentation), and what is kept would belong to "

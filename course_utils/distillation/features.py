@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from course_utils.activations import find_layer, layout_of, watched
+from course_utils.arguments import Positive, checked
 from course_utils.distillation.teacher import Teacher, as_teacher
-from course_utils.errors import check_positive
 from course_utils.tracing import trace
 from course_utils.training import Batch, Step, classification_step
 
@@ -35,18 +35,18 @@ class FeatureDistillation(nn.Module):
     al., 2015 (FitNets), https://arxiv.org/abs/1412.6550
     """
 
+    @checked
     def __init__(
         self,
         student: nn.Module,
         teacher: Teacher | nn.Module,
         *,
         layers: tuple[str, str],
-        weight: float = 1.0,
+        weight: Positive = 1.0,
         step: Step = classification_step,
         input_size: tuple[int, int, int] | None = None,
     ):
         super().__init__()
-        check_positive(weight, "weight")
         self.teacher, (own, its) = as_teacher(teacher), layers
         self.weight, self.step = weight, step
         self.own = _Layer(student, own, input_size)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from course_utils.errors import check_positive, check_share, check_type
+from course_utils.arguments import Positive, Share, check_argument, checked
 from course_utils.features import check_one_task
 from course_utils.training import check_labels
 
@@ -26,13 +26,14 @@ class DistillationParts(NamedTuple):
     total: Tensor
 
 
+@checked(own=("student_logits", "teacher_logits", "labels"))
 def distillation_loss(
     student_logits: Tensor,
     teacher_logits: Tensor,
     labels: Tensor,
     *,
-    T: float = 4.0,
-    alpha: float = 0.7,
+    T: Positive = 4.0,
+    alpha: Share = 0.7,
 ) -> Tensor:
     """Return alpha · T² · KL(teacher ‖ student) + (1 − alpha) · cross-entropy.
 
@@ -57,8 +58,8 @@ def distillation_parts(
     teacher_logits: Tensor,
     labels: Tensor,
     *,
-    T: float = 4.0,
-    alpha: float = 0.7,
+    T: Positive = 4.0,
+    alpha: Share = 0.7,
 ) -> DistillationParts:
     """Return hard part, soft part (with its T²) and total of `distillation_loss`."""
     check_mixture(T, alpha)
@@ -76,7 +77,7 @@ def distillation_parts(
 
 def soft_targets(logits: Tensor, T: float) -> Tensor:
     """Return the probabilities at temperature T (above 0): softmax(logits / T), (…, C)."""
-    check_positive(T, "T")
+    check_argument(T, Positive, "T")
     return torch.softmax(logits / T, dim=-1)
 
 
@@ -90,7 +91,7 @@ def odds_against(logits: Tensor, T: float) -> Tensor:
 
     It is reckoned from the logits, so it stays right where a probability rounds to 0.
     """
-    check_positive(T, "T")
+    check_argument(T, Positive, "T")
     return ((logits.max(-1, keepdim=True).values - logits) / T).exp()
 
 
@@ -106,8 +107,8 @@ def soft_gradient(student_logits: Tensor, teacher_logits: Tensor, T: float) -> T
 
 def check_mixture(T: float, alpha: float) -> None:
     """Raise `ValueError` for a temperature or a teacher's share outside their ranges."""
-    check_positive(T, "T")
-    check_share(alpha, "alpha")
+    check_argument(T, Positive, "T")
+    check_argument(alpha, Share, "alpha")
 
 
 def check_logits(student: Tensor, teacher: Tensor, labels: Tensor) -> None:
@@ -115,7 +116,7 @@ def check_logits(student: Tensor, teacher: Tensor, labels: Tensor) -> None:
     check_tensor(student, "student")
     check_tensor(teacher, "teacher")
     check_one_task(labels)
-    check_type(labels, Tensor, "labels", "hand over class indices (B,) as a tensor")
+    check_argument(labels, Tensor, "labels, class indices (B,),")
     if student.ndim != 2 or not len(student):
         raise ValueError(f"logits must be (B, C), got shape {tuple(student.shape)}")
     if student.shape != teacher.shape:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,13 +10,12 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset, IterableDataset, TensorDataset
 from torchvision.transforms import InterpolationMode, v2
 
+from course_utils.arguments import Count, Positive, Share, checked
 from course_utils.datasets import check_views, preprocessing
 from course_utils.distillation.loss import (
-    check_mixture,
     check_tensor,
     distillation_parts,
 )
-from course_utils.errors import check_type
 from course_utils.features import batches, check_one_task
 from course_utils.meta_tensors import dtype_of
 from course_utils.modes import inference
@@ -41,6 +41,7 @@ class Teacher:
     Raises `ValueError` for a transform that cannot be read: one made of your functions.
     """
 
+    @checked
     def __init__(
         self,
         model: nn.Module,
@@ -48,7 +49,6 @@ class Teacher:
         student_transform: Any | None = None,
         transform: Any | None = None,
     ):
-        check_type(model, nn.Module, "teacher", "hand over a net")
         self.model = model
         self._given = self._wanted = None
         if student_transform is not None:
@@ -102,10 +102,10 @@ class DistillationStep:
     as usual, its BatchNorm too; the teacher never moves.
     """
 
+    @checked
     def __init__(
-        self, teacher: Teacher | nn.Module, *, T: float = 4.0, alpha: float = 0.7
+        self, teacher: Teacher | nn.Module, *, T: Positive = 4.0, alpha: Share = 0.7
     ):
-        check_mixture(T, alpha)
         self.teacher, self.T, self.alpha = as_teacher(teacher), T, alpha
 
     def __call__(self, model: nn.Module, batch: Batch):
@@ -117,8 +117,8 @@ class DistillationStep:
 class CachedDistillationStep:
     """As `DistillationStep`, with the answers that `cached_logits` put into the batch."""
 
-    def __init__(self, *, T: float = 4.0, alpha: float = 0.7):
-        check_mixture(T, alpha)
+    @checked
+    def __init__(self, *, T: Positive = 4.0, alpha: Share = 0.7):
         self.T, self.alpha = T, alpha
 
     def __call__(self, model: nn.Module, batch: Batch):
@@ -151,12 +151,13 @@ class TaughtDataset(Dataset):
         return [(*parts_of(item), answer) for item, answer in rows]
 
 
+@checked
 def cached_logits(
     teacher: Teacher | nn.Module,
-    dataset: Dataset,
+    dataset: Dataset | Sequence,
     *,
-    views: int = 1,
-    batch_size: int = 64,
+    views: Count = 1,
+    batch_size: Count = 64,
 ) -> TaughtDataset:
     """Ask the teacher once about each picture; return what `CachedDistillationStep` takes.
 

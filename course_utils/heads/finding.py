@@ -8,6 +8,7 @@ from torch.nn.modules import activation
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
 from course_utils.activations import layout_of
+from course_utils.arguments import checked
 from course_utils.errors import CannotInspect
 from course_utils.meta_tensors import check_model, check_plain, unwrapped
 from course_utils.tracing import Source, sources, trace
@@ -18,6 +19,7 @@ TIMM_AUX = "aux_head"  # VOLO's, which it adds to the main one
 _DETECTORS = "torchvision.models.detection"
 
 
+@checked
 def find_heads(model: nn.Module) -> dict[str, nn.Module]:
     """Return the classifier(s) by name, the main one first; none is an empty result.
 
@@ -151,6 +153,7 @@ def widths(layer: nn.Module) -> tuple[int, int]:
     return layer.in_channels, layer.out_channels
 
 
+@checked
 def feature_dim(model: nn.Module) -> int:
     """Return the length of the feature vector that enters the (main) head.
 

@@ -7,7 +7,7 @@ from types import MethodType
 from torch import Tensor, nn
 
 from course_utils.activations import layout_of
-from course_utils.errors import real, whole
+from course_utils.arguments import Count, Natural, Share, check_argument, checked, whole
 from course_utils.heads.finding import (
     AUXILIARY,
     Head,
@@ -29,15 +29,17 @@ ADDED = "head"  # name of the head that an encoder is given
 
 def check_num_classes(num_classes: object, *, least: int = 0) -> int:
     """Return a number of classes, 0 for no head; `ValueError` for anything else."""
-    return whole("num_classes", num_classes, least=least)
+    check_argument(num_classes, whole(least), "num_classes")
+    return int(num_classes)
 
 
+@checked
 def replace_head(
     model: nn.Module,
-    num_classes: int,
+    num_classes: Natural,
     *,
-    dropout: float = 0.0,
-    hidden: int | None = None,
+    dropout: Share = 0.0,
+    hidden: Count | None = None,
 ) -> nn.Module:
     """Replace the classifier(s) in place by ones of `num_classes`; return the model.
 
@@ -52,11 +54,8 @@ def replace_head(
     Raises `ValueError` for options that make no head, for heads of different widths,
     which are those of different tasks, and for a wrapper that knows the old parameters.
     """
-    check_num_classes(num_classes)
-    if real("dropout", dropout, least=0) >= 1:
+    if dropout >= 1:
         raise ValueError(f"dropout must be from 0 up to 1, got {dropout}")
-    if hidden is not None:
-        whole("hidden", hidden, least=1)
     if (inner := _inner(model)) is not model:
         replace_head(inner, num_classes, dropout=dropout, hidden=hidden)
         return model
@@ -218,6 +217,7 @@ def _set_submodule(model: nn.Module, name: str, new: nn.Module) -> None:
         model.last_linear = model.fc  # an alias that some timm models keep
 
 
+@checked
 def check_head(
     model: nn.Module,
     num_classes: int,

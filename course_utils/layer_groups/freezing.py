@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
+from course_utils.arguments import checked
 from course_utils.layer_groups.stages import (
     LayerGroup,
     index_of,
@@ -20,6 +21,7 @@ _HOOK = "_frozen_batchnorm_hook"
 _HELD = "_frozen_batchnorms"  # their names, at the model, which outlive the layers
 
 
+@checked(own=("stages",))
 def freeze(
     model: nn.Module,
     *,
@@ -56,6 +58,7 @@ def freeze(
     return model
 
 
+@checked(own=("stages",))
 def unfreeze(
     model: nn.Module,
     *,
@@ -83,6 +86,7 @@ def unfreeze(
     return model
 
 
+@checked
 def trainable_parameters(model: nn.Module) -> list[nn.Parameter]:
     """Return what learns, for an optimiser; nothing trainable is a `ValueError`."""
     check_model(model)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 import pandas as pd
 from torch import nn
 
-from course_utils.errors import check_type, check_whole, text, whole
+from course_utils.arguments import Count, checked
 from course_utils.layer_groups.freezing import freeze
 from course_utils.layer_groups.stages import (
     check_stage_names,
@@ -30,8 +30,8 @@ class UnfreezeSchedule(MutableMapping):
     Howard and Ruder, 2018, https://arxiv.org/abs/1801.06146
     """
 
-    def __init__(self, stages: Mapping[int, str | Iterable[str]]):
-        check_type(stages, Mapping, "stages", 'hand over such as {1: ["fc"]}')
+    @checked
+    def __init__(self, stages: Mapping):
         self._stages: dict[int, tuple[str, ...]] = {}
         for epoch, names in stages.items():
             self[epoch] = names
@@ -39,17 +39,17 @@ class UnfreezeSchedule(MutableMapping):
             raise ValueError('a schedule needs at least one entry, such as {1: ["fc"]}')
 
     @classmethod
+    @checked
     def gradual(
-        cls, model: nn.Module, *, every: int = 1, last: str | None = None
+        cls, model: nn.Module, *, every: Count = 1, last: str | None = None
     ) -> UnfreezeSchedule:
         """Wake the head in epoch 1, then one stage more every `every` epochs.
 
         From the last stage towards the stem, down to the stage `last` (by default all).
         """
-        check_whole(every, "every")
         names = [group.name for group in layer_groups(model)]
         if last is not None:
-            check_stage_names([text("last", last)], names)
+            check_stage_names([last], names)
         wanted = names[0 if last is None else names.index(last) :]
         return cls({1 + every * i: [n] for i, n in enumerate(reversed(wanted))})
 
@@ -61,7 +61,8 @@ class UnfreezeSchedule(MutableMapping):
         """Return the stages that wake in this very epoch."""
         return self._stages.get(epoch, ())
 
-    def apply(self, model: nn.Module, epoch: int) -> nn.Module:
+    @checked
+    def apply(self, model: nn.Module, epoch: Count) -> nn.Module:
         """Freeze and wake the stages of a model as they are in an epoch; in place.
 
         Frozen BatchNorm layers hold still. Raises `ValueError` for a stage that the
@@ -69,7 +70,7 @@ class UnfreezeSchedule(MutableMapping):
         """
         names = [group.name for group in layer_groups(model)]
         check_stage_names([n for group in self.values() for n in group], names)
-        learning = self.trainable(whole("epoch", epoch, least=1))
+        learning = self.trainable(epoch)
         if not learning:
             raise ValueError(
                 f"nothing learns in epoch {epoch}: the first entry is for epoch "
@@ -102,10 +103,10 @@ class UnfreezeSchedule(MutableMapping):
         """Freeze and wake the stages as they are in this epoch."""
         self.apply(state.model, state.epoch)
 
-    def table(self, model: nn.Module, *, epochs: int) -> pd.DataFrame:
+    @checked
+    def table(self, model: nn.Module, *, epochs: Count) -> pd.DataFrame:
         """Tabulate stages by epochs: True where a stage learns."""
         names = [group.name for group in layer_groups(model)]
-        whole("epochs", epochs, least=1)
         columns = {e: [n in self.trainable(e) for n in names] for e in _range(epochs)}
         return pd.DataFrame(columns, index=pd.Index(names, name="stage"))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from course_utils.arguments import checked
 from course_utils.errors import CannotInspect
 from course_utils.heads import find_heads
 from course_utils.meta_tensors import body_of, check_model, check_plain, unwrapped
@@ -29,6 +30,7 @@ class LayerGroup:
     is_head: bool = False
 
 
+@checked
 def layer_groups(model: nn.Module, *, trace: Trace | None = None) -> list[LayerGroup]:
     """Cut a model into stages, stem first and head last, in order of execution.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
-from course_utils.errors import check_type, check_whole, explained_channels
+from course_utils.arguments import Count, check_argument, checked
+from course_utils.errors import explained_channels
 from course_utils.meta_tensors import dtype_of
 from course_utils.modes import device_of
 from course_utils.tracing import tensors_in
@@ -31,10 +32,11 @@ _DROP_LAST = (
 )
 
 
+@checked(own=("dataset",))
 def make_loader(
-    dataset: Dataset,
+    dataset: Dataset | Sequence,
     *,
-    batch_size: int = 64,
+    batch_size: Count = 64,
     shuffle: bool = False,
     seed: int = 0,
     drop_last: bool = False,
@@ -46,8 +48,6 @@ def make_loader(
 
         make_loader(data.train, batch_size=32, shuffle=True, drop_last=True)
     """
-    check_whole(batch_size, "batch_size")
-    check_whole(seed, "seed", least=-(2**63))
     listed = hasattr(dataset, "__getitem__") or isinstance(dataset, Iterable)
     if not listed or isinstance(dataset, str | Tensor | Mapping):
         raise TypeError(
@@ -292,4 +292,4 @@ def _ends_in_one(loader: Any) -> bool:
 
 def check_model(model: Any) -> None:
     """Raise `TypeError` for what is no model."""
-    check_type(model, nn.Module, "model", "hand over a torch.nn.Module")
+    check_argument(model, nn.Module, "model")

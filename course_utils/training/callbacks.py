@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from course_utils.errors import check_type, check_whole
+from course_utils.arguments import Count, checked
 
 EVENTS = ("on_fit_start", "on_epoch_start", "on_epoch_end", "on_fit_end")
 
@@ -118,7 +118,6 @@ class _Monitor:
     """A callback that looks at one column of the history, and knows what is better."""
 
     def __init__(self, monitor: str, mode: str | None):
-        check_type(monitor, str, "monitor", "name a column of the history")
         if mode is None:
             mode = "min" if "loss" in monitor else "max"
             if "loss" not in monitor and "accuracy" not in monitor:
@@ -153,10 +152,14 @@ class EarlyStopping(_Monitor):
         fit(model, train, val, optimizer=optimizer, epochs=20, callbacks=[stopping])
     """
 
+    @checked
     def __init__(
-        self, *, patience: int = 3, monitor: str = "val_loss", mode: str | None = None
+        self,
+        *,
+        patience: Count = 3,
+        monitor: str = "val_loss",
+        mode: Literal["min", "max"] | None = None,
     ):
-        check_whole(patience, "patience")
         super().__init__(monitor, mode)
         self.patience = patience
         self.stopped: int | None = None
@@ -196,7 +199,10 @@ class BestWeights(_Monitor):
         best.restore(model)
     """
 
-    def __init__(self, *, monitor: str = "val_loss", mode: str | None = None):
+    @checked
+    def __init__(
+        self, *, monitor: str = "val_loss", mode: Literal["min", "max"] | None = None
+    ):
         super().__init__(monitor, mode)
         self.epoch: int | None = None
         self._state: dict[str, Tensor] = {}

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -14,6 +14,14 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from course_utils.training.batches import check_model
 from course_utils.training.outputs import Step
+
+
+@runtime_checkable
+class Scheduler(Protocol):
+    """What steps a rate: torch's schedulers, and those of Accelerate and timm."""
+
+    def step(self, *args: Any) -> None:
+        """Set the next rate."""
 
 
 def parameters_of(optimizer: Optimizer) -> list[nn.Parameter]:

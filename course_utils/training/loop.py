@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
+from typing import Any
 
 import pandas as pd
 import torch
 from torch import nn
-from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
-from course_utils.errors import check_positive, check_type, check_whole
+from course_utils.arguments import Count, Limit, check_argument, checked
 from course_utils.meta_tensors import dtype_of
 from course_utils.modes import device_of, inference
 from course_utils.runtime import show_progress
@@ -33,6 +33,7 @@ from course_utils.training.callbacks import (
     tell,
 )
 from course_utils.training.learning import (
+    Scheduler,
     check_finite,
     check_learns,
     check_optimizer,
@@ -51,15 +52,16 @@ from course_utils.training.outputs import (
 from course_utils.training.totals import Totals
 
 
+@checked
 def train_one_epoch(
     model: nn.Module,
-    loader: DataLoader,
+    loader: Iterable,
     optimizer: torch.optim.Optimizer,
     *,
     step: Step = classification_step,
-    epoch: int = 1,
-    batch_scheduler: torch.optim.lr_scheduler.LRScheduler | None = None,
-    clip_norm: float | None = None,
+    epoch: Count = 1,
+    batch_scheduler: Scheduler | None = None,
+    clip_norm: Limit | None = None,
     progress: bool | None = None,
 ) -> dict[str, float]:
     """Train for one pass over the loader; return mean loss, accuracy (0 to 1), `images`.
@@ -102,8 +104,6 @@ def _train(
 
     `first` is told the totals of the first batch.
     """
-    if clip_norm is not None:
-        check_positive(clip_norm, "clip_norm")
     check_scheduler(batch_scheduler, optimizer, "batch_scheduler")
     model.train()
     device, dtype, logits = device_of(model), dtype_of(model), None
@@ -148,8 +148,9 @@ def _backward(loss: torch.Tensor) -> None:
     loss.backward()
 
 
+@checked
 def evaluate(
-    model: nn.Module, loader: DataLoader, *, step: Step = classification_step
+    model: nn.Module, loader: Iterable, *, step: Step = classification_step
 ) -> dict[str, float]:
     """Return mean loss, accuracy (0 to 1) and `images`, in eval mode, without gradients.
 
@@ -172,18 +173,19 @@ def evaluate(
     return totals.result()
 
 
+@checked
 def fit(
     model: nn.Module,
-    train: DataLoader,
-    val: DataLoader | None,
+    train: Iterable,
+    val: Iterable | None,
     *,
     optimizer: torch.optim.Optimizer,
-    epochs: int,
-    scheduler: torch.optim.lr_scheduler.LRScheduler | None = None,
-    batch_scheduler: torch.optim.lr_scheduler.LRScheduler | None = None,
-    clip_norm: float | None = None,
+    epochs: Count,
+    scheduler: Scheduler | None = None,
+    batch_scheduler: Scheduler | None = None,
+    clip_norm: Limit | None = None,
     step: Step = classification_step,
-    callbacks: Sequence = (),
+    callbacks: Any = (),
     history: pd.DataFrame | None = None,
     progress: bool | None = None,
 ) -> pd.DataFrame:
@@ -213,7 +215,6 @@ def fit(
 
         history = fit(model, train, val, optimizer=optimizer, epochs=5)
     """
-    check_whole(epochs, "epochs")
     callbacks = as_callbacks(callbacks)
     _check_setup(model, train, val, optimizer, scheduler, batch_scheduler)
     plain = step in (classification_step, soft_label_step)
@@ -284,7 +285,7 @@ def _check_setup(model, train, val, optimizer, scheduler, batch_scheduler) -> No
 
 
 def _rows(history: pd.DataFrame) -> list[dict]:
-    check_type(history, pd.DataFrame, "history", "hand over what fit returned")
+    check_argument(history, pd.DataFrame, "history, what fit returned,")
     return history.to_dict("records")
 
 

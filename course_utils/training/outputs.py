@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course_utils.errors import check_callable
+from course_utils.arguments import check_argument, checked
 from course_utils.tracing import tensors_in
 from course_utils.training.batches import (
     Batch,
@@ -29,6 +29,7 @@ _LABELS = (
 _TOLERANCE = 0.01  # of what probabilities add up to, rounded to half precision
 
 
+@checked(own=("batch",))
 def classification_step(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
     """One forward pass: the mean cross-entropy and the logits (B, C).
 
@@ -43,6 +44,7 @@ def classification_step(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]
     return nn.functional.cross_entropy(logits, labels), logits
 
 
+@checked(own=("batch",))
 def soft_label_step(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
     """As `classification_step`, for labels that may be probabilities (B, C) too.
 
@@ -62,7 +64,7 @@ def soft_label_step(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
 
 def run_step(step: Step, model: nn.Module, batch: Batch) -> tuple:
     """Call a step; return (loss, logits) or (loss, logits, parts), of the right kinds."""
-    check_callable(step, "step")
+    check_argument(step, Callable, "step")
     with explained_pass(model, images_of(batch)):
         found = step(model, batch)
     if not isinstance(found, tuple | list) or len(found) not in (2, 3):

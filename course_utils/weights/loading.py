@@ -16,6 +16,7 @@ from torch import nn
 from torchvision import models
 
 from course_utils.architectures import full_name, parse_name, torchvision_names
+from course_utils.arguments import checked
 from course_utils.errors import CheckpointError, WeightsUnavailable
 from course_utils.heads import replace_head
 from course_utils.state_files import (
@@ -55,10 +56,11 @@ def default_weights_info() -> WeightsInfo:
     return find_weights(default_backbone())
 
 
+@checked(own=("name", "weights", "num_classes"))
 def load_backbone(
     name: str,
     *,
-    weights: str | Path | models.WeightsEnum = "auto",
+    weights: str | Path | models.WeightsEnum | None = "auto",
     num_classes: int | None = None,
 ) -> nn.Module:
     """Load a torchvision or timm model in eval mode, without touching the network.
@@ -126,8 +128,9 @@ def _check_defaults() -> None:
 # -- which weights ---------------------------------------------------------------------
 
 
+@checked(own=("name", "weights"))
 def find_weights(
-    name: str, *, weights: str | Path | models.WeightsEnum = "auto"
+    name: str, *, weights: str | Path | models.WeightsEnum | None = "auto"
 ) -> WeightsInfo:
     """Find out which weights `load_backbone` would load, without loading them."""
     library, model_name, tag = parse_name(name)

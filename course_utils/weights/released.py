@@ -14,6 +14,7 @@ from timm.data import resolve_data_config
 from torchvision import models
 
 from course_utils.architectures import full_name, parse_name, torchvision_names
+from course_utils.arguments import checked
 from course_utils.storage import sha256_file
 from course_utils.weights.bundled import bundled_names
 from course_utils.weights.info import WeightsInfo
@@ -34,6 +35,7 @@ _DATA = {
 }
 
 
+@checked(own=("name",))
 def imagenet_is_cached(name: str) -> bool:
     """Tell whether ImageNet weights for a model are in the local cache."""
     info = released_info(*parse_name(name))

@@ -7,11 +7,11 @@ from typing import Any
 import traitlets
 from torch import nn
 
+from course_utils.arguments import checked
 from course_utils.inspection import ModelReport, inspect_model
 from course_utils.layer_groups import check_stage_names, freeze
 from course_utils.zoo import family_of, zoo_table
 
-from ..arguments import checked
 from .architecture_code import code_for
 from .architecture_static import static_lines, static_tables
 from .architecture_tree import extent, flat_tree

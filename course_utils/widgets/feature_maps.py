@@ -17,12 +17,12 @@ from PIL import Image
 from torch import nn
 from torch.nn.functional import adaptive_avg_pool2d
 
+from course_utils.arguments import Share, checked
 from course_utils.features import feature_maps
 from course_utils.layer_groups import layer_groups
 from course_utils.rgb import as_pil, to_rgb, upright
 from course_utils.weights import WeightsInfo, default_weights_info
 
-from ..arguments import Share, checked
 from .base import CourseWidget, escape, png_data_url, script, style
 from .pictures import figure_png
 
@@ -246,6 +246,8 @@ def prepare(image: Picture, info: WeightsInfo) -> torch.Tensor:
             return image
         raise ValueError(f"expected a tensor (3, S, S), got {tuple(image.shape)}")
     if isinstance(image, torch.Tensor):
+        if image.ndim != 3:
+            raise ValueError(f"expected a tensor (3, H, W), got {tuple(image.shape)}")
         image = image.permute(1, 2, 0).numpy()  # (3, H, W) -> (H, W, 3)
     if isinstance(image, np.ndarray):
         image = as_pil(image)

@@ -9,9 +9,9 @@ import traitlets
 
 from course_utils import fetch as fetching
 from course_utils import weights
+from course_utils.arguments import checked
 from course_utils.errors import command
 
-from ..arguments import checked
 from .base import CourseWidget, escape, script, style
 
 __all__ = ["FetchButton"]

@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 import traitlets
 
-from ..arguments import checked
+from course_utils.arguments import checked
+
 from .base import CourseWidget, escape, script, style
 
 __all__ = ["FlowSwitcher"]

@@ -10,11 +10,11 @@ from typing import Any
 import traitlets
 from torch import nn
 
+from course_utils.arguments import checked
 from course_utils.layer_groups import UnfreezeSchedule, check_stage_names, layer_groups
 from course_utils.meta_tensors import build_on_meta
 from course_utils.param_groups import param_groups
 
-from ..arguments import checked
 from .base import CourseWidget, script, style
 from .freeze_planner_code import code_for_plan
 from .freeze_planner_static import static_lines, static_table

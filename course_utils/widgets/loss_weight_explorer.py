@@ -10,8 +10,8 @@ import pandas as pd
 import traitlets
 
 from course_utils import loss_weight_runs
+from course_utils.arguments import checked
 
-from ..arguments import checked
 from .base import CourseWidget, script, style
 from .loss_weight_static import described, static_lines, static_table
 

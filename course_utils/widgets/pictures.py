@@ -11,7 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from ..arguments import checked
+from course_utils.arguments import checked
+
 from .base import CourseWidget, data_url, escape, png_data_url, script, style
 
 __all__ = ["PictureSwitcher"]

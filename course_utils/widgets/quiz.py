@@ -8,7 +8,8 @@ from typing import Any
 
 import traitlets
 
-from ..arguments import checked
+from course_utils.arguments import checked
+
 from .base import CourseWidget, inline_code, script, style
 
 __all__ = ["Question", "Quiz"]

@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from course_utils.arguments import checked
 from course_utils.datasets import ImageDataset, labels_of
 from course_utils.distillation import (
     Teacher,
@@ -25,7 +26,6 @@ from course_utils.distillation import (
 from course_utils.modes import inference
 from course_utils.weights import default_weights_info
 
-from ..arguments import checked
 from .base import CourseWidget, png_data_url, script, style
 from .feature_maps import Picture, as_seen, prepare
 from .temperature_static import static_lines, static_table

@@ -12,10 +12,10 @@ import traitlets
 from IPython.display import DisplayHandle, display
 from PIL import Image
 
+from course_utils.arguments import checked
 from course_utils.layer_groups import UnfreezeSchedule
 from course_utils.training import EpochState
 
-from ..arguments import checked
 from .base import CourseWidget, escape, png_data_url, script, style
 from .pictures import figure_png
 from .training_monitor_static import (

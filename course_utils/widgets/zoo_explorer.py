@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 import traitlets
 
+from course_utils.arguments import checked
 from course_utils.zoo import best_weights, family_of, load_code, pareto_front, zoo_table
 from course_utils.zoo.figure import plot_zoo
 from course_utils.zoo.table import COSTS, GAINS
 
-from ..arguments import checked
 from .architecture_explorer import ArchitectureExplorer
 from .base import CourseWidget, data_url, escape, html_table, script, style
 from .pictures import figure_png

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from course_utils.errors import real, text
+from course_utils.arguments import Limit, checked
 from course_utils.zoo.table import COSTS
 
 _BEYOND = 100  # a budget so many times the largest figure is in another unit
 
 
+@checked
 def pareto_front(table: pd.DataFrame, *, cost: str, gain: str = "top1") -> pd.DataFrame:
     """Return the rows that no other beats, by rising cost.
 
@@ -38,8 +39,9 @@ def best_weights(table: pd.DataFrame, *, gain: str = "top1") -> pd.DataFrame:
     return table.loc[sorted(best, key=table.index.get_loc)]
 
 
+@checked
 def best_under(
-    table: pd.DataFrame, *, gain: str = "top1", **budgets: float
+    table: pd.DataFrame, *, gain: str = "top1", **budgets: Limit
 ) -> pd.Series:
     """Return the row with the largest gain within all budgets.
 
@@ -56,7 +58,7 @@ def best_under(
     _known(table, [*budgets, gain])
     rows = table.dropna(subset=[*budgets, gain])
     for column, most in budgets.items():
-        _in_the_columns_unit(rows[column], real(f"the budget of {column}", most))
+        _in_the_columns_unit(rows[column], most)
     fits = (rows[list(budgets)] <= pd.Series(budgets)).all(axis=1)
     if not fits.any():
         raise ValueError(_nothing_fits(rows, budgets))
@@ -91,7 +93,7 @@ def _known(table: pd.DataFrame, columns: list[str]) -> None:
             f"table must be a DataFrame, such as zoo_table(), got {type(table).__name__}"
         )
     for column in columns:
-        if text("a column", column) not in table.columns:
+        if column not in table.columns:
             raise ValueError(
                 f"no column {column!r}; there are {', '.join(map(str, table.columns))}"
             )

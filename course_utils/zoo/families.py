@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from course_utils.errors import text
+from course_utils.arguments import checked
 
 PLAIN, RESIDUAL, EFFICIENT = "Early networks", "Residual", "Small and searched"
 MODERN, TRANSFORMER, HYBRID = "Modern convolution", "Transformer", "Hybrid"
@@ -46,13 +46,14 @@ FAMILIES = _read()
 _VARIANTS = ("test_", "tf_", "legacy_")  # timm: a small copy, a port, an older copy
 
 
+@checked
 def family_of(name: str) -> Family | None:
     """Return the family of a torchvision or timm model, or None where it is not listed.
 
     Library prefixes, weight tags and timm's marks of a port or a test model are
     ignored: "timm/tf_efficientnet_b0.ns_jft_in1k" is an EfficientNet.
     """
-    bare = text("a model's name", name).rpartition("/")[2].partition(".")[0]
+    bare = name.rpartition("/")[2].partition(".")[0]
     for variant in _VARIANTS:
         bare = bare.removeprefix(variant)
     matches = [

@@ -15,7 +15,7 @@ from torchvision import models
 from tqdm import tqdm
 
 from course_utils.architectures import build, parse_name
-from course_utils.errors import real, whole
+from course_utils.arguments import Amount, Count, Natural, checked
 from course_utils.meta_tensors import check_model, default_input_size, dtype_of
 from course_utils.modes import device_of, inference
 from course_utils.zoo.machine import device_name
@@ -32,7 +32,7 @@ class Latency:
     high_ms: float
     batch_size: int
     image_size: int
-    repeats: int
+    repeats: Count
     threads: int
     device: str
     machine: str
@@ -50,16 +50,17 @@ class Latency:
         )
 
 
+@checked
 def measure_latency(
     model: nn.Module | str,
     *,
-    batch_size: int = 1,
-    image_size: int | None = None,
-    repeats: int = 30,
-    warmup: int = 5,
-    threads: int | None = None,
+    batch_size: Count = 1,
+    image_size: Count | None = None,
+    repeats: Count = 30,
+    warmup: Natural = 5,
+    threads: Count | None = None,
     device: str | torch.device = "cpu",
-    max_seconds: float | None = None,
+    max_seconds: Amount | None = None,
     progress: bool = False,
 ) -> Latency:
     """Time forward passes of a model, or of an architecture by name (random weights).
@@ -73,16 +74,6 @@ def measure_latency(
     A model comes back in its mode, on its device, and its BatchNorm does not move.
     Raises `ValueError` for counts that make no sense.
     """
-    for name, value, least in (
-        ("repeats", repeats, 1),
-        ("batch_size", batch_size, 1),
-        ("warmup", warmup, 0),
-        ("threads", 1 if threads is None else threads, 1),
-        ("image_size", 1 if image_size is None else image_size, 1),
-    ):
-        whole(name, value, least=least)
-    if max_seconds is not None:
-        real("max_seconds", max_seconds, least=0)
     if isinstance(model, str):
         image_size = image_size or native_size(model)
         model = build_at(model, image_size)
@@ -112,7 +103,7 @@ def native_size(name: str) -> int | None:
     return models.get_model_weights(model_name).DEFAULT.transforms().crop_size[0]
 
 
-def build_at(name: str, image_size: int | None) -> nn.Module:
+def build_at(name: str, image_size: Count | None) -> nn.Module:
     """Build an architecture with random weights, for images of a size.
 
     Only a ViT has weights, its positions, whose number depends on the size.
@@ -167,7 +158,7 @@ def _one_pass(model: nn.Module, images: torch.Tensor) -> float:
 
 
 @contextmanager
-def _threads(threads: int | None) -> Iterator[int]:
+def _threads(threads: Count | None) -> Iterator[int]:
     before = torch.get_num_threads()
     torch.set_num_threads(threads or before)
     try:

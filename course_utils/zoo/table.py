@@ -9,7 +9,7 @@ import pandas as pd
 from torchvision import models
 
 from course_utils.architectures import torchvision_names
-from course_utils.errors import text
+from course_utils.arguments import checked
 from course_utils.zoo.families import family_of
 from course_utils.zoo.stored import stored_latency
 
@@ -34,6 +34,7 @@ model = get_model("{name}", weights=weights).eval()
 preprocess = weights.transforms()"""
 
 
+@checked
 def zoo_table(*, latency: bool = False) -> pd.DataFrame:
     """Tabulate torchvision's classification weights: 115 rows, 80 architectures.
 
@@ -59,7 +60,7 @@ def zoo_table(*, latency: bool = False) -> pd.DataFrame:
 def load_code(architecture: str, weights: str) -> str:
     """Return the lines that load weights of torchvision, with their preprocessing."""
     names = {"name": architecture, "member": weights}
-    return CODE.format(**{what: text(what, value) for what, value in names.items()})
+    return CODE.format(**{what: value for what, value in names.items()})
 
 
 @cache

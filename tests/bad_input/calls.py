@@ -190,7 +190,7 @@ CALLS = [
         lambda: {"name": "flowers", "per_class": 2, "image_size": 32},
         {"seed": "0, -1"},
     ),
-    Call(datasets.default_dataset, dict, {"default": ""}),
+    Call(datasets.default_dataset, dict, {"default": "empty"}),
     Call(
         datasets.training_transform,
         lambda: {"weights_info": net().weights_info, "image_size": 32},
@@ -199,7 +199,7 @@ CALLS = [
     Call(
         datasets.with_attributes,
         lambda: {"dataset": drawn(), "names": ["colour"]},
-        {"seed": "0, -1"},
+        {"seed": "0", "label": "empty"},
     ),
     Call(measured.read_measured, lambda: {"name": "latency"}),
     # architectures
@@ -233,16 +233,20 @@ CALLS = [
         lambda: {"model": net(), "batch": (pictures(), labels())},
     ),
     Call(training.evaluate, lambda: {"model": net(), "loader": loader()}),
-    Call(training.train_one_epoch, lambda: learning(loader=loader(), progress=False)),
+    Call(
+        training.train_one_epoch,
+        lambda: learning(loader=loader(), progress=False),
+        {"clip_norm": "inf"},  # measures the norm, and clips nothing
+    ),
     Call(
         training.fit,
         lambda: learning(train=loader(), val=None, epochs=1, progress=False),
-        {"val": "None"},
+        {"val": "None", "clip_norm": "inf", "callbacks": "None, empty"},
     ),
     Call(training.EarlyStopping, dict),
     Call(training.BestWeights, dict),
     Call(lr_finder.lr_range_test, lambda: learning(loader=loader(), num_iter=5)),
-    Call(lr_finder.LRCurve, curve),
+    Call(lr_finder.LRCurve, curve, {"stopped": "empty"}),
     Call(
         lr_schedules.lr_schedule,
         lambda: {"optimizer": sgd(net()), "steps": 10},
@@ -251,13 +255,14 @@ CALLS = [
     Call(
         checkpoints.save_checkpoint,
         lambda: {"path": _folder() / "a.pt", "model": net(), "epoch": 1},
-        {"epoch": "0"},
+        {"epoch": "0", "path": "missing path"},  # it makes the folder
     ),
     Call(checkpoints.load_checkpoint, lambda: {"path": saved(), "model": net()}),
     # features
     Call(
         features.extract_features,
         lambda: {"model": net(), "dataset": dataset(), "cache": False},
+        {"layer": "empty"},  # the name of the whole, as in PyTorch
     ),
     Call(
         features.feature_maps,
@@ -335,7 +340,7 @@ CALLS = [
     Call(zoo.zoo_table, dict),
     Call(zoo.best_under, lambda: {"table": figures(), "params": 30}, {"params": "inf"}),
     Call(zoo.pareto_front, lambda: {"table": figures(), "cost": "params"}),
-    Call(zoo.family_of, lambda: {"name": "resnet18"}),
+    Call(zoo.family_of, lambda: {"name": "resnet18"}, {"name": "empty"}),
     Call(
         zoo.measure_latency,
         lambda: {
@@ -345,7 +350,7 @@ CALLS = [
             "warmup": 0,
             "max_seconds": 1,
         },
-        {"warmup": "0"},
+        {"warmup": "0", "max_seconds": "0"},  # then three passes
     ),
     Call(
         study.run_study,
@@ -355,6 +360,7 @@ CALLS = [
             "folder": _folder(),
             "progress": False,
         },
+        {"folder": "missing path"},  # it makes one
     ),
     Call(study.read_study, lambda: {"folder": study_folder()}),
     # widgets

@@ -76,7 +76,8 @@ def allowed(call, name, default):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("call", CALLS, ids=named)
-def test_what_is_bad_is_refused_in_words(call, capsys):
+def test_what_is_bad_is_refused_in_words(call, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
     call.function(**call.arguments())  # the call itself is right
     wrong = []
     for name, default in spoilable(call):

@@ -122,7 +122,7 @@ def test_names_that_are_not_there_are_told(flowers):
     with pytest.raises(DatasetError, match="hide names 'petals', which is none"):
         with_attributes(flowers.train, ["colour"], hide={"petals": 0.5})
     with pytest.raises(
-        ValueError, match=r"hide\['colour'\] must be from 0 to 1, got 2"
+        ValueError, match=r"hide\['colour'\] must be a number from 0 to 1, got 2"
     ):
         with_attributes(flowers.train, ["colour"], hide={"colour": 2})
     with pytest.raises(DatasetError, match="a list has no table of attributes"):

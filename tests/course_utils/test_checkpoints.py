@@ -636,10 +636,10 @@ def test_a_compiled_model_s_names_are_made_to_fit(tmp_path, capsys, when, part):
 def test_arguments_of_another_type_are_named(tmp_path):
     path = tmp_path / "a.pt"
     for options, words in (
-        ({"model": None}, "model is a NoneType"),
-        ({"optimizer": 0.1}, "optimizer is a float, which has no state"),
-        ({"modules": {"it": 3}}, "modules it is a int, which has no state"),
-        ({"history": [1]}, "history is a list: hand over what fit returned"),
+        ({"model": None}, "model must be a Module, got None"),
+        ({"optimizer": 0.1}, "optimizer must be an Optimizer or None, got 0.1"),
+        ({"modules": {"it": 3}}, "modules must be a mapping of a string to a Stateful"),
+        ({"history": [1]}, "history must be a DataFrame or None"),
     ):
         with pytest.raises(TypeError, match=words):
             save_checkpoint(path, **{"model": _net(), "epoch": 1, **options})

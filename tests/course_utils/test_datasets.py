@@ -816,7 +816,7 @@ def test_the_active_weights_normalise_by_default(pets, monkeypatch):
 
 @pytest.mark.parametrize("option", ["min_scale", "flip", "jitter"])
 def test_augmentation_strengths_are_shares(option):
-    with pytest.raises(ValueError, match=f"{option} must be from 0 to 1"):
+    with pytest.raises(ValueError, match=f"{option} must be a number"):
         training_transform(SimpleNamespace(normalize=NORMALIZE), 32, **{option: 1.5})
 
 

@@ -196,11 +196,11 @@ def test_logits_far_apart_stay_finite():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"T": 0}, "T must be above 0 and finite, got 0"),
-        ({"T": -2.0}, "T must be above 0"),
-        ({"T": float("inf")}, "T must be above 0 and finite"),
-        ({"alpha": 1.2}, "alpha must be from 0 to 1, got 1.2"),
-        ({"alpha": -0.1}, "alpha must be from 0 to 1"),
+        ({"T": 0}, "T must be a number above 0, got 0"),
+        ({"T": -2.0}, "T must be a number above 0"),
+        ({"T": float("inf")}, "T must be a number above 0"),
+        ({"alpha": 1.2}, "alpha must be a number from 0 to 1, got 1.2"),
+        ({"alpha": -0.1}, "alpha must be a number from 0 to 1"),
     ],
 )
 def test_temperature_and_share_have_ranges(options, message):
@@ -492,7 +492,7 @@ def test_distillation_is_for_one_task(flowers):
 
 
 def test_there_must_be_something_to_cache():
-    with pytest.raises(ValueError, match="views must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="views must be .* of at least 1, got 0"):
         cached_logits(_net(), _data(), views=0)
     with pytest.raises(ValueError, match="dataset is empty"):
         cached_logits(_net(), _data(0))
@@ -598,7 +598,7 @@ def test_layers_that_cannot_be_matched_are_named():
         FeatureDistillation(_net(), _net(), layers=("layer9", "2"))
     with pytest.raises(ValueError, match="match maps with maps"):
         FeatureDistillation(_net(), _net(), layers=("2", "4"))
-    with pytest.raises(ValueError, match="weight must be above 0 and finite, got 0"):
+    with pytest.raises(ValueError, match="weight must be a number above 0, got 0"):
         FeatureDistillation(_net(), _net(), layers=("2", "2"), weight=0)
 
 
@@ -647,7 +647,7 @@ def test_the_soft_gradient_is_what_the_loss_adds_over_t_squared(T):
 @pytest.mark.parametrize("T", [0, -1, float("inf"), float("nan")])
 def test_a_temperature_that_cannot_be_is_refused(T):
     for ask in (soft_targets, odds_against):
-        with pytest.raises(ValueError, match="T must be above 0 and finite"):
+        with pytest.raises(ValueError, match="T must be a number above 0"):
             ask(torch.zeros(3), T)
 
 
@@ -655,9 +655,9 @@ def test_a_temperature_that_cannot_be_is_refused(T):
 def test_temperature_and_share_are_numbers(value):
     logits, labels = torch.randn(4, 3), torch.arange(4) % 3
     for name in ("T", "alpha"):
-        with pytest.raises(ValueError, match=f"^{name} must be"):
+        with pytest.raises(ValueError, match=f"{name} must be"):
             distillation_loss(logits, logits, labels, **{name: value})
-        with pytest.raises(ValueError, match=f"^{name} must be"):
+        with pytest.raises(ValueError, match=f"{name} must be"):
             DistillationStep(nn.Linear(1, 1), **{name: value})
 
 
@@ -665,9 +665,9 @@ def test_labels_of_another_integer_kind_are_right():
     logits, labels = torch.randn(4, 3), torch.arange(4) % 3
     expected = distillation_loss(logits, -logits, labels)
     assert torch.equal(distillation_loss(logits, -logits, labels.int()), expected)
-    with pytest.raises(TypeError, match="labels is a NoneType"):
+    with pytest.raises(TypeError, match="labels, class indices .* must be a Tensor"):
         distillation_loss(logits, logits, None)
-    with pytest.raises(TypeError, match="teacher is a str"):
+    with pytest.raises(TypeError, match="teacher must be a Teacher or a Module"):
         DistillationStep("resnet18")
 
 

@@ -406,7 +406,7 @@ def test_maps_are_of_one_prepared_picture(image):
 
 @pytest.mark.parametrize("layer", [3, ["0"], b"0"])
 def test_a_layer_is_a_name(layer):
-    with pytest.raises(TypeError, match="layer is a .*: name a module"):
+    with pytest.raises(TypeError, match="layer must be a string or None, got"):
         extract_features(_net(), _Pictures(), layer=layer, cache=False)
 
 
@@ -515,7 +515,7 @@ def test_labels_of_another_whole_type_are_taken():
 
 @pytest.mark.parametrize("lr", [0, -1e-3, float("nan"), float("inf")])
 def test_a_rate_that_learns_nothing_is_named(lr):
-    with pytest.raises(ValueError, match=f"lr must be above 0 and finite, got {lr}"):
+    with pytest.raises(ValueError, match=f"lr must be a number above 0, got {lr}"):
         fit_head(torch.zeros(2, 2), torch.tensor([0, 1]), 2, lr=lr)
 
 

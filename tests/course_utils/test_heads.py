@@ -244,7 +244,7 @@ def test_a_new_head_survives_copy_and_file():
         ),
         ({"num_classes": 3, "dropout": 1.0}, "dropout must be from 0 up to 1, got 1.0"),
         *(
-            ({"num_classes": 3, "dropout": p}, "dropout must be a number of at least 0")
+            ({"num_classes": 3, "dropout": p}, "dropout must be a number from 0 to 1")
             for p in (-1, float("nan"), "0.5", None)
         ),
         *(
@@ -475,7 +475,10 @@ def test_scripted_quantised_and_lazy_models_are_refused_by_name():
 @pytest.mark.parametrize("change", [find_heads, feature_dim, freeze])
 @pytest.mark.parametrize("wrong", [None, "resnet18", {}])
 def test_what_is_no_model_is_refused(change, wrong):
-    with pytest.raises(TypeError, match=r"a model must be a torch.nn.Module, got"):
+    with pytest.raises(
+        TypeError,
+        match="model must be a (torch.nn.)?Module",
+    ):
         change(wrong)
 
 

@@ -79,7 +79,7 @@ def test_one_cycle_peaks_where_the_warm_up_ends():
     ("how", "options", "said"),
     [
         ("cosin", {}, "how must be one of"),
-        ("step", {"drops": 0}, "drops must be at least 1, got 0"),
+        ("step", {"drops": 0}, "drops must be a whole number of at least 1, got 0"),
         ("cosine", {"warmup": 1.0}, "warmup must be below 1"),
     ],
 )
@@ -89,5 +89,5 @@ def test_bad_input_is_named(how, options, said):
 
 
 def test_too_few_steps_are_named():
-    with pytest.raises(ValueError, match="steps must be at least 2"):
+    with pytest.raises(ValueError, match="steps must be a whole number of at least 2"):
         lr_schedule(optimizer(), "cosine", steps=1)

@@ -141,8 +141,9 @@ def test_a_parameter_of_an_old_head_is_named():
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"lr": 0}, "lr must be above 0"), ({"ratio": 0}, "ratio must be above 0"),
-        ({"decay": 1.5}, "decay must be from 0 to 1, got 1.5"),
+        ({"lr": 0}, "lr must be a number above 0"),
+        ({"ratio": 0}, "ratio must be a number above 0"),
+        ({"decay": 1.5}, "decay must be a number above 0 to 1 or None, got 1.5"),
         ({"ratio": 0.1, "decay": 0.9}, "not both"), ({"min_scale": -1}, "min_scale"),
         ({"weight_decay": -0.1}, "weight_decay"), ({"groups": 1}, "from 2 to"),
         ({"groups": 9}, "from 2 to 6, got 9"),
@@ -206,7 +207,7 @@ def test_named_groups_get_their_rate_by_depth_whatever_their_order(order):
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "1", None, True])
 @pytest.mark.parametrize("name", ["lr", "weight_decay", "min_scale"])
 def test_rates_are_finite_numbers(name, value):
-    with pytest.raises(ValueError, match=f"^{name} must be"):
+    with pytest.raises(ValueError, match=f"{name} must be"):
         param_groups(nn.Sequential(nn.Linear(4, 2)), **{"lr": 1e-3, name: value})
 
 

@@ -424,9 +424,9 @@ def test_a_folder_that_cannot_be_made_is_known_before_the_first_run(tmp_path):
 
 def test_arguments_of_another_type_are_named(tmp_path):
     for arguments, words in (
-        ((3, GRID, tmp_path), "run is a int"),
-        ((power, None, tmp_path), "grid is a NoneType"),
-        ((power, GRID, None), "folder is a NoneType"),
+        ((3, GRID, tmp_path), "run must be a function, got 3"),
+        ((power, None, tmp_path), "grid must be a mapping or a sequence, got None"),
+        ((power, GRID, None), "folder must be a string or a PathLike, got None"),
     ):
         with pytest.raises(TypeError, match=words):
             run_study(*arguments)

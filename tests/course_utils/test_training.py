@@ -268,7 +268,9 @@ def test_early_stopping_names_the_columns_there_are():
     state = EpochState(1, None, None, pd.DataFrame({"train_loss": [1.0]}))
     with pytest.raises(ValueError, match="no column 'val_loss'; it has train_loss"):
         stopping.on_epoch_end(state)
-    with pytest.raises(ValueError, match="patience must be at least 1"):
+    with pytest.raises(
+        ValueError, match="patience must be a whole number of at least 1"
+    ):
         EarlyStopping(patience=0)
 
 
@@ -323,7 +325,7 @@ def test_gradients_are_clipped_to_the_norm():
     train_one_epoch(model, _loader(), optimizer, step=step_beside, clip_norm=1e-3,
                     progress=False)  # fmt: skip
     assert beside.weight.grad.norm() < 1e-3 and max(norms) < 1e-3
-    with pytest.raises(ValueError, match="clip_norm must be above 0"):
+    with pytest.raises(ValueError, match="clip_norm must be a number above 0"):
         train_one_epoch(model, _loader(), optimizer, clip_norm=0)
 
 

@@ -243,19 +243,19 @@ def test_a_column_of_a_step_of_ones_own_is_known_after_the_first_batch():
 def test_what_is_better_is_said_where_the_name_does_not():
     with pytest.raises(ValueError, match="less of 'val_soft' is better"):
         BestWeights(monitor="val_soft")
-    with pytest.raises(ValueError, match='"min" or "max", got'):
+    with pytest.raises(ValueError, match="'min' or 'max' or None, got"):
         EarlyStopping(mode="less")
 
 
 @pytest.mark.parametrize("epochs", [-3, 0, 2.5, True, "2", None, float("nan")])
 def test_epochs_are_a_whole_number(epochs):
-    with pytest.raises(ValueError, match="^epochs must be"):
+    with pytest.raises(ValueError, match="epochs must be"):
         _fit(train=Unread(), epochs=epochs)
 
 
 @pytest.mark.parametrize("clip_norm", [0, -1, float("nan"), "1"])
 def test_norms_are_numbers(clip_norm):
-    with pytest.raises(ValueError, match="clip_norm must be above 0 and finite"):
+    with pytest.raises(ValueError, match="clip_norm must be a number above 0"):
         _fit(train=Unread(), clip_norm=clip_norm)
 
 
@@ -267,7 +267,7 @@ def test_norms_are_numbers(clip_norm):
             r"a dataset \(TensorDataset\), not batches: make",
         ),
         (iter(_loader()), "which can be gone through only once"),
-        (7, "a int, not batches"),
+        (7, "(train|val|loader) must be an iterable.*, got 7"),
         (IMAGES, "a Tensor, not batches"),
         ({"images": IMAGES}, "a dict, not batches"),
     ],
@@ -295,11 +295,19 @@ def test_arguments_of_another_type_are_named():
     model = _net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     for arguments, options, words in (
-        ((model, None, None), {}, "train is a NoneType"),
-        (("net", _loader(), None), {}, "model is a str"),
-        ((model, _loader(), None), {"optimizer": 0.1}, "optimizer is a float"),
-        ((model, _loader(), None), {"scheduler": 3}, "scheduler is a int"),
-        ((model, _loader(), None), {"history": [1]}, "history is a list"),
+        ((model, None, None), {}, "train must be an iterable, got None"),
+        (("net", _loader(), None), {}, "model must be a Module, got 'net'"),
+        (
+            (model, _loader(), None),
+            {"optimizer": 0.1},
+            "optimizer must be an Optimizer, got 0.1",
+        ),
+        (
+            (model, _loader(), None),
+            {"scheduler": 3},
+            "scheduler must be a Scheduler or None, got 3",
+        ),
+        ((model, _loader(), None), {"history": [1]}, "history must be a DataFrame"),
     ):
         with pytest.raises(TypeError, match=words):
             fit(*arguments, epochs=1, **{"optimizer": optimizer, **options})
@@ -482,8 +490,8 @@ def test_a_head_on_features_takes_whole_labels_only():
     features = torch.randn(12, 4)
     fit_head(features, LABELS.int(), 3, epochs=1)
     for labels, epochs, words in (
-        (LABELS.float(), 1, "labels are float32"), (LABELS, 0, "epochs must be at least"),
-        (LABELS, -3, "epochs must be at least 1, got -3"),
+        (LABELS.float(), 1, "labels are float32"), (LABELS, 0, "epochs must be"),
+        (LABELS, -3, "epochs must be .* at least 1, got -3"),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=words):
             fit_head(features, labels, 3, epochs=epochs)
@@ -719,5 +727,5 @@ def test_the_range_test_names_grey_pictures_and_numbers():
         lr_range_test(model, _loader(images=IMAGES[:, :1]), optimizer)
     for name, value in (("start_lr", float("nan")), ("end_lr", float("inf")),
                         ("num_iter", 9.5), ("start_lr", "1"), ("diverge", 1)):  # fmt: skip
-        with pytest.raises(ValueError, match=f"^{name} must be"):
+        with pytest.raises(ValueError, match=f"{name} must be"):
             lr_range_test(model, Unread(), optimizer, **{name: value})

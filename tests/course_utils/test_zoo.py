@@ -213,7 +213,7 @@ def test_bad_questions_are_named(cars):
         best_weights(cars, gain="top9")
     with pytest.raises(ValueError, match="at least one budget"):
         best_under(cars)
-    with pytest.raises(TypeError, match="table must be a DataFrame, such as zoo_table"):
+    with pytest.raises(TypeError, match="table must be a DataFrame, got None"):
         best_under(None, params=1)
     with pytest.raises(ValueError, match="column 'name' holds no numbers"):
         pareto_front(cars.assign(name="x"), cost="name")
@@ -221,7 +221,7 @@ def test_bad_questions_are_named(cars):
 
 @pytest.mark.parametrize("budget", [float("nan"), "10", None, True])
 def test_a_budget_is_a_number(cars, budget):
-    with pytest.raises(ValueError, match="the budget of params must be a number, got"):
+    with pytest.raises(ValueError, match="params must be (a number|finite)"):
         best_under(cars, params=budget)
 
 
@@ -301,7 +301,10 @@ def test_other_bad_options_of_a_measurement_are_named():
         measure_latency(_Watched(), max_seconds=float("nan"))
     with pytest.raises(ValueError, match="device must be such as 'cpu' or 'cuda'"):
         measure_latency(_Watched(), device="laptop")
-    with pytest.raises(TypeError, match="a model must be a torch.nn.Module, got None"):
+    with pytest.raises(
+        TypeError,
+        match="model must be a (torch.nn.)?Module",
+    ):
         measure_latency(None)
 
 
