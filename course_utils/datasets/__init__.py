@@ -15,6 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from course_utils.arguments import Count, Natural, checked
 from course_utils.datasets.attributes import MISSING, AttributeDataset, with_attributes
 from course_utils.datasets.bundled import bundled_names, bundled_source
@@ -43,7 +45,7 @@ from course_utils.datasets.transforms import (
     training_transform,
 )
 from course_utils.errors import DatasetError
-from course_utils.weights import default_weights_info
+from course_utils.weights import WeightsInfo, default_weights_info
 
 __all__ = [
     "MISSING",
@@ -69,11 +71,12 @@ __all__ = [
 ]
 
 
-@checked(own=("name", "image_size", "transform", "per_class"))
+@checked(own=("name", "like", "image_size", "transform", "per_class"))
 def load_dataset(
     name: str | Path,
     *,
-    image_size: int | str = 64,
+    like: nn.Module | WeightsInfo | None = None,
+    image_size: int | str | None = None,
     transform: Callable | None = None,
     seed: Natural = 0,
     per_class: Count | None = None,
@@ -83,11 +86,13 @@ def load_dataset(
     """Load a dataset as train, val and test.
 
     `name` is one of `dataset_names()` or "folder:PATH" (a folder that holds train,
-    val and test, some of them, or one folder a class at once). `image_size` is the
-    side in pixels (8 to 2048), or "auto": what the active weights were made for, but
-    no more than the images have. `transform` takes a uint8 tensor (3, S, S); where
-    none is given, it is the inference transform of the active weights. `seed` decides
-    splits that have to be made and which `per_class` images of each class stay in
+    val and test, some of them, or one folder a class at once). With `like`, a model of
+    `load_backbone` or its `weights_info`, pictures come as that model wants them: its
+    side and its normalisation. `image_size` is another side in pixels (8 to 2048), 64
+    where neither is given, or "auto": what the weights were made for, but no more than
+    the images have. `transform` takes a uint8 tensor (3, S, S); where none is given, it
+    is the inference transform of the weights: `like`'s, else the active ones. `seed`
+    decides splits that have to be made and which `per_class` images of each class stay in
     train (val and test stay whole). Broken images are skipped and counted in
     `.report`, or raise where `on_error` is "raise". Splits of a folder are known by
     their usual names (train, training_set, seg_test, valid, …); `splits` says it
@@ -95,16 +100,21 @@ def load_dataset(
     a class.
 
     Raises `DatasetError` for what cannot be loaded, with the way out.
+
+        data = load_dataset("folder:photos", like=model)
     """
     if on_error not in ("skip", "raise"):
         raise DatasetError(f"on_error must be 'skip' or 'raise', got {on_error!r}")
+    info = _info_of(like)
+    if image_size is None:
+        image_size = 64 if like is None else info.image_size
     if not isinstance(image_size, str) or image_size != "auto":
         check_image_size(image_size)
     check_transform(transform)
-    size = partial(_resolve_size, image_size)
+    size = partial(_resolve_size, image_size, info)
     source = _read(name, size=size, on_error=on_error, splits=splits)
     if transform is None:
-        transform = default_weights_info().transform_for(source.image_size)
+        transform = info.transform_for(source.image_size)
     return make_splits(source, transform=transform, seed=seed, per_class=per_class)
 
 
@@ -147,9 +157,22 @@ def _unknown(name: str) -> str:
     return f"no dataset {name!r}; {hint} Your own images load as 'folder:PATH'"
 
 
-def _resolve_size(image_size: int | str, native: int | None) -> int:
+def _info_of(like: Any) -> WeightsInfo:
+    """The weights that pictures are prepared for; without `like` the active ones."""
+    if like is None:
+        return default_weights_info()
+    info = getattr(like, "weights_info", like)
+    if not isinstance(info, WeightsInfo):
+        raise DatasetError(
+            f"like is a {type(like).__name__} without weights_info: hand over a model of "
+            "load_backbone, or say image_size= and transform="
+        )
+    return info
+
+
+def _resolve_size(image_size: int | str, info: WeightsInfo, native: int | None) -> int:
     """Turn "auto" into the smaller of the weights' size and the images' own."""
     if image_size != "auto":
         return int(image_size)
-    wanted = default_weights_info().image_size
+    wanted = info.image_size
     return check_image_size(wanted if native is None else max(8, min(wanted, native)))

@@ -647,7 +647,7 @@ def test_arguments_of_another_type_are_named(tmp_path):
         with pytest.raises(ValueError, match="epoch must be"):
             save_checkpoint(path, model=_net(), epoch=epoch)
     for call in (save_checkpoint, load_checkpoint):
-        with pytest.raises(TypeError, match="path is a NoneType: name a file"):
+        with pytest.raises(TypeError, match="path must be a string or a PathLike"):
             call(
                 None, model=_net(), **({"epoch": 1} if call is save_checkpoint else {})
             )

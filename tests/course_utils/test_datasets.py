@@ -36,6 +36,7 @@ from course_utils.datasets import (
 )
 from course_utils.errors import DatasetError
 from course_utils.storage import sha256_file
+from course_utils.weights import load_backbone
 
 NORMALIZE = v2.Normalize([0.5, 0.5, 0.5], [0.25, 0.25, 0.25])
 REAL_PHOTOS = Path(__file__).resolve().parents[3] / "shared" / "real"
@@ -528,7 +529,7 @@ def test_a_class_of_broken_images_is_refused(pets):
         _load(pets)
 
 
-@pytest.mark.parametrize("size", [7, 0, -64, 64.0, "64", True, None, 4096])
+@pytest.mark.parametrize("size", [7, 0, -64, 64.0, "64", True, 4096])
 def test_an_impossible_image_size_is_refused(pets, size):
     with pytest.raises(DatasetError, match="image_size must be a whole number"):
         _load(pets, image_size=size)
@@ -944,3 +945,27 @@ def test_one_view_of_pictures_that_come_differently_each_time_is_refused():
     for views in (0, -1, 1.5):
         with pytest.raises(ValueError, match="views must be"):
             check_views(data, views)
+
+
+# -- like a model ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("given", ["model", "its weights_info"])
+def test_pictures_come_as_a_model_wants_them(pets, given, monkeypatch):
+    monkeypatch.setenv("COURSE_BACKBONE", "test_vit")  # which decides nothing here
+    model = load_backbone("resnet18", weights="random")
+    like = model if given == "model" else model.weights_info
+    data = load_dataset(f"folder:{pets}", like=like)
+    assert data.train[0][0].shape == (3, 224, 224)
+    small = load_dataset(f"folder:{pets}", like=like, image_size=32).train
+    assert small[0][0].shape == (3, 32, 32)
+    prepared = model.weights_info.transform_for(32)(small.images[0])
+    assert torch.equal(small[0][0], prepared)
+
+
+def test_what_has_no_weights_info_is_no_model_to_be_like(pets):
+    for wrong in (torch.nn.Linear(2, 2), "resnet18", 224):
+        with pytest.raises(
+            DatasetError, match="without weights_info: hand over a model"
+        ):
+            load_dataset(f"folder:{pets}", like=wrong)
