@@ -274,8 +274,9 @@ print("awake: ", ", ".join(awake(net)))
 print("learnt:", ", ".join(changed(net, before)))
 
 # %% [markdown]
-# No error, no warning: gradients are computed and thrown away. The second way adds the woken
-# stage later, with `add_param_group`. The optimiser is happy; ask the *scheduler*:
+# No error, no warning: gradients are computed and thrown away. (`fit` asks before its first
+# epoch, and refuses; one epoch by hand does not.) The second way adds the woken stage later,
+# with `add_param_group`. The optimiser is happy; ask the *scheduler*:
 
 # %% tags=["nbval-check-output"]
 from torch.optim import lr_scheduler

@@ -73,21 +73,25 @@ for what, make in optimizers.items():
     net = load_backbone(name, num_classes=num_classes)
     body = [p for g in layer_groups(net)[:-1] for p in g.parameters]
     start = parameters_to_vector(body).detach()
-    history = fit(
-        net,
-        loader,
-        val_loader,
-        optimizer=make(net.parameters()),
-        epochs=6,
-        progress=False,
-    )
+    try:
+        history = fit(
+            net,
+            loader,
+            val_loader,
+            optimizer=make(net.parameters()),
+            epochs=6,
+            progress=False,
+        )
+    except ValueError:  # the loss is NaN: fit does not go on
+        rows[what] = {"highest training loss": "diverged"}
+        continue
     move = parameters_to_vector(body).detach() - start
     rows[what] = {
         "body moved by": f"{(move.norm() / start.norm()).item():.0%}",
         "highest training loss": f"{history['train_loss'].max():.2f}",
         "validation": f"{history['val_accuracy'].iloc[-1]:.2f}",
     }
-pd.DataFrame(rows).T
+pd.DataFrame(rows).T.fillna("")
 
 # %% [markdown]
 # One seed, one net. Over five seeds, four nets and 12 epochs, with the linear probe beside it
@@ -228,7 +232,7 @@ ax.set(
     xlabel="learning rate (log scale)",
     ylabel="smoothed loss",
     xscale="log",
-    ylim=(0, 4),
+    ylim=(0, 2 * test.smoothed[0]),
 )
 ax.legend()
 plt.show()
