@@ -969,3 +969,8 @@ def test_what_has_no_weights_info_is_no_model_to_be_like(pets):
             DatasetError, match="without weights_info: hand over a model"
         ):
             load_dataset(f"folder:{pets}", like=wrong)
+
+
+def test_a_dataset_says_its_size_in_a_line(pets):
+    train = load_dataset(f"folder:{pets}", image_size=16).train
+    assert repr(train) == f"ImageDataset({len(train)} images, 16 px, 2 classes)"

@@ -156,7 +156,7 @@ def test_every_members_file_gives_the_net_that_torchvision_gives(full):
     name, member = MEMBERS[full]
     path = _put(name, member)
     ours = load_backbone(full)
-    _assert_same(ours, models.get_model(name, weights=member), member, gflops=20)
+    _assert_same(ours, models.get_model(name, weights=member), member, gflops=GFLOPS)
     path.unlink()
 
 

@@ -16,6 +16,7 @@ from course_utils.zoo import (
     best_weights,
     family_of,
     load_code,
+    machine,
     measure_latency,
     pareto_front,
     stored_latency,
@@ -325,3 +326,31 @@ def test_stored_latencies_cover_the_zoo_and_name_the_machine():
     joined = zoo_table(latency=True)
     assert joined["ms"].notna().all() and len(joined) == 115
     assert joined.attrs["machine"] == stored.attrs["machine"]
+
+
+# -- the machine -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def nowhere(monkeypatch, tmp_path):
+    """A system without /proc/cpuinfo; the name is asked for anew."""
+    monkeypatch.setattr(machine, "CPUINFO", tmp_path / "cpuinfo")
+    machine.cpu_name.cache_clear()
+    yield tmp_path / "cpuinfo"
+    machine.cpu_name.cache_clear()
+
+
+def test_linux_names_the_processor_in_a_file(nowhere):
+    nowhere.write_text("processor\t: 0\nmodel name\t: AMD EPYC 7763 \n")
+    assert machine.cpu_name() == "AMD EPYC 7763"
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "expected"), [(0, "Apple M2\n", "Apple M2"), (1, "", "arm")]
+)
+def test_a_mac_is_asked_for_its_processor(nowhere, monkeypatch, code, said, expected):
+    monkeypatch.setattr(machine.platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(machine.platform, "processor", lambda: "arm")
+    asked = SimpleNamespace(returncode=code, stdout=said)
+    monkeypatch.setattr(machine.subprocess, "run", lambda *_, **__: asked)
+    assert machine.cpu_name() == expected
