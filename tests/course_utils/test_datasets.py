@@ -974,3 +974,10 @@ def test_what_has_no_weights_info_is_no_model_to_be_like(pets):
 def test_a_dataset_says_its_size_in_a_line(pets):
     train = load_dataset(f"folder:{pets}", image_size=16).train
     assert repr(train) == f"ImageDataset({len(train)} images, 16 px, 2 classes)"
+
+
+def test_a_part_knows_the_hashes_of_its_own_pictures():
+    train = load_dataset("flowers", per_class=4).train
+    assert train.hashes is not None and len(train.hashes) == len(train)
+    part = train.subset([5, 2])
+    assert list(part.hashes) == [train.hashes[5], train.hashes[2]]
