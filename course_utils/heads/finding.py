@@ -164,10 +164,13 @@ def feature_dim(model: nn.Module) -> int:
         if isinstance(layer, Head):
             return widths(layer)[0]
     inner = unwrapped(model)
-    if hasattr(inner, "head_hidden_size"):  # right where timm's num_features is not
+    try:
+        output = torch.empty(output_shape(inner), device="meta")
+    except CannotInspect:
+        if not hasattr(inner, "head_hidden_size"):  # timm's word, which can be wrong
+            raise
         return inner.head_hidden_size
     # (B, C, H, W), (B, H, W, C) or (B, N, C) -> (B, C)
-    output = torch.empty(output_shape(inner), device="meta")
     return layout_of(inner, shape=output.shape).pooled(output).shape[1]
 
 
