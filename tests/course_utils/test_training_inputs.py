@@ -27,6 +27,8 @@ from course_utils.training import (
     soft_label_step,
     train_one_epoch,
 )
+from course_utils.training.learning import check_learns
+from course_utils.training.outputs import tells_nothing_apart
 
 
 class _Net(nn.Module):
@@ -729,3 +731,15 @@ def test_the_range_test_names_grey_pictures_and_numbers():
                         ("num_iter", 9.5), ("start_lr", "1"), ("diverge", 1)):  # fmt: skip
         with pytest.raises(ValueError, match=f"{name} must be"):
             lr_range_test(model, Unread(), optimizer, **{name: value})
+
+
+def test_one_dead_head_of_several_is_seen():
+    alive = torch.eye(3)
+    assert not tells_nothing_apart({"a": alive, "b": alive})
+    assert tells_nothing_apart({"a": alive, "b": torch.zeros(3, 2)})
+
+
+@pytest.mark.parametrize("wrong", [None, "adam", torch.optim.SGD])
+def test_what_is_no_optimizer_is_named(wrong):
+    with pytest.raises(TypeError, match="optimizer is a .*: make one, such as"):
+        check_learns(nn.Linear(2, 2), wrong)
