@@ -36,8 +36,8 @@ def spoilable(call):
     """
     parameters = inspect.signature(call.function).parameters
     for name, parameter in parameters.items():
-        named_one = parameter.kind is not parameter.VAR_KEYWORD
-        if named_one and "bool" not in str(parameter.annotation):
+        flag = parameter.annotation in ("bool", "bool | None")
+        if parameter.kind is not parameter.VAR_KEYWORD and not flag:
             yield name, parameter.default
     more = [name for name in call.arguments() if name not in parameters]
     yield from ((name, parameters) for name in more)
