@@ -23,11 +23,9 @@ from course_utils.checkpoint_files import (
     write_checkpoint,
 )
 from course_utils.errors import CheckpointError
+from course_utils.run_state import Orders, modules_of, parameters_of
 from course_utils.runtime import generators_state, restore_generators
 from course_utils.state_files import compare_state
-from course_utils.training.batches import Orders
-from course_utils.training.callbacks import EpochState
-from course_utils.training.learning import modules_of, parameters_of
 
 __all__ = ["Checkpoint", "load_checkpoint", "previous_path", "save_checkpoint"]
 
@@ -80,7 +78,7 @@ class Checkpoint:
         self.modules = dict(modules or {})
         self._own = False  # whether the file is this object's
 
-    def on_fit_start(self, state: EpochState) -> pd.DataFrame | None:
+    def on_fit_start(self, state: Any) -> pd.DataFrame | None:
         """Take the run up where its file is there, and return its history."""
         there = self.path.is_file() or previous_path(self.path).is_file()
         anew = state.history.empty and not self._own
@@ -97,7 +95,7 @@ class Checkpoint:
             return found["history"]
         self.on_epoch_end(state)
 
-    def on_epoch_end(self, state: EpochState) -> None:
+    def on_epoch_end(self, state: Any) -> None:
         """Save the run as it is now."""
         train = state.loaders[0]  # a load_checkpoint by hand takes one loader
         save_checkpoint(
@@ -106,7 +104,7 @@ class Checkpoint:
         )  # fmt: skip
         self._own = True
 
-    def _parts(self, state: EpochState) -> dict[str, Any]:
+    def _parts(self, state: Any) -> dict[str, Any]:
         """All that has a state, as `save_checkpoint` and `load_checkpoint` take it."""
         moved = {id(p) for p in parameters_of(state.optimizer)}
         beside = {

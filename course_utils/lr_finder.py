@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from textwrap import fill
@@ -19,11 +17,10 @@ from torch.utils.data import DataLoader
 
 from course_utils.arguments import Count, Positive, check_argument, checked, whole
 from course_utils.meta_tensors import dtype_of
-from course_utils.modes import device_of, modes_kept
-from course_utils.runtime import generators_kept
+from course_utils.modes import device_of
+from course_utils.run_state import undone
 from course_utils.training import Step, classification_step, evaluate
 from course_utils.training.batches import (
-    Orders,
     check_loader,
     images_and_labels,
     to_net,
@@ -183,7 +180,7 @@ def lr_range_test(
     scales = [rate / max(rates) if max(rates) else 1.0 for rate in rates]
     space = np.geomspace if spacing == "exponential" else np.linspace
     lrs, losses, stopped = [], [], ""
-    with _undone(model, optimizer, loader, val), forgotten_refused(step, optimizer):
+    with undone(model, optimizer, loader, val), forgotten_refused(step, optimizer):
         model.train()
         batches = _endless(loader)
         for lr in space(start_lr, end_lr, num_iter).tolist():
@@ -237,37 +234,6 @@ def _endless(loader: DataLoader) -> Iterator:
             yield batch
         if empty:
             raise ValueError("the loader is empty: there is no batch to train on")
-
-
-@contextmanager
-def _undone(model: nn.Module, optimizer, *loaders: DataLoader | None) -> Iterator[None]:
-    """Put back all that training changes, in place: no tensor is replaced."""
-    parameters = _parameters(model, optimizer)
-    tensors = [*parameters, *model.buffers()]
-    values = [t.detach().clone() for t in tensors]
-    gradients = [p.grad for p in parameters]
-    state = copy.deepcopy(optimizer.state_dict())
-    orders = Orders(*loaders)
-    order = orders.state_dict()
-    for parameter in parameters:
-        parameter.grad = None
-    try:
-        with generators_kept(), modes_kept(model):
-            yield
-    finally:
-        with torch.no_grad():
-            for tensor, value in zip(tensors, values, strict=True):
-                tensor.copy_(value)
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient
-        optimizer.load_state_dict(state)
-        orders.load_state_dict(order)
-
-
-def _parameters(model: nn.Module, optimizer) -> list[nn.Parameter]:
-    """Those of the model, and what else the optimiser moves: a loss can learn too."""
-    moved = [p for group in optimizer.param_groups for p in group["params"]]
-    return list({id(p): p for p in [*model.parameters(), *moved]}.values())
 
 
 def _longest_fall(losses: np.ndarray) -> tuple[int, int]:

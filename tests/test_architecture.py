@@ -17,7 +17,7 @@ ROWS = [
     "architectures meta_tensors tracing memory",
     "activations heads state_files checkpoint_files",
     "layer_groups inspection param_groups",
-    "training checkpoints lr_finder",
+    "run_state checkpoints training lr_finder",
     "weights datasets fetch",
     "feature_cache features cut probe predictions",
     "distillation multitask zoo loss_weight_runs study",

@@ -87,28 +87,6 @@ def length_of(loader: Iterable) -> int | None:
         return None
 
 
-class Orders:
-    """The generators that loaders shuffle by, together, as something with a state."""
-
-    def __init__(self, *loaders: Any):
-        found = []
-        for loader in loaders:
-            batches = getattr(loader, "batch_sampler", None)
-            inner = [getattr(place, "sampler", None) for place in (loader, batches)]
-            found += [getattr(p, "generator", None) for p in (loader, batches, *inner)]
-        known = {id(g): g for g in found if isinstance(g, torch.Generator)}
-        self.generators = list(known.values())
-
-    def state_dict(self) -> dict[str, list[Tensor]]:
-        """Return all states."""
-        return {"states": [one.get_state() for one in self.generators]}
-
-    def load_state_dict(self, state_dict: dict[str, list[Tensor]]) -> None:
-        """Put the generators back to what `state_dict` returned."""
-        for one, state in zip(self.generators, state_dict["states"], strict=True):
-            one.set_state(state)
-
-
 def images_and_labels(batch: Any, *, others: bool = False) -> tuple[Any, Any]:
     """Return the two parts of a batch (images, labels), or of a dictionary of both.
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from course_utils.run_state import modules_of, parameters_of
 from course_utils.training.batches import check_model
 from course_utils.training.outputs import Step
 
@@ -22,11 +23,6 @@ class Scheduler(Protocol):
 
     def step(self, *args: Any) -> None:
         """Set the next rate."""
-
-
-def parameters_of(optimizer: Optimizer) -> list[nn.Parameter]:
-    """List the parameters that an optimiser holds, group by group."""
-    return [p for group in optimizer.param_groups for p in group["params"]]
 
 
 def check_optimizer(optimizer: Any) -> None:
@@ -72,15 +68,6 @@ def _absent(absent: list[str], learning: int, held: set[int], own: dict) -> str:
         f"which would never move.{other} Make it anew, after replace_head and unfreeze, "
         "with all parameters: model.parameters(), or param_groups(model, lr)"
     )
-
-
-def modules_of(step: Step) -> dict[str, nn.Module]:
-    """Name the modules that a step is, or keeps as attributes: "step", "step.weights"."""
-    owner = getattr(step, "__self__", step)  # of a bound method
-    if isinstance(owner, nn.Module):
-        return {"step": owner}
-    found = getattr(owner, "__dict__", {}).items()
-    return {f"step.{n}": part for n, part in found if isinstance(part, nn.Module)}
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 from course_utils.arguments import Count, Limit, check_argument, checked
 from course_utils.meta_tensors import dtype_of
 from course_utils.modes import device_of, inference
+from course_utils.run_state import parameters_of
 from course_utils.runtime import show_progress
 from course_utils.training.batches import (
     check_loader,
@@ -39,7 +40,6 @@ from course_utils.training.learning import (
     check_optimizer,
     check_scheduler,
     forgotten_refused,
-    parameters_of,
     step_scheduler,
 )
 from course_utils.training.outputs import (
