@@ -81,6 +81,7 @@ class Checkpoint:
     def on_fit_start(self, state: Any) -> pd.DataFrame | None:
         """Take the run up where its file is there, and return its history."""
         there = self.path.is_file() or previous_path(self.path).is_file()
+        state.engine.processes.wait()  # all look before the first one writes
         anew = state.history.empty and not self._own
         if there and anew and not self.resume:
             raise CheckpointError(
@@ -90,19 +91,26 @@ class Checkpoint:
         parts = self._parts(state)
         if there and anew:
             found = load_checkpoint(self.path, **parts)
-            print(f"{self.path}: {found['epoch']} of {state.epochs} epochs are done")
+            if state.engine.processes.main:
+                done = f"{found['epoch']} of {state.epochs} epochs are done"
+                print(f"{self.path}: {done}")
             self._own = True
             return found["history"]
         self.on_epoch_end(state)
 
     def on_epoch_end(self, state: Any) -> None:
-        """Save the run as it is now."""
+        """Save the run as it is now; of several processes, the first one does."""
+        if state.engine.processes.main:
+            self._save(state)
+        state.engine.processes.wait()
+        self._own = True
+
+    def _save(self, state: Any) -> None:
         train = state.loaders[0]  # a load_checkpoint by hand takes one loader
         save_checkpoint(
             self.path, epoch=state.epoch, history=state.history, **self._parts(state),
             loader=train if getattr(train, "generator", None) is not None else None,
         )  # fmt: skip
-        self._own = True
 
     def _parts(self, state: Any) -> dict[str, Any]:
         """All that has a state, as `save_checkpoint` and `load_checkpoint` take it."""
@@ -113,7 +121,8 @@ class Checkpoint:
             if any(id(p) in moved for p in module.parameters())
         }
         orders = {"orders": Orders(*state.loaders)}
-        modules = {**orders, **beside, **state.schedulers, **self.modules}
+        scale = {"engine": state.engine} if state.engine.scales else {}
+        modules = {**orders, **beside, **scale, **state.schedulers, **self.modules}
         modules.pop("scheduler", None)
         owners = {"": state.model, **modules}.values()
         known = [p for m in owners if isinstance(m, nn.Module) for p in m.parameters()]

@@ -30,7 +30,7 @@ def modules_of(step: Callable) -> dict[str, nn.Module]:
     """Name the modules that a step is, or keeps as attributes: "step", "step.weights".
 
     >>> from course_utils.multitask import MultiTaskStep, UncertaintyWeights
-    >>> list(modules_of(MultiTaskStep(UncertaintyWeights(["species", "colour"]))))
+    >>> list(modules_of(MultiTaskStep(weights=UncertaintyWeights(["species"]))))
     ['step.weights']
     """
     owner = getattr(step, "__self__", step)  # of a bound method

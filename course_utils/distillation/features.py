@@ -9,6 +9,7 @@ from torch.nn import functional
 from course_utils.activations import find_layer, layout_of, watched
 from course_utils.arguments import Positive, checked
 from course_utils.distillation.teacher import Teacher, as_teacher
+from course_utils.meta_tensors import unwrapped
 from course_utils.tracing import trace
 from course_utils.training import Batch, Step, classification_step
 
@@ -56,7 +57,7 @@ class FeatureDistillation(nn.Module):
     def forward(self, model: nn.Module, batch: Batch):
         """Be a step: model and batch -> loss, logits and the loss's parts."""
         images = batch[0]
-        own = model.get_submodule(self.own.name)
+        own = unwrapped(model).get_submodule(self.own.name)
         its = self.teacher.model.get_submodule(self.its.name)
         with watched(own) as seen, watched(its) as wanted:
             loss, logits, *parts = self.step(model, batch)

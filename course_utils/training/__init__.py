@@ -10,8 +10,10 @@ below 0 is not known, and is left out of the accuracy. A step may return a third
 
 from .batches import Batch, images_and_labels, make_loader, to_device
 from .callbacks import BestWeights, EarlyStopping, EpochState
+from .engine import Engine
+from .epoch import EpochResult, evaluate, train_one_epoch
 from .learning import check_learns
-from .loop import evaluate, fit, train_one_epoch
+from .loop import fit
 from .outputs import (
     Step,
     check_labels,
@@ -20,10 +22,13 @@ from .outputs import (
     logits_of,
     soft_label_step,
 )
+from .profiling import Profile, profile
 
 __all__ = [
-    "Batch", "BestWeights", "EarlyStopping", "EpochState", "Step",
+    "Batch", "BestWeights", "EarlyStopping", "Engine", "EpochResult", "EpochState",
+    "Profile", "Step",
     "check_labels", "check_learns", "check_none_missing", "classification_step",
     "evaluate", "fit", "images_and_labels", "logits_of", "make_loader",
+    "profile",
     "soft_label_step", "to_device", "train_one_epoch",
 ]  # fmt: skip

@@ -181,13 +181,60 @@ def to_device(value: Any, device: torch.device) -> Any:
     A list comes back as a tuple, as the parts of a batch do.
     """
     if isinstance(value, Tensor):
-        return value.to(device)
+        return _moved(value, device)
     if isinstance(value, Mapping):
         return {key: to_device(part, device) for key, part in value.items()}
     if isinstance(value, tuple | list):
         moved = [to_device(part, device) for part in value]
         return type(value)(*moved) if hasattr(value, "_fields") else tuple(moved)
     return value
+
+
+def _moved(value: Tensor, device: torch.device) -> Tensor:
+    """Move a tensor without waiting; what may be labels tells its range before."""
+    if waits(value.device) or not waits(device):
+        return value.to(device)
+    moved = value.to(device, non_blocking=device.type == "cuda" and value.is_pinned())
+    if value.ndim == 1 and len(value) and not value.is_floating_point():
+        moved.course_range = range_of(value)
+    return moved
+
+
+def waits(device: torch.device) -> bool:
+    """Tell whether fetching a number from a device waits for all it was given before."""
+    return device.type != "cpu"
+
+
+def range_of(labels: Tensor) -> tuple[int, int]:
+    """Return the least and the largest label; of moved ones, as they were on the CPU.
+
+    To ask a GPU would wait for all that was queued before.
+    """
+    known = getattr(labels, "course_range", None)
+    return known or (int(labels.long().min()), int(labels.long().max()))
+
+
+def leading(value: Any, n: int) -> Any:
+    """Return the first n rows of the tensors in nested tuples, lists and mappings."""
+    if isinstance(value, Tensor):
+        return value[:n]
+    if isinstance(value, Mapping):
+        return {key: leading(part, n) for key, part in value.items()}
+    if isinstance(value, tuple | list):
+        parts = [leading(part, n) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    return value
+
+
+def with_images(batch: Any, images: Tensor, labels: Any = None) -> Any:
+    """Return a batch with other images, and other labels where they are given."""
+    places = {_key(batch, _IMAGES, 0): images}
+    if labels is not None:
+        places[_key(batch, _LABELS, 1)] = labels
+    if isinstance(batch, Mapping):
+        return {**batch, **places}
+    parts = [places.get(place, part) for place, part in enumerate(batch)]
+    return type(batch)(*parts) if hasattr(batch, "_fields") else tuple(parts)
 
 
 def to_net(batch: Any, device: torch.device, dtype: torch.dtype) -> Any:
@@ -201,11 +248,7 @@ def to_net(batch: Any, device: torch.device, dtype: torch.dtype) -> Any:
         return batch
     if not images.is_floating_point():
         return batch
-    images = images.to(dtype)
-    if isinstance(batch, Mapping):
-        return {**batch, _key(batch, _IMAGES, 0): images}
-    parts = (images, *batch[1:])
-    return type(batch)(*parts) if hasattr(batch, "_fields") else parts
+    return with_images(batch, images.to(dtype))
 
 
 @contextmanager

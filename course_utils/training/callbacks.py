@@ -20,8 +20,9 @@ EVENTS = ("on_fit_start", "on_epoch_start", "on_epoch_end", "on_fit_end")
 class EpochState:
     """What a callback sees: the epoch that begins or has ended, and what came before.
 
-    `epochs` is how many the run was asked for in all. `loaders`, `schedulers`, `step` and
-    `callbacks` are those of the run, for one that keeps it (`checkpoints.Checkpoint`).
+    `epochs` is how many the run was asked for in all. `loaders`, `schedulers`, `step`,
+    `callbacks` and `engine` are those of the run, for one that keeps it
+    (`checkpoints.Checkpoint`).
     """
 
     epoch: int
@@ -33,6 +34,7 @@ class EpochState:
     schedulers: Mapping[str, Any] = field(default_factory=dict)
     step: Any = None
     callbacks: Sequence = ()
+    engine: Any = None
 
 
 def as_callbacks(given: Any) -> list:
@@ -86,12 +88,12 @@ def tell(callbacks: Sequence, event: str, state: EpochState) -> list:
     return [method(state) for method in found if method is not None]
 
 
-def columns(names: Iterable[str], *, val: bool) -> list[str]:
+def columns(names: Iterable[str], *, val: bool, rates: Iterable[str]) -> list[str]:
     """Name the columns of a history whose epochs give these means, such as "loss"."""
     names = list(names)
     held = [f"val_{name}" for name in names] if val else []
     trained = [f"train_{name}" for name in names]
-    return ["epoch", *trained, *held, "lr", "seconds", "images_per_second"]
+    return ["epoch", *trained, *held, *rates, "seconds", "images_per_second"]
 
 
 def check_monitors(callbacks: Sequence, known: Sequence[str], *, whole: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -131,11 +130,16 @@ def step_scheduler(scheduler: Any, row: dict[str, float]) -> None:
     scheduler.step(row.get(f"val_{what}", row[f"train_{what}"]))
 
 
-def check_finite(loss: float, optimizer: Optimizer, where: str) -> None:
-    """Raise `ValueError` for a loss that is NaN or infinite, with place and rates."""
-    if not math.isfinite(loss):
-        rates = sorted({group["lr"] for group in optimizer.param_groups})
-        raise ValueError(
-            f"loss is {loss} in {where} (lr {rates}): lower the learning rate, or look "
-            "for broken inputs"
-        )
+def group_rates(optimizer: Optimizer) -> dict[str, float]:
+    """Name the rates as a history does: `lr` is the last group's, `lr_<group>` each one's.
+
+    Where there is one group, `lr` is all. A group without weight decay that goes with
+    another (see `param_groups`) has its rate.
+    """
+    groups = optimizer.param_groups
+    rates = {"lr": float(groups[-1]["lr"])}
+    if len(groups) > 1:
+        for place, group in enumerate(groups):
+            name = str(group.get("name", place)).removesuffix(", no decay")
+            rates.setdefault(f"lr_{name}", float(group["lr"]))
+    return rates

@@ -15,6 +15,7 @@ from course_utils.training.batches import (
     explained_pass,
     images_and_labels,
     images_of,
+    range_of,
 )
 
 Parts = Mapping[str, tuple[Tensor, int]]  # a mean, and how many pictures it is over
@@ -176,7 +177,7 @@ def check_labels(labels: Any, num_classes: int) -> None:
         )
     if not len(labels):
         raise ValueError("there are no labels: the batch is empty")
-    least, most = int(labels.long().min()), int(labels.long().max())
+    least, most = range_of(labels)
     check_none_missing(labels)
     if least < 0 or most >= num_classes:
         raise ValueError(
@@ -187,15 +188,17 @@ def check_labels(labels: Any, num_classes: int) -> None:
 
 def check_none_missing(labels: Tensor) -> None:
     """Raise `ValueError` where the least of labels (B,) is -1: one is missing."""
-    if int(labels.long().min()) == -1:
+    if range_of(labels)[0] == -1:
         raise ValueError(
             "labels hold -1, which says that a label is missing: leave those pictures "
             "out (known = labels >= 0)"
         )
 
 
-def count_right(logits: Any, labels: Any) -> tuple[int, int] | None:
+def count_right(logits: Any, labels: Any) -> tuple[Tensor, Tensor] | None:
     """Count right answers, and the labels that are known; None where that says nothing.
+
+    Both as tensors of one number, on the device of the logits.
 
     Labels are indices (B,) or (B, 1), below 0 where unknown, or rows (B, C) of
     probabilities, of which the largest counts. Other labels, and one column of logits,
@@ -209,12 +212,12 @@ def count_right(logits: Any, labels: Any) -> tuple[int, int] | None:
     if labels.shape == logits.shape:
         known = probability_rows(labels)
         right = (answers == labels.argmax(1)) & known
-        return int(right.sum()), int(known.sum())
+        return right.sum(), known.sum()
     if labels.shape == (len(logits), 1):
         labels = labels[:, 0]
     if labels.shape != answers.shape:
         return None
-    return int((answers == labels).sum()), int((labels >= 0).sum())
+    return (answers == labels).sum(), (labels >= 0).sum()
 
 
 def tells_nothing_apart(logits: Logits) -> bool:
