@@ -42,6 +42,12 @@ class LRCurve:
 
     `lrs` are those of the group with the largest rate; `scales` are the shares of it that
     the optimiser's groups had. `stopped` says why the test ended early, or is "".
+
+    >>> from course_utils.lr_finder import LRCurve
+    >>> lrs = [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0]
+    >>> curve = LRCurve(lrs, losses=[1.6, 1.6, 1.5, 0.9, 0.4, 2.5], scales=[1.0])
+    >>> curve.suggest("steepest"), curve.suggest("minimum/10")
+    (0.1, 0.01)
     """
 
     lrs: Sequence[float]
@@ -169,6 +175,19 @@ def lr_range_test(
 
     Raises `ValueError` for numbers outside their ranges, and what `training.fit` refuses:
     an optimiser that lacks a parameter that learns, batches that the step cannot take.
+
+    >>> import torch
+    >>> from course_utils.datasets import load_dataset
+    >>> from course_utils.lr_finder import lr_range_test
+    >>> from course_utils.training import make_loader
+    >>> from course_utils.weights import load_backbone
+    >>> train = make_loader(load_dataset("flowers", per_class=2).train, batch_size=5)
+    >>> model = load_backbone("test_resnet", weights="bundled", num_classes=5)
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> bounds = {"start_lr": 1e-6, "end_lr": 1e-2}
+    >>> curve = lr_range_test(model, train, optimizer, **bounds, num_iter=5)
+    >>> [f"{lr:.0e}" for lr in curve.lrs], optimizer.param_groups[0]["lr"]
+    (['1e-06', '1e-05', '1e-04', '1e-03', '1e-02'], 0.1)
     """
     _check(start_lr, end_lr, num_iter, spacing, accumulate, diverge)
     check_learns(model, optimizer)

@@ -27,13 +27,20 @@ class FeatureDistillation(nn.Module):
     The projector learns, so hand its parameters to the optimiser; it is no part of the
     student, and goes after training (a checkpoint takes the step as one of `modules`).
     Only hooks watch the layers, during each pass; the teacher is in eval mode, and no
-    BatchNorm of it moves::
-
-        step = FeatureDistillation(student, teacher, layers=("layer4", "layer4"))
-        optimizer = torch.optim.AdamW([*student.parameters(), *step.parameters()])
+    BatchNorm of it moves.
 
     Raises `ValueError` for unknown layers and for maps matched with vectors. Romero et
     al., 2015 (FitNets), https://arxiv.org/abs/1412.6550
+
+    >>> import torch
+    >>> from course_utils.distillation import FeatureDistillation
+    >>> from course_utils.weights import load_backbone
+    >>> student = load_backbone("test_resnet", weights="bundled")
+    >>> teacher = load_backbone("resnet10t", weights="bundled")
+    >>> step = FeatureDistillation(student, teacher, layers=("layer4", "layer4"))
+    >>> optimizer = torch.optim.AdamW([*student.parameters(), *step.parameters()])
+    >>> step.projector
+    Conv2d(96, 512, kernel_size=(1, 1), stride=(1, 1))
     """
 
     @checked

@@ -1,0 +1,156 @@
+"""Every public name of the library has an example in its docstring, which runs."""
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+import warnings
+
+import matplotlib.pyplot as plt
+import pytest
+from huggingface_hub import constants
+
+import course_utils
+from course_utils import runtime, weights
+
+PACKAGES = {m.name for m in pkgutil.iter_modules(course_utils.__path__) if m.ispkg}
+FLAT = {m.name for m in pkgutil.iter_modules(course_utils.__path__)} - PACKAGES
+NOT_IMPORTED = {"__main__", "grading"}  # a command, and a word on where the checks are
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+# Names whose examples are still to come; to be empty before a release.
+PENDING: set[str] = {
+    "checkpoints.Checkpoint",
+    "checkpoints.load_checkpoint",
+    "checkpoints.save_checkpoint",
+    "cut.CutModel",
+    "cut.cached_activations",
+    "datasets.AttributeDataset",
+    "datasets.DatasetReport",
+    "datasets.ImageDataset",
+    "datasets.ImageSplits",
+    "datasets.Preprocessing",
+    "datasets.check_views",
+    "datasets.dataset_names",
+    "datasets.default_dataset",
+    "datasets.draws_views",
+    "datasets.fetch_dataset",
+    "datasets.fetched_names",
+    "datasets.is_random",
+    "datasets.labels_of",
+    "datasets.load_dataset",
+    "datasets.preprocessing",
+    "datasets.sample_photos",
+    "datasets.training_transform",
+    "datasets.with_attributes",
+    "feature_cache.Untold",
+    "feature_cache.cache_folder",
+    "feature_cache.check_fingerprint",
+    "feature_cache.clear_cache",
+    "feature_cache.key_of",
+    "feature_cache.model_parts",
+    "feature_cache.read_tensors",
+    "feature_cache.say_once",
+    "feature_cache.transform_parts",
+    "feature_cache.write_tensors",
+    "features.Features",
+    "features.batches",
+    "features.check_features",
+    "features.check_one_task",
+    "features.extract_features",
+    "features.feature_maps",
+    "features.fit_head",
+    "features.join_labels",
+    "predictions.recorded_top_k",
+    "predictions.top_k",
+    "training.BestWeights",
+    "training.EarlyStopping",
+    "training.EpochState",
+    "training.check_labels",
+    "training.check_learns",
+    "training.check_none_missing",
+    "training.classification_step",
+    "training.evaluate",
+    "training.fit",
+    "training.images_and_labels",
+    "training.logits_of",
+    "training.make_loader",
+    "training.soft_label_step",
+    "training.to_device",
+    "training.train_one_epoch",
+}
+
+
+def public_names(module):
+    """What a module says in `__all__`; else what it defines without an underscore."""
+    if hasattr(module, "__all__"):
+        return sorted(module.__all__)
+    own = [n for n, found in vars(module).items() if is_made_in(module, found)]
+    return sorted(name for name in own if not name.startswith("_"))
+
+
+def is_made_in(module, found):
+    return is_definition(found) and found.__module__ == module.__name__
+
+
+def is_definition(found):
+    return inspect.isclass(found) or inspect.isroutine(found)
+
+
+def public():
+    """All public functions and classes, by "module.name"."""
+    found = {}
+    for short in sorted((PACKAGES | FLAT) - NOT_IMPORTED):
+        module = importlib.import_module(f"course_utils.{short}")
+        names = {f"{short}.{n}": getattr(module, n) for n in public_names(module)}
+        found |= {n: thing for n, thing in names.items() if is_definition(thing)}
+    return found
+
+
+PUBLIC = public()
+
+
+def examples_of(name):
+    """A doctest of the name's own docstring, with nothing at hand but Python."""
+    docstring, globs = PUBLIC[name].__doc__ or "", {"__name__": "__main__"}
+    return doctest.DocTestParser().get_doctest(docstring, globs, name, None, None)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def said_before():
+    """What is printed once for each of these weights has been."""
+    for name in weights.bundled_names():
+        weights.load_backbone(name, weights="bundled")
+
+
+@pytest.fixture
+def new_machine(monkeypatch, tmp_path):
+    """An empty working folder, empty caches, no display, seeded generators."""
+    plt.switch_backend("agg")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COURSE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    with runtime.generators_kept(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        runtime.seed_everything(0)
+        yield
+    plt.close("all")
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_a_public_name_has_an_example(name):
+    has_one = bool(examples_of(name).examples)
+    assert has_one or name in PENDING, "show it in its docstring: >>> …"
+    assert not (has_one and name in PENDING), "it is not pending any more"
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_its_example_is_right(name, new_machine):
+    told = []
+    runner = doctest.DocTestRunner(optionflags=FLAGS)
+    found = runner.run(examples_of(name), out=told.append)
+    assert found.failed == 0, "".join(told)
+
+
+def test_what_is_pending_is_public():
+    assert PENDING <= PUBLIC.keys()
