@@ -3,6 +3,7 @@
 Annotations say what a function takes; `checked` holds callers to them, so that a wrong
 argument is named before any work is done:
 
+>>> from course_utils.arguments import Count, checked
 >>> @checked
 ... def repeat(text: str, times: Count = 1) -> str:
 ...     return times * text

@@ -19,6 +19,7 @@ def parameters_of(optimizer: Optimizer) -> list[nn.Parameter]:
     """List the parameters that an optimiser holds, group by group.
 
     >>> import torch
+    >>> from course_utils.run_state import parameters_of
     >>> net = torch.nn.Linear(4, 2)
     >>> [tuple(p.shape) for p in parameters_of(torch.optim.SGD(net.parameters()))]
     [(2, 4), (2,)]
@@ -30,6 +31,7 @@ def modules_of(step: Callable) -> dict[str, nn.Module]:
     """Name the modules that a step is, or keeps as attributes: "step", "step.weights".
 
     >>> from course_utils.multitask import MultiTaskStep, UncertaintyWeights
+    >>> from course_utils.run_state import modules_of
     >>> list(modules_of(MultiTaskStep(weights=UncertaintyWeights(["species"]))))
     ['step.weights']
     """
@@ -43,6 +45,7 @@ def modules_of(step: Callable) -> dict[str, nn.Module]:
 class Orders:
     """The generators that loaders shuffle by, together, as something with a state.
 
+    >>> from course_utils.run_state import Orders
     >>> from course_utils.training import make_loader
     >>> loader = make_loader([(0, 0), (1, 1)], shuffle=True, seed=3)
     >>> Orders(loader).generators == [loader.generator]
@@ -76,6 +79,7 @@ def undone(model: nn.Module, optimizer: Optimizer, *loaders: Any) -> Iterator[No
     and the random generators, the loaders' own too. No tensor is replaced.
 
     >>> import torch
+    >>> from course_utils.run_state import undone
     >>> net = torch.nn.Linear(4, 2)
     >>> optimizer, before = torch.optim.SGD(net.parameters(), lr=1.0), net.weight.clone()
     >>> with undone(net, optimizer):

@@ -57,6 +57,7 @@ class Engine:
 
     Raises `ValueError` for a precision that is unknown and a device that is not there.
 
+    >>> from course_utils.training import Engine
     >>> engine = Engine(precision="bfloat16", accumulate=4)
     >>> engine
     Engine(precision='bfloat16', accumulate=4)

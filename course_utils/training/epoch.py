@@ -100,7 +100,7 @@ def train_one_epoch(
     holds *all* that learns, `fit` asks.
 
     >>> import torch
-    >>> from course_utils.training import make_loader
+    >>> from course_utils.training import make_loader, train_one_epoch
     >>> net = torch.nn.Linear(4, 2)
     >>> loader = make_loader([(torch.ones(4), 1)] * 8)
     >>> found = train_one_epoch(net, loader, torch.optim.SGD(net.parameters(), lr=0.1))
@@ -217,7 +217,7 @@ def evaluate(
     a loader that is none, `ValueError` for batches that the step cannot take.
 
     >>> import torch
-    >>> from course_utils.training import make_loader
+    >>> from course_utils.training import evaluate, make_loader
     >>> net = torch.nn.Linear(4, 2)
     >>> evaluate(net, make_loader([(torch.ones(4), 1)] * 8))["images"]
     8

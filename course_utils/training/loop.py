@@ -84,7 +84,7 @@ def fit(
     the batch.
 
     >>> import torch
-    >>> from course_utils.training import make_loader
+    >>> from course_utils.training import fit, make_loader
     >>> net = torch.nn.Linear(4, 2)
     >>> loader = make_loader([(torch.ones(4), 1)] * 8)
     >>> optimizer = torch.optim.SGD(net.parameters(), lr=0.1)

@@ -83,7 +83,7 @@ def profile(
     random generators are afterwards as they were.
 
     >>> from course_utils.datasets import load_dataset
-    >>> from course_utils.training import make_loader
+    >>> from course_utils.training import make_loader, profile
     >>> from course_utils.weights import load_backbone
     >>> net = load_backbone("test_resnet", weights="bundled", num_classes=5)
     >>> loader = make_loader(load_dataset("flowers", like=net).train, batch_size=16)
