@@ -64,19 +64,18 @@ PENDING: set[str] = {
     "predictions.top_k",
     "training.BestWeights",
     "training.EarlyStopping",
+    "training.EpochResult",
     "training.EpochState",
+    "training.Profile",
     "training.check_labels",
     "training.check_learns",
     "training.check_none_missing",
     "training.classification_step",
-    "training.evaluate",
-    "training.fit",
     "training.images_and_labels",
     "training.logits_of",
     "training.make_loader",
     "training.soft_label_step",
     "training.to_device",
-    "training.train_one_epoch",
 }
 
 

@@ -86,7 +86,7 @@ def fit(
     >>> import torch
     >>> from course_utils.training import fit, make_loader
     >>> net = torch.nn.Linear(4, 2)
-    >>> loader = make_loader([(torch.ones(4), 1)] * 8)
+    >>> loader = make_loader([(row, 1) for row in torch.eye(4)])
     >>> optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
     >>> history = fit(net, loader, loader, optimizer=optimizer, epochs=3)
     >>> len(history), bool(history["val_loss"].is_monotonic_decreasing)

@@ -82,6 +82,7 @@ def profile(
     as many as the loader has. Weights, buffers (BatchNorm's too), optimiser, modes and
     random generators are afterwards as they were.
 
+    >>> import torch
     >>> from course_utils.datasets import load_dataset
     >>> from course_utils.training import make_loader, profile
     >>> from course_utils.weights import load_backbone
