@@ -60,8 +60,19 @@ class Checkpoint:
     Raises `CheckpointError` before the first epoch where a file is there and `resume`
     is not asked for, and for what `save_checkpoint` and `load_checkpoint` refuse.
 
-        fit(model, train, val, optimizer=optimizer, epochs=20,
-            callbacks=[EarlyStopping(), best, Checkpoint("run.pt", resume=True)])
+    >>> import torch
+    >>> from course_utils.checkpoints import Checkpoint
+    >>> from course_utils.training import fit, make_loader
+    >>> pairs = [(torch.ones(4), 1), (torch.zeros(4), 0)] * 4
+    >>> net, loader = torch.nn.Linear(4, 2), make_loader(pairs)
+    >>> optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    >>> for epochs in (2, 5):
+    ...     keeps = Checkpoint("run.pt", resume=True)
+    ...     history = fit(net, loader, None, optimizer=optimizer, epochs=epochs,
+    ...                   callbacks=[keeps])
+    run.pt: 2 of 5 epochs are done
+    >>> len(history)
+    5
     """
 
     outermost = True  # hears a start before the other callbacks, an end behind them
@@ -162,6 +173,13 @@ def save_checkpoint(
 
     Raises `CheckpointError`, and leaves what was there, where nothing can be written (a
     full disk), and for a value that could not be loaded again, which it names.
+
+    >>> import torch
+    >>> from course_utils.checkpoints import save_checkpoint
+    >>> net = torch.nn.Linear(4, 2)
+    >>> optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    >>> print(save_checkpoint("run.pt", model=net, optimizer=optimizer, epoch=3))
+    run.pt
     """
     path = _path(path)
     owners = _owners(model, optimizer, scheduler, modules, callbacks)
@@ -205,6 +223,15 @@ def load_checkpoint(
     Raises `CheckpointError`, and changes nothing, where the file does not hold what is
     asked for, the model is another one (it names the keys), the optimiser or scheduler is
     of another kind, or the optimiser holds other parameters, or in another order.
+
+    >>> import torch
+    >>> from course_utils.checkpoints import load_checkpoint, save_checkpoint
+    >>> _ = save_checkpoint("run.pt", model=torch.nn.Linear(4, 2), epoch=3)
+    >>> load_checkpoint("run.pt", model=torch.nn.Linear(4, 2))["epoch"]
+    3
+    >>> load_checkpoint("run.pt", model=torch.nn.Linear(4, 5))
+    Traceback (most recent call last):
+    course_utils.errors.CheckpointError: run.pt does not fit Linear: ...
     """
     path = _path(path)
     owners = _owners(model, optimizer, scheduler, modules, callbacks)

@@ -93,7 +93,12 @@ def images_and_labels(batch: Any, *, others: bool = False) -> tuple[Any, Any]:
     Raises `ValueError` where there are `others`, which would be passed over, unless they
     are allowed.
 
-        images_and_labels({"pixel_values": images, "labels": labels})
+    >>> import torch
+    >>> from course_utils.training import images_and_labels
+    >>> batch = {"pixel_values": torch.ones(2, 3, 8, 8), "labels": torch.tensor([0, 1])}
+    >>> images, labels = images_and_labels(batch)
+    >>> images.shape, labels
+    (torch.Size([2, 3, 8, 8]), tensor([0, 1]))
     """
     images, _ = parts_of(batch)
     if len(batch) > 2 and not others:
@@ -179,6 +184,11 @@ def to_device(value: Any, device: torch.device) -> Any:
     """Move the tensors in nested tuples, lists and mappings; other things stay.
 
     A list comes back as a tuple, as the parts of a batch do.
+
+    >>> import torch
+    >>> from course_utils.training import to_device
+    >>> to_device([torch.ones(1), {"id": "a"}], torch.device("cpu"))
+    (tensor([1.]), {'id': 'a'})
     """
     if isinstance(value, Tensor):
         return _moved(value, device)

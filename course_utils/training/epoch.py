@@ -51,6 +51,11 @@ class EpochResult:
 
     `images_per_second` is of the training; `dead` says that the net told the last batch's
     pictures apart no more.
+
+    >>> from course_utils.training import EpochResult
+    >>> result = EpochResult(1, {"loss": 0.7}, {}, {"lr": 0.1}, 2.0, 40.0, False)
+    >>> list(result.row())
+    ['epoch', 'train_loss', 'lr', 'seconds', 'images_per_second']
     """
 
     epoch: int

@@ -41,7 +41,12 @@ def check_learns(
     Those it names would never move. Without `all_of_it`, one that it holds is enough.
     What an optimiser holds besides (weights of a loss) is its own affair.
 
-        check_learns(model, torch.optim.AdamW(param_groups(model, 1e-3)))
+    >>> import torch
+    >>> from course_utils.training import check_learns
+    >>> net = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Linear(4, 2))
+    >>> check_learns(net, torch.optim.SGD(net[1].parameters()))
+    Traceback (most recent call last):
+    ValueError: the optimizer lacks 2 of 4 parameters that learn (0.weight, 0.bias)...
     """
     check_model(model)
     check_optimizer(optimizer)

@@ -38,6 +38,14 @@ def classification_step(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]
     auxiliary logits too (Inception, GoogLeNet), or an object with `logits` (Hugging
     Face's), the loss is that of the logits alone. Raises `ValueError` for batches, labels
     and answers of other kinds, which it describes.
+
+    >>> import torch
+    >>> from course_utils.training import classification_step
+    >>> net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 5))
+    >>> batch = (torch.ones(2, 3, 2, 2), torch.tensor([0, 4]))
+    >>> loss, logits = classification_step(net, batch)
+    >>> loss.shape, logits.shape
+    (torch.Size([]), torch.Size([2, 5]))
     """
     images, labels = images_and_labels(batch)
     logits = class_logits(model(images), labels)
@@ -52,7 +60,13 @@ def soft_label_step(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
     That is what one-hot rows, MixUp and CutMix give: each row adds up to 1. The accuracy
     compares with each row's largest.
 
-        fit(model, train, val, optimizer=optimizer, epochs=5, step=soft_label_step)
+    >>> import torch
+    >>> from course_utils.training import soft_label_step
+    >>> net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 2))
+    >>> batch = (torch.ones(1, 3, 2, 2), torch.tensor([[0.7, 0.3]]))
+    >>> loss, logits = soft_label_step(net, batch)
+    >>> bool(loss > 0.61)  # the entropy of the label: no answer has less
+    True
     """
     images, labels = images_and_labels(batch)
     logits = class_logits(model(images), labels)
@@ -87,7 +101,10 @@ def logits_of(output: Any) -> Tensor:
 
     Of several outputs with none of that name it cannot tell which: a `ValueError`.
 
-        logits_of(googlenet.train()(images))  # without the auxiliary ones
+    >>> import torch
+    >>> from course_utils.training import logits_of
+    >>> logits_of({"logits": torch.ones(2, 5), "hidden": torch.ones(2, 9)}).shape
+    torch.Size([2, 5])
     """
     found = main_output(output)
     if isinstance(found, Tensor):
@@ -166,7 +183,14 @@ def probability_rows(labels: Tensor) -> Tensor:
 
 
 def check_labels(labels: Any, num_classes: int) -> None:
-    """Raise `ValueError` where labels are not whole (B,), from 0 to num_classes - 1."""
+    """Raise `ValueError` where labels are not whole (B,), from 0 to num_classes - 1.
+
+    >>> import torch
+    >>> from course_utils.training import check_labels
+    >>> check_labels(torch.tensor([1, 2, 3]), num_classes=3)
+    Traceback (most recent call last):
+    ValueError: labels run from 1 to 3, but the head has 3 classes (0 to 2)...
+    """
     if not isinstance(labels, Tensor):
         raise ValueError(
             f"labels are a {type(labels).__name__}, not a tensor: {_LABELS}"
@@ -187,7 +211,14 @@ def check_labels(labels: Any, num_classes: int) -> None:
 
 
 def check_none_missing(labels: Tensor) -> None:
-    """Raise `ValueError` where the least of labels (B,) is -1: one is missing."""
+    """Raise `ValueError` where the least of labels (B,) is -1: one is missing.
+
+    >>> import torch
+    >>> from course_utils.training import check_none_missing
+    >>> check_none_missing(torch.tensor([0, -1]))
+    Traceback (most recent call last):
+    ValueError: labels hold -1, which says that a label is missing...
+    """
     if range_of(labels)[0] == -1:
         raise ValueError(
             "labels hold -1, which says that a label is missing: leave those pictures "
