@@ -14,6 +14,11 @@ class Compiled:
     """
 
     def __init__(self, backend: bool | str):
+        if backend is not True and (not isinstance(backend, str) or not backend):
+            raise TypeError(
+                f"compile is {backend!r:.40}: say True, or the name of a backend of "
+                "torch.compile"
+            )
         self._options = {} if backend is True else {"backend": backend}
         self._plain: dict[int, nn.Module] = {}  # nets by the id of the compiled one
         self._gave_up = False

@@ -66,7 +66,7 @@ class Engine:
     ValueError: device 'cuda:99' is not there; there is cpu...
     """
 
-    @checked(own=("augment", "device"))
+    @checked(own=("compile", "augment", "device", "accelerator"))
     def __init__(
         self,
         *,
@@ -78,8 +78,9 @@ class Engine:
         device: str | torch.device | None = None,
         accelerator: Any = None,
     ):
-        options = dict(locals())
-        self._given = {k: v for k, v in options.items() if k != "self" and v}
+        given = {k: v for k, v in locals().items() if k != "self"}
+        usual = (None, False, ())
+        self._given = {k: v for k, v in given.items() if not any(v is u for u in usual)}
         self.processes = Alone() if accelerator is None else Together(accelerator)
         told = getattr(accelerator, "mixed_precision", "no")
         self.precision = precision or _from_accelerate(told)
@@ -88,7 +89,7 @@ class Engine:
         self.channels_last = channels_last
         self.augment = _listed(augment)
         self.device = self.processes.device or _device(device)
-        self._compiled = Compiled(compile) if compile else None
+        self._compiled = None if compile is False else Compiled(compile)
         self._learner: tuple[list, nn.Module] | None = None
         self._scaler: torch.amp.GradScaler | None = None
         self._saved: dict | None = None
@@ -225,7 +226,8 @@ def _from_accelerate(told: str) -> str:
 
 
 def _listed(augment: Any) -> list[Callable]:
-    found = [augment] if callable(augment) else list(augment or ())
+    found = () if augment is None else augment
+    found = list(found) if isinstance(found, tuple | list) else [found]
     for transform in found:
         if not callable(transform):
             raise TypeError(

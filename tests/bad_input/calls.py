@@ -241,8 +241,15 @@ CALLS = [
     Call(
         training.fit,
         lambda: learning(train=loader(), val=None, epochs=1, progress=False),
-        {"val": "None", "clip_norm": "inf", "callbacks": "None, empty"},
+        {
+            "val": "None",
+            "clip_norm": "inf",
+            "callbacks": "None, empty",
+            "resume": "missing path",  # it makes the folder
+        },
     ),
+    Call(training.Engine, dict, {"augment": "None"}),
+    Call(training.profile, lambda: learning(loader=loader(), batches=1)),
     Call(training.EarlyStopping, dict),
     Call(training.BestWeights, dict),
     Call(lr_finder.lr_range_test, lambda: learning(loader=loader(), num_iter=5)),
