@@ -111,8 +111,9 @@ def compare(name: str, folder: Path, options) -> list[dict]:
     for way, run in ways.items():
         torch.manual_seed(0)
         seconds = run()
+        later, whole = min(seconds[1:] or seconds), sum(seconds)
         row = {"net": name, "way": way, "first epoch s": seconds[0],
-               "a later one s": min(seconds[1:] or seconds), "all s": sum(seconds)}  # fmt: skip
+               "a later one s": later, "all s": whole}  # fmt: skip
         first = rows[0]["all s"] if rows else row["all s"]
         rows.append(row | {"times": first / row["all s"]})
     return rows
