@@ -47,6 +47,14 @@ def prepared(
     `images` (B, C, H, W) are the first ones; where there are `few` in all, a copy would
     cost more than it saves. In bfloat16, the error against float32 on the first pictures
     is printed. Raises `ValueError` for bfloat16 where the model is not float32.
+
+    >>> import timm, torch
+    >>> from course_utils.fast_inference import prepared
+    >>> model, images = timm.create_model("test_resnet"), torch.rand(4, 3, 64, 64)
+    >>> def pooled(net, images):
+    ...     return net.forward_features(images).mean((2, 3))
+    >>> prepared(model, images, pooled, precision="float32", few=False)(images).shape
+    torch.Size([4, 96])
     """
     check_precision(model, precision)
     images = images_to_net(images, model)
@@ -56,7 +64,14 @@ def prepared(
 
 
 def check_precision(model: nn.Module, precision: Precision) -> None:
-    """Raise `ValueError` where a model is not float32, and would be made bfloat16."""
+    """Raise `ValueError` where a model is not float32, and would be made bfloat16.
+
+    >>> from torch import nn
+    >>> from course_utils.fast_inference import check_precision
+    >>> check_precision(nn.Linear(2, 2).double(), "bfloat16")
+    Traceback (most recent call last):
+    ValueError: precision='bfloat16' is for nets in float32; this one works in float64...
+    """
     if precision == "bfloat16" and (own := dtype_of(model)) != torch.float32:
         raise ValueError(
             "precision='bfloat16' is for nets in float32; this one works in "
@@ -145,6 +160,13 @@ def fast_copy(model: nn.Module, images: Tensor, run: Run) -> nn.Module | None:
     What `run(model, images)` gives is within 1e-4 of its largest value. The model is not
     touched, and shares the tensors that do not change. None where a copy would not be
     faster, could be noticed (hooks, a replaced `forward`), or did not prove itself.
+
+    >>> import timm, torch
+    >>> from course_utils.fast_inference import fast_copy
+    >>> model, images = timm.create_model("test_resnet"), torch.rand(4, 3, 64, 64)
+    >>> quick = fast_copy(model, images, lambda net, images: net(images))
+    >>> quick.fc.weight.data_ptr() == model.fc.weight.data_ptr()
+    True
     """
     if not (_is_plain(model) and _gains(model)):
         return None
@@ -156,8 +178,14 @@ def fast_copy(model: nn.Module, images: Tensor, run: Run) -> nn.Module | None:
 
 
 def _gains(model: nn.Module) -> bool:
-    """Whether a net of this kind was measured to be faster as such a copy."""
-    return any(map(_is_norm, model.modules()))
+    """Whether a net of this kind was measured to be faster as such a copy.
+
+    That is one with BatchNorm, or with convolutions and no LayerNorm, as VGG.
+    """
+    layers = list(model.modules())
+    convs = sum(_is_conv(layer) for layer in layers)
+    plain = convs > 1 and not any(isinstance(layer, nn.LayerNorm) for layer in layers)
+    return plain or any(map(_is_norm, layers))
 
 
 def _is_plain(model: nn.Module) -> bool:
@@ -248,7 +276,13 @@ def _round(tensor: Tensor) -> Tensor:
 
 
 def difference(found: Tensor, expected: Tensor) -> float:
-    """Return the largest difference of values over the largest of those expected."""
+    """Return the largest difference of values over the largest of those expected.
+
+    >>> import torch
+    >>> from course_utils.fast_inference import difference
+    >>> difference(torch.tensor([1.0, 3.5]), torch.tensor([1.0, 4.0]))
+    0.125
+    """
     if found.shape != expected.shape:
         return float("inf")
     apart = (found.float() - expected.float()).abs().max()

@@ -29,6 +29,11 @@ class Features(NamedTuple):
     """One row a picture: features (N, D) float32 and labels (N,), on the CPU.
 
     Of a dataset with several tasks, labels are {task: (N,)}, -1 where one is missing.
+
+    >>> import torch
+    >>> from course_utils.features import Features
+    >>> Features(torch.zeros(2, 96), torch.tensor([0, 1])).features.shape
+    torch.Size([2, 96])
     """
 
     features: Tensor
@@ -66,11 +71,12 @@ def extract_features(
 
     >>> import timm
     >>> from course_utils.datasets import load_dataset
+    >>> from course_utils.features import extract_features
     >>> data = load_dataset("flowers", image_size=64, per_class=2)
     >>> model = timm.create_model("test_resnet").eval()
     >>> features, labels = extract_features(model, data.train)
     >>> features.shape, labels.shape
-    (torch.Size([10, 256]), torch.Size([10]))
+    (torch.Size([10, 96]), torch.Size([10]))
     """
     check_precision(model, precision)
     key = _key(model, dataset, layer, precision) if cache else None
@@ -89,6 +95,12 @@ def feature_maps(model: nn.Module, image: Tensor, layer: str) -> Tensor:
     Maps whose channels come last (Swin's) and tokens (N, C) of a transformer come back so
     too; tokens before the grid, such as the class token, are left out. Eval mode, no
     gradients; the model is given back in its mode.
+
+    >>> import timm, torch
+    >>> from course_utils.features import feature_maps
+    >>> model = timm.create_model("test_resnet")
+    >>> feature_maps(model, torch.rand(3, 64, 64), "layer2").shape
+    torch.Size([48, 8, 8])
     """
     if not isinstance(image, Tensor) or image.ndim != 3:
         got = tuple(image.shape) if isinstance(image, Tensor) else type(image).__name__
@@ -124,6 +136,11 @@ def fit_head(
     The same seed draws the same initial weights and the same order of batches as a
     head trained behind its frozen backbone with `training.fit` on a loader of that
     seed.
+
+    >>> import torch
+    >>> from course_utils.features import fit_head
+    >>> fit_head(torch.eye(4), torch.tensor([0, 1, 0, 1]), 2)
+    Linear(in_features=4, out_features=2, bias=True)
     """
     check_features(features, labels)
     check_labels(labels, num_classes)
@@ -208,7 +225,14 @@ def _only(seen: list[Tensor], layer: str | None, pictures: int) -> Tensor:
 
 
 def check_one_task(labels: Labels) -> None:
-    """Raise `ValueError` for labels by task, where those of one task are needed."""
+    """Raise `ValueError` for labels by task, where those of one task are needed.
+
+    >>> import torch
+    >>> from course_utils.features import check_one_task
+    >>> check_one_task({"species": torch.tensor([0, 1])})
+    Traceback (most recent call last):
+    ValueError: labels are by task (species): hand over those of one, such as ...
+    """
     if isinstance(labels, Mapping):
         raise ValueError(
             f"labels are by task ({', '.join(labels)}): hand over those of one, such as "
@@ -220,6 +244,12 @@ def check_features(features: Tensor, labels: Labels) -> None:
     """Raise `ValueError` where features (N, D) and labels (N,) cannot teach a classifier.
 
     That is: other shapes, NaN or infinity, labels by task, missing (-1) or in parts.
+
+    >>> import torch
+    >>> from course_utils.features import check_features
+    >>> check_features(torch.zeros(3, 96), torch.tensor([0, 1]))
+    Traceback (most recent call last):
+    ValueError: 3 features but 2 labels
     """
     check_one_task(labels)
     for name, values in (("features", features), ("labels", labels)):

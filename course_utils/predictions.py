@@ -24,6 +24,11 @@ class Predictions(NamedTuple):
     """One row a picture: logits (N, C) float32 and labels (N,), on the CPU.
 
     With several tasks each is {task: …}. `labels` is None where pictures came alone.
+
+    >>> import torch
+    >>> from course_utils.predictions import Predictions
+    >>> Predictions(torch.tensor([[0.2, 1.3]]), torch.tensor([1])).logits.argmax(1)
+    tensor([1])
     """
 
     logits: Tensor | dict[str, Tensor]
@@ -52,6 +57,7 @@ def predict(
 
     >>> import timm
     >>> from course_utils.datasets import load_dataset
+    >>> from course_utils.predictions import predict
     >>> data = load_dataset("flowers", image_size=64, per_class=2)
     >>> logits, labels = predict(timm.create_model("test_resnet"), data.train)
     >>> logits.shape, labels.shape
@@ -133,6 +139,8 @@ def top_k(
     The model runs in eval mode (BatchNorm uses its running statistics) and is given
     back in the mode it was in. Columns: `class`, `probability` (0 to 1).
 
+    >>> from PIL import Image
+    >>> from course_utils.predictions import top_k
     >>> from course_utils.weights import load_backbone
     >>> model = load_backbone("test_resnet", weights="bundled", num_classes=2)
     >>> table = top_k(model, Image.new("RGB", (64, 64)), classes=["rose", "lily"])
@@ -188,6 +196,10 @@ def recorded_top_k(photo: str) -> pd.DataFrame:
 
     `photo` is a key of `datasets.sample_photos()`. The table's `attrs["source"]`
     says which weights produced it.
+
+    >>> from course_utils.predictions import recorded_top_k
+    >>> len(recorded_top_k("hopper"))
+    5
     """
     recorded = read_measured("photo_top5")
     if photo not in recorded.content:

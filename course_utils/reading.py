@@ -34,6 +34,12 @@ def batches(dataset: Dataset, batch_size: int) -> Read:
 
     It gives (image, label, …), or a dictionary with pictures and labels; what comes
     besides is left out. Raises `ValueError` for what cannot be read so.
+
+    >>> import torch
+    >>> from course_utils.reading import batches
+    >>> pairs = [(torch.rand(3, 8, 8), label) for label in range(5)]
+    >>> [labels.tolist() for images, labels in batches(pairs, 2)]
+    [[0, 1], [2, 3], [4]]
     """
     if isinstance(dataset, DataLoader):
         raise ValueError("hand over the data set, not a loader: loader.dataset")
@@ -66,6 +72,10 @@ def read_ahead(source: Iterable) -> Iterator:
 
     One thing is read ahead, so nothing else may draw from torch's generator meanwhile.
     Errors come where they would without; left early, the thread ends with what it reads.
+
+    >>> from course_utils.reading import read_ahead
+    >>> list(read_ahead(range(3)))
+    [0, 1, 2]
     """
     rest, context = iter(source), contextvars.copy_context()
     grad, inference = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
@@ -96,6 +106,14 @@ def collect(
     `run(model, images)` is what is wanted of the model (which may be a faster copy),
     `keep(output, images)` what is kept of that: tensors, which are copied. `pictures` is
     how many there are, where that is known.
+
+    >>> import timm, torch
+    >>> from course_utils.reading import batches, collect
+    >>> pairs = [(torch.rand(3, 64, 64), label) for label in range(5)]
+    >>> model = timm.create_model("test_resnet", num_classes=2)
+    >>> rows, labels = collect(model, batches(pairs, 3), lambda net, images: net(images))
+    >>> [len(part) for part in rows]
+    [3, 2]
     """
     device = device_of(model)
     source = iter(source) if device.type != "cuda" else map(_pinned, source)
@@ -165,7 +183,13 @@ def _copied(rows: Any) -> Any:
 
 
 def join_labels(batches: Sequence[Labels]) -> Labels:
-    """Put the labels of batches one after another: (N,), or {task: (N,)}."""
+    """Put the labels of batches one after another: (N,), or {task: (N,)}.
+
+    >>> import torch
+    >>> from course_utils.reading import join_labels
+    >>> join_labels([torch.tensor([0, 1]), torch.tensor([2])])
+    tensor([0, 1, 2])
+    """
     first = batches[0]
     if isinstance(first, Mapping):
         return {

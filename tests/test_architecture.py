@@ -106,9 +106,9 @@ def function_lengths(paths):
 
 def test_the_library_stays_small():
     library = [p for p in sources(LIBRARY) if top_level(p) != "widgets"]
-    # 9,500 of what it does, and 4,000 of what it refuses, reads or repairs besides: files,
+    # 9,700 of what it does, and 4,000 of what it refuses, reads or repairs besides: files,
     # folders, nets and arguments as people have them (tests/bad_input, CHANGELOG.md).
-    assert sum(map(lines, library)) < 13_500
+    assert sum(map(lines, library)) < 13_700
     assert [p.name for p in sources(LIBRARY) if lines(p) > 400] == []
 
 

@@ -30,12 +30,15 @@ from course_utils.heads import replace_head
 
 NETS = {"resnet50": 224, "mobilenet_v3_large": 224, "efficientnet_b0": 224,
         "tf_efficientnet_lite0": 96}  # fmt: skip
+_OF_ONE_SIZE = ("vit_", "maxvit")
 
 
 def with_statistics(name: str, px: int) -> nn.Module:
     """Build a net whose BatchNorm does something, and take its head off."""
     torch.manual_seed(0)
-    net = build(name)
+    auxiliary = name in ("googlenet", "inception_v3")
+    options = {"init_weights": False, "aux_logits": False} if auxiliary else {}
+    net = build(name, **options)
     norms = [m for m in net.modules() if isinstance(m, _BatchNorm) and m.affine]
     for norm in norms:
         norm.momentum = None  # the mean of all batches
@@ -73,13 +76,14 @@ def timed(arm, *arguments) -> tuple[float, Tensor]:
 def compare(name: str, options: argparse.Namespace) -> dict:
     """Time both arms in turns."""
     px = options.px or NETS.get(name, 224)
-    px = max(px, 96) if name == "inception_v3" else px
+    if name.startswith(_OF_ONE_SIZE):
+        px = 224
     model, size = with_statistics(name, px), options.batch_size
     generator = torch.Generator().manual_seed(0)
     pictures = torch.randn(options.pictures, 3, px, px, generator=generator)
     dataset = TensorDataset(pictures, torch.zeros(len(pictures), dtype=torch.long))
     precision = "bfloat16" if options.bf16 else "float32"
-    plain(model, TensorDataset(*dataset[:8]), size)
+    plain(model, TensorDataset(*dataset[:4]), size)
     spent = []
     for _ in range(options.repeats):
         a, expected = timed(plain, model, dataset, size)
