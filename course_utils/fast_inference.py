@@ -32,7 +32,7 @@ from course_utils.training.batches import explained_pass, images_to_net
 Run = Callable[[nn.Module, Tensor], Any]  # what is wanted of a net for some pictures
 Precision = Literal["float32", "bfloat16"]
 TOLERANCE = 1e-4  # of the largest value
-_TRIED, _COMPARED = 4, 16  # pictures
+_TRIED, _COMPARED = 2, 16  # pictures
 _AT_ONCE = 2**19  # pixels
 _CONVS = (nn.Conv2d.forward, timm.layers.Conv2dSame.forward)
 _NORMS = (nn.BatchNorm2d.forward, nn.SyncBatchNorm.forward, FrozenBatchNorm2d.forward)

@@ -24,7 +24,7 @@ from course_utils.training import images_and_labels, to_device
 Labels = Tensor | dict[str, Tensor]
 Read = Iterator[tuple[Tensor, Labels | None]]
 _END = object()
-_FEW = 2**20  # pixels in all, for which a copy of the net costs more than it saves
+_FEW = 2**21  # pixels in all, for which a copy of the net costs more than it saves
 _SHORT = 2  # seconds that need no bar
 _MOST_AWAY = 2**26  # bytes
 

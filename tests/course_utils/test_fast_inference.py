@@ -25,7 +25,7 @@ def _noisy(model, px=64):
     return model.eval()
 
 
-def _pictures(n=4, px=64):
+def _pictures(n=2, px=64):
     return torch.randn(n, 3, px, px, generator=torch.Generator().manual_seed(1))
 
 
