@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -17,12 +18,12 @@ from course_utils.activations import watched
 from course_utils.arguments import Count, checked
 from course_utils.datasets import check_views
 from course_utils.errors import CannotCut
-from course_utils.features import batches, join_labels
 from course_utils.layer_groups import layer_groups
 from course_utils.meta_tensors import default_input_size
 from course_utils.modes import inference
+from course_utils.reading import batches, collect, join_labels
 from course_utils.tracing import Trace, tensors_in, trace
-from course_utils.training.batches import images_to_net
+from course_utils.training.batches import length_of
 
 
 class CutModel(nn.Module):
@@ -56,9 +57,13 @@ class CutModel(nn.Module):
 
     def activations(self, images: Tensor) -> Tensor:
         """Run the frozen stages in eval mode: (B, C, H, W) -> what leaves the last one."""
-        boundary = self.model.get_submodule(self._boundary)
-        with watched(boundary) as kept, inference(self.model):
-            self.model(images)
+        with inference(self.model):
+            return self.activations_of(self.model, images)
+
+    def activations_of(self, model: nn.Module, images: Tensor) -> Tensor:
+        """The same of a copy of the model, in the mode that it is in."""
+        with watched(model.get_submodule(self._boundary)) as kept:
+            model(images)
         return kept[0]
 
     @contextmanager
@@ -123,13 +128,13 @@ def cached_activations(
     for ever: a `ValueError`.
     """
     check_views(dataset, views)
-    found, labels = [], []
-    for _ in range(views):
-        for images, target in batches(dataset, batch_size):
-            # A copy: tensors of inference mode cannot enter a graph later.
-            kept = cut.activations(images_to_net(images, cut.model))
-            found.append(kept.cpu().clone())
-            labels.append(target)
+    often = [batches(dataset, batch_size) for _ in range(views)]
+    found, labels = collect(
+        cut.model,
+        chain.from_iterable(often),
+        cut.activations_of,
+        pictures=None if length_of(dataset) is None else views * len(dataset),
+    )
     truth = join_labels(labels)
     if isinstance(truth, Mapping):
         return StackDataset(torch.cat(found), StackDataset(**truth))

@@ -19,7 +19,7 @@ ROWS = [
     "layer_groups inspection param_groups",
     "run_state checkpoints training lr_finder",
     "weights datasets fetch",
-    "feature_cache features cut probe predictions",
+    "feature_cache fast_inference reading features cut probe predictions",
     "distillation multitask zoo loss_weight_runs study",
     "widgets",
 ]

@@ -16,9 +16,10 @@ from course_utils.distillation.loss import (
     check_tensor,
     distillation_parts,
 )
-from course_utils.features import batches, check_one_task
+from course_utils.features import check_one_task
 from course_utils.meta_tensors import dtype_of
 from course_utils.modes import inference
+from course_utils.reading import batches
 from course_utils.training import Batch, images_and_labels
 from course_utils.training.batches import parts_of, to_net
 from course_utils.training.outputs import main_output

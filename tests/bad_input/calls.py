@@ -288,7 +288,9 @@ CALLS = [
     Call(
         predictions.top_k,
         lambda: {"model": weights.load_backbone("test_resnet"), "image": photo()},
+        {"classes": "None"},
     ),
+    Call(predictions.predict, lambda: {"model": net(), "data": dataset()}),
     Call(predictions.recorded_top_k, lambda: {"photo": "hopper"}),
     # metrics, plots
     Call(metrics.accuracy, lambda: {"predictions": logits(), "labels": labels()}),

@@ -5,10 +5,12 @@ import pytest
 import torch
 from PIL import Image
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+from torchvision import models
 from torchvision.transforms import v2
 
 from course_utils.measured import write_measured
-from course_utils.predictions import recorded_top_k, top_k
+from course_utils.predictions import predict, recorded_top_k, top_k
 from course_utils.rgb import to_rgb
 from course_utils.weights import load_backbone
 
@@ -134,3 +136,160 @@ def test_what_was_recorded_is_read_with_its_source(recorded):
 def test_a_photo_that_was_not_recorded_is_named(recorded):
     with pytest.raises(ValueError, match="photo 'cat'; recorded: rose, leaf"):
         recorded_top_k("cat")
+
+
+# -- names of a new head -------------------------------------------------------------
+
+
+def test_a_head_of_ones_own_is_named_by_its_classes():
+    table = top_k(_Colours(classes=()), _photo(), k=1, classes=["a", "b", "c"])
+    assert table["class"].tolist() == ["b"]
+
+
+@pytest.mark.parametrize("names", [["a", "b"], ["a"] * 4, []])
+def test_names_that_do_not_fit_the_head_are_counted(names):
+    with pytest.raises(ValueError, match=f"3 logits, you name {len(names)} classes"):
+        top_k(_Colours(), _photo(), classes=names)
+
+
+# -- predict -------------------------------------------------------------------------
+
+
+def _pictures(n=5):
+    return torch.rand(n, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+def _pairs(n=5):
+    return TensorDataset(_pictures(n), torch.arange(n))
+
+
+def _expected(n=5):
+    return _pictures(n).mean((2, 3)) * 10
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        _pairs(),
+        list(_pairs()),
+        DataLoader(_pairs(), 2),
+        list(DataLoader(_pairs(), 2)),
+        (batch for batch in DataLoader(_pairs(), 2)),
+        [{"image": image, "label": label} for image, label in _pairs()],
+        _pictures(),
+    ],
+    ids=[
+        "dataset",
+        "pairs",
+        "loader",
+        "batches",
+        "generator",
+        "dictionaries",
+        "tensor",
+    ],
+)
+def test_logits_and_labels_come_in_order(data):  # fmt: skip
+    found = predict(_Colours().train(), data, batch_size=2)
+    assert torch.allclose(found.logits, _expected(), atol=1e-5)
+    if isinstance(data, torch.Tensor):
+        assert found.labels is None
+    else:
+        assert found.labels.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_predictions_carry_no_gradient_and_can_enter_a_loss():
+    model = _Colours().train()
+    logits = predict(model, _pictures()).logits
+    assert model.training and not logits.requires_grad and not logits.is_inference()
+
+
+def test_logits_and_labels_of_tasks_come_by_task():
+    class Tasks(_Colours):
+        def forward(self, x):
+            return {"a": super().forward(x), "b": super().forward(x)[:, :2]}
+
+    data = [(image, {"a": 1, "b": i}) for i, (image, _) in enumerate(_pairs())]
+    logits, labels = predict(Tasks(), data, batch_size=2)
+    assert list(logits) == ["a", "b"] and torch.equal(logits["a"][:, :2], logits["b"])
+    assert labels["b"].tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("wrap", [
+    lambda logits: SimpleNamespace(logits=logits, loss=None),
+    lambda logits: {"logits": logits, "hidden": logits},
+    lambda logits: (logits,),
+])  # fmt: skip
+def test_what_is_named_logits_is_returned(wrap):
+    class Wrapped(_Colours):
+        def forward(self, x):
+            return wrap(super().forward(x))
+
+    found = predict(Wrapped(), _pictures()).logits
+    assert torch.allclose(found, _expected(), atol=1e-5)
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    (lambda logits: logits.sum(1), r"gives \(5,\) for 5 pictures, not logits \(N, C\)"),
+    (lambda logits: logits[:1], "for 5 pictures, not logits"),
+    (lambda logits: (logits, logits), "gives 2 outputs, not logits"),
+])  # fmt: skip
+def test_what_is_no_logits_is_named(change, words):
+    class Other(_Colours):
+        def forward(self, x):
+            return change(super().forward(x))
+
+    with pytest.raises(ValueError, match=words):
+        predict(Other(), _pictures())
+
+
+@pytest.mark.parametrize(("data", "words"), [
+    (torch.zeros(3, 8, 8), r"pictures must be \(N, 3, H, W\), got \(3, 8, 8\)"),
+    (torch.zeros(0, 3, 8, 8), r"must be \(N, 3, H, W\)"),
+    ([], "empty"),
+    (iter([]), "data is empty"),
+    (iter([torch.zeros(2, 3, 8, 8)]), r"batch must be \(images, labels\)"),
+    ("flowers", "is a str: hand over pairs"),
+    (None, "is a NoneType: hand over pairs"),
+])  # fmt: skip
+def test_data_that_cannot_be_read_is_named(data, words):
+    with pytest.raises((ValueError, TypeError), match=words):
+        predict(_Colours(), data)
+
+
+def test_a_copy_serves_predictions_of_tasks_too(monkeypatch):
+    class Tasks(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = models.resnet18(num_classes=5)
+
+        def forward(self, x):
+            logits = self.body(x)
+            return {"a": logits[:, :2], "b": logits[:, 2:]}
+
+    model, pictures = Tasks().eval(), torch.randn(12, 3, 64, 64)
+    expected = predict(model, pictures).logits
+    monkeypatch.setattr("course_utils.reading._FEW", 0)
+    monkeypatch.setattr(
+        models.ResNet, "forward", _once(models.ResNet.forward, model.body)
+    )
+    found = predict(model, pictures).logits
+    assert all(torch.allclose(found[task], expected[task], atol=1e-4) for task in "ab")
+
+
+def _once(forward, refused):
+    """A forward pass that one model must not go through."""
+
+    def run(self, x):
+        assert self is not refused
+        return forward(self, x)
+
+    return run
+
+
+def test_predictions_come_in_bfloat16_too(capsys):
+    model = models.resnet18(num_classes=5).eval()
+    pictures = torch.randn(12, 3, 64, 64)
+    found = predict(model, pictures, precision="bfloat16").logits
+    assert found.dtype == torch.float32
+    assert torch.allclose(found, predict(model, pictures).logits, atol=0.1)
+    assert "bfloat16: values differ" in capsys.readouterr().out
