@@ -25,9 +25,9 @@ from course_utils.checkpoint_files import (
 from course_utils.errors import CheckpointError
 from course_utils.runtime import generators_state, restore_generators
 from course_utils.state_files import compare_state
-from course_utils.training.batches import Orders
 from course_utils.training.callbacks import EpochState
 from course_utils.training.learning import modules_of, parameters_of
+from course_utils.training.loaders import Orders
 
 __all__ = ["Checkpoint", "load_checkpoint", "previous_path", "save_checkpoint"]
 

@@ -22,13 +22,9 @@ from course_utils.meta_tensors import dtype_of
 from course_utils.modes import device_of, modes_kept
 from course_utils.runtime import generators_kept
 from course_utils.training import Step, classification_step, evaluate
-from course_utils.training.batches import (
-    Orders,
-    check_loader,
-    images_and_labels,
-    to_net,
-)
+from course_utils.training.batches import images_and_labels, to_net
 from course_utils.training.learning import check_learns, forgotten_refused
+from course_utils.training.loaders import Orders, check_loader
 from course_utils.training.outputs import main_output, run_step
 
 SUGGESTIONS = {

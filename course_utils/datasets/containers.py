@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from course_utils.arguments import Natural, check_argument
 from course_utils.datasets.images import LazyImages, take
 from course_utils.datasets.transforms import takes_batches, wants_pil
 from course_utils.errors import DatasetError
+from course_utils.training.loaders import Stacked
 
 SPLITS = ("train", "val", "test")
 
@@ -72,17 +74,18 @@ class ImageDataset(Dataset):
         pil = wants_pil(self.transform)
         return self._transformed(self.images[index], pil=pil), int(self.labels[index])
 
-    def __getitems__(self, indices: list[int]) -> list[tuple[torch.Tensor, int]]:
+    def __getitems__(self, indices: list[int]) -> Sequence[tuple[torch.Tensor, int]]:
         """Serve a DataLoader's batch, transformed at once where that is the same."""
         if type(self).__getitem__ is not ImageDataset.__getitem__:
             return [self[index] for index in indices]
-        if self.transform is not None and not takes_batches(self.transform):
-            pil = wants_pil(self.transform)
-            pictures = (self._transformed(self.images[i], pil=pil) for i in indices)
-            labels = self.labels[indices].tolist()
-            return list(zip(pictures, labels, strict=True))
-        batch = self._transformed(self.images[indices])  # (B, 3, S, S)
-        return list(zip(batch, self.labels[indices].tolist(), strict=True))
+        pixels, labels = self.images[indices], self.labels[indices]
+        if self.transform is None or takes_batches(self.transform):
+            batch = self._transformed(pixels)  # (B, 3, S, S)
+            items = partial(zip, batch, labels.tolist())
+            return Stacked((batch, labels), items)
+        pil = wants_pil(self.transform)
+        pictures = [self._transformed(picture, pil=pil) for picture in pixels]
+        return list(zip(pictures, labels.tolist(), strict=True))
 
     def __repr__(self) -> str:
         size = f"{self.image_size} px, {len(self.classes)} classes"

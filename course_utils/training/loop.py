@@ -17,10 +17,8 @@ from course_utils.meta_tensors import dtype_of
 from course_utils.modes import device_of, inference
 from course_utils.runtime import show_progress
 from course_utils.training.batches import (
-    check_loader,
     check_model,
     labels_of,
-    length_of,
     lonely_picture_refused,
     to_net,
 )
@@ -42,6 +40,7 @@ from course_utils.training.learning import (
     parameters_of,
     step_scheduler,
 )
+from course_utils.training.loaders import check_loader, length_of
 from course_utils.training.outputs import (
     Step,
     classification_step,

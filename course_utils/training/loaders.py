@@ -1,0 +1,369 @@
+"""Loaders: a dataset in batches, by workers or not, in an order that can be repeated."""
+
+from __future__ import annotations
+
+import pickle
+import random
+import re
+import shutil
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from functools import cached_property
+from multiprocessing import get_start_method
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    Sampler,
+    default_collate,
+)
+
+from course_utils.arguments import Count, Natural, checked
+from course_utils.runtime import generators_kept, preferred_device
+from course_utils.tracing import tensors_in
+
+_SHARED = Path("/dev/shm")  # where Linux keeps what processes share
+_AHEAD = 2  # batches that each worker reads ahead
+_DIED = re.compile(r"DataLoader worker .*(exited unexpectedly|killed by signal)")
+_UNSTARTED = (pickle.PicklingError, AssertionError, AttributeError, OSError, TypeError)
+
+
+class Stacked(Sequence):
+    """A batch that its dataset made at once; as a sequence, its pictures one by one.
+
+    A loader of `make_loader` hands `batch` on as it is; others read the sequence, which
+    is taken apart (by `items`) only then.
+    """
+
+    def __init__(self, batch: Sequence, items: Callable[[], Iterable]):
+        self.batch, self._make = list(batch), items
+
+    @cached_property
+    def _items(self) -> list:
+        return list(self._make())
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, index):
+        return self._items[index]
+
+
+def collate(items: Sequence) -> Any:
+    """Make a batch of a dataset's items, as `default_collate` does."""
+    return items.batch if isinstance(items, Stacked) else default_collate(items)
+
+
+@checked(own=("dataset", "sampler"))
+def make_loader(
+    dataset: Dataset | Sequence,
+    *,
+    batch_size: Count = 64,
+    shuffle: bool = False,
+    seed: int = 0,
+    drop_last: bool = False,
+    sampler: Sampler | Sequence[int] | None = None,
+    workers: Natural = 0,
+) -> DataLoader:
+    """Batch a dataset; the order of a shuffled loader is drawn from its own seed.
+
+    `drop_last` leaves out a last batch that is not full: BatchNorm cannot learn from one
+    picture. `sampler` decides which pictures come and in which order, instead of
+    `shuffle`; one that has no generator of its own draws from `seed` too.
+
+    With `workers`, so many other processes read the pictures ahead; they stay from epoch
+    to epoch. The order is the same with and without them. What a transform draws in them
+    follows from `seed` and the epoch alone, whatever their number, so that a run that is
+    resumed sees the same crops. Where they cannot be started, a line says why, and this
+    process reads. Batches are in pinned memory where there is a CUDA device.
+
+    Raises `ValueError` for an empty dataset, and for a sampler that does not suit it.
+
+    >>> from course_utils.datasets import load_dataset
+    >>> flowers = load_dataset("flowers", per_class=2, image_size=32).train
+    >>> images, labels = next(iter(make_loader(flowers, batch_size=4, shuffle=True)))
+    >>> tuple(images.shape), tuple(labels.shape)
+    ((4, 3, 32, 32), (4,))
+    """
+    _check_dataset(dataset, workers)
+    generator = torch.Generator().manual_seed(seed)
+    if sampler is not None:
+        sampler = _suited(sampler, dataset, shuffle, generator)
+    return _Loader(
+        dataset, batch_size, shuffle=shuffle, sampler=sampler, drop_last=drop_last,
+        generator=generator, workers=workers,
+    )  # fmt: skip
+
+
+def _check_dataset(dataset: Any, workers: int) -> None:
+    listed = hasattr(dataset, "__getitem__") or isinstance(dataset, Iterable)
+    if not listed or isinstance(dataset, str | Tensor | Mapping):
+        raise TypeError(
+            f"dataset is a {type(dataset).__name__}, not a dataset of pairs"
+        )
+    if hasattr(dataset, "__len__") and not len(dataset):
+        raise ValueError("the dataset is empty: there is nothing to batch")
+    if workers and isinstance(dataset, IterableDataset):
+        raise ValueError(
+            "workers: each of them would give all pictures of an IterableDataset; take "
+            "workers=0, or share them out with torch's own DataLoader"
+        )
+
+
+def _suited(sampler: Any, dataset: Any, shuffle: bool, generator: torch.Generator):
+    """A sampler that suits the dataset, with a generator; a list of places as it is."""
+    if shuffle:
+        raise ValueError("a sampler decides the order: leave out shuffle=True")
+    count = len(dataset)
+    if not isinstance(sampler, Sampler):
+        return _places(sampler, count)
+    if isinstance(sampler, BatchSampler):
+        raise TypeError("sampler gives batches: hand over the sampler within it")
+    if not isinstance(sampler, Sized):
+        raise TypeError(
+            f"sampler ({type(sampler).__name__}) has no length: give it __len__, how many "
+            "pictures an epoch has"
+        )
+    if not len(sampler):
+        raise ValueError("sampler is empty: an epoch would have no picture")
+    for name in ("weights", "data_source", "dataset"):
+        there = getattr(sampler, name, None)
+        if isinstance(there, Sized) and len(there) != count:
+            raise ValueError(
+                f"sampler was made for {len(there)} pictures (its {name}), the dataset has "
+                f"{count}: make it of this dataset"
+            )
+    _places(getattr(sampler, "indices", range(count)), count)
+    if getattr(sampler, "generator", generator) is None:
+        sampler.generator = generator
+    return sampler
+
+
+def _places(indices: Any, count: int) -> list[int]:
+    """Places in a dataset as whole numbers, each of them there."""
+    if not isinstance(indices, Sequence | Tensor | np.ndarray) or isinstance(
+        indices, str
+    ):
+        raise TypeError(
+            f"sampler is a {type(indices).__name__}: give a torch Sampler, or a list of "
+            "places in the dataset"
+        )
+    found = np.asarray(indices)
+    if found.ndim != 1 or not found.size or not np.issubdtype(found.dtype, np.integer):
+        raise ValueError(
+            "sampler must name places in the dataset (n,), whole numbers; got "
+            f"{found.dtype} of shape {found.shape}"
+        )
+    if not -count <= found.min() <= found.max() < count:
+        raise ValueError(
+            f"sampler reaches from {found.min()} to {found.max()}, the dataset has "
+            f"{count} pictures"
+        )
+    return found.tolist()
+
+
+class _Loader(DataLoader):
+    """A DataLoader whose workers stay, and draw anew from its generator each epoch."""
+
+    def __init__(self, dataset, batch_size: int, *, workers: int, **options):
+        pinned = preferred_device().type not in ("cpu", "mps")
+        options |= {"collate_fn": collate, "pin_memory": pinned}
+        super().__init__(dataset, batch_size, **options)
+        self.num_workers = workers  # set here, where torch has no advice about cores
+        self._readers: DataLoader | None = None
+        self._busy = False
+
+    def __iter__(self) -> Iterator:
+        return self._by_workers() if self.num_workers else super().__iter__()
+
+    def _by_workers(self) -> Iterator:
+        """Yield an epoch's batches from the workers; from here where they cannot start."""
+        before, begun, busy = self.generator.get_state(), False, self._busy
+        self._busy = True
+        try:
+            for batch in self._started(anew=busy):
+                begun = True
+                yield batch
+            return
+        except _CannotStart as error:
+            why = error
+        except RuntimeError as error:
+            self._readers = None
+            if begun or not _DIED.match(str(error)):
+                raise
+            why = error
+        finally:
+            self._busy = busy
+        said = str(why).splitlines()[0]
+        print(
+            f"workers={self.num_workers}: {said}. This process reads the pictures itself"
+        )
+        self.generator.set_state(before)
+        self.num_workers, self._readers = 0, None
+        yield from super().__iter__()
+
+    def _started(self, *, anew: bool) -> Iterator:
+        """Begin an epoch with the workers that stay; with others while those work."""
+        readers = None if anew else self._readers
+        try:
+            with warnings.catch_warnings():  # more workers than cores: as asked
+                warnings.filterwarnings("ignore", "This DataLoader will create")
+                if readers is None:
+                    _check_can_start(self)
+                    readers = self._make_readers()
+                begun = iter(readers)
+        except _UNSTARTED as error:
+            raise _CannotStart(error) from error
+        self._readers = self._readers or readers
+        return begun
+
+    def _make_readers(self) -> DataLoader:
+        return DataLoader(
+            _Seeded(self.dataset),
+            batch_sampler=_Plan(self.batch_sampler, self.generator),
+            collate_fn=self.collate_fn,
+            num_workers=self.num_workers,
+            persistent_workers=True,
+            prefetch_factor=_AHEAD,
+            pin_memory=self.pin_memory,
+            generator=torch.Generator(),
+        )
+
+
+class _CannotStart(Exception):
+    """Workers cannot be started here."""
+
+
+class _Plan:
+    """Which pictures each batch of an epoch has, with the seed that it is read under."""
+
+    def __init__(self, batches: Iterable[list], generator: torch.Generator):
+        self.batches, self.generator = batches, generator
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[list]:
+        drawn = torch.empty((), dtype=torch.int64)  # as DataLoader itself draws first
+        first = drawn.random_(generator=self.generator).item()
+        for number, places in enumerate(self.batches):
+            yield [first + number, *places]
+
+
+class _Seeded:
+    """A dataset in a worker, which draws for each batch from the seed that it brings."""
+
+    def __init__(self, dataset: Any):
+        self.dataset = dataset
+
+    def __getitems__(self, places: list) -> Sequence:
+        seed, *places = places
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        torch.default_generator.manual_seed(seed)
+        if callable(whole := getattr(self.dataset, "__getitems__", None)):
+            return whole(places)
+        return [self.dataset[place] for place in places]
+
+
+def _check_can_start(loader: DataLoader) -> None:
+    """Raise `PicklingError` or `OSError` where workers would die, or wait for ever."""
+    if get_start_method() != "fork":
+        _DryRun(loader.dataset).run()
+    if not sys.platform.startswith("linux"):
+        return
+    with generators_kept():
+        item = loader.dataset[0]
+    needs = sum(part.nbytes for part in tensors_in(item)) * loader.batch_size
+    needs *= loader.num_workers * (_AHEAD + 1)
+    room = shutil.disk_usage(_SHARED).free  # an OSError where there is none
+    if needs > room:
+        raise OSError(
+            f"batches on their way may take {needs / 2**20:,.0f} MiB, and {_SHARED} has "
+            f"{room / 2**20:,.0f} (docker run --shm-size gives more)"
+        )
+
+
+class _DryRun(pickle.Pickler):
+    """Pickle as a new process would need it, without the numbers; keep nothing."""
+
+    def __init__(self, value: Any):
+        super().__init__(_Nowhere())
+        self.value = value
+
+    def run(self) -> None:
+        """Raise `PicklingError`, or what pickle raises, for what cannot be handed over."""
+        self.dump(self.value)
+
+    def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, np.ndarray | Tensor):
+            return int, ()
+        own = isinstance(value, type | FunctionType) and value.__module__ == "__main__"
+        if own and not hasattr(sys.modules["__main__"], "__file__"):
+            raise pickle.PicklingError(
+                f"{value.__qualname__} is defined in this notebook, where a new process "
+                "cannot find it; write it into a module, a .py file, and import it"
+            )
+        return NotImplemented
+
+
+class _Nowhere:
+    def write(self, data: bytes) -> int:
+        return len(data)
+
+
+def check_loader(loader: Any, name: str = "loader") -> None:
+    """Raise `TypeError` for what is not batches that can be gone through again.
+
+    And `ValueError` for none of them.
+    """
+    if isinstance(loader, Dataset) and not isinstance(loader, IterableDataset):
+        given = f"a dataset ({type(loader).__name__}), not batches"
+    elif not isinstance(loader, Iterable) or isinstance(loader, str | Mapping | Tensor):
+        given = f"a {type(loader).__name__}, not batches"
+    elif isinstance(loader, Iterator):
+        given = f"a {type(loader).__name__}, which can be gone through only once"
+    elif length_of(loader) == 0:
+        raise ValueError(f"{name}: the loader is empty, it has no batch")
+    else:
+        return
+    raise TypeError(f"{name} is {given}: make it with make_loader(dataset)")
+
+
+def length_of(loader: Iterable) -> int | None:
+    """Return how many batches a loader gives; None where it does not know (a stream)."""
+    try:
+        return len(loader)
+    except TypeError:
+        return None
+
+
+class Orders:
+    """The generators that loaders shuffle by, together, as something with a state."""
+
+    def __init__(self, *loaders: Any):
+        found = []
+        for loader in loaders:
+            batches = getattr(loader, "batch_sampler", None)
+            inner = [getattr(place, "sampler", None) for place in (loader, batches)]
+            found += [getattr(p, "generator", None) for p in (loader, batches, *inner)]
+        known = {id(g): g for g in found if isinstance(g, torch.Generator)}
+        self.generators = list(known.values())
+
+    def state_dict(self) -> dict[str, list[Tensor]]:
+        """Return all states."""
+        return {"states": [one.get_state() for one in self.generators]}
+
+    def load_state_dict(self, state_dict: dict[str, list[Tensor]]) -> None:
+        """Put the generators back to what `state_dict` returned."""
+        for one, state in zip(self.generators, state_dict["states"], strict=True):
+            one.set_state(state)
