@@ -1,7 +1,7 @@
 """A folder of pictures by `load_dataset` and `make_loader`, against torchvision's way.
 
     python -m tests.benchmarks.folder_loading FOLDER [--size 224] [--epochs 3]
-        [--workers 0 2] [--unkept]
+        [--workers 0 2] [--repeats 3] [--unkept]
 
 Both arms give every picture of the folder in each epoch, decoded, in RGB, as the same
 normalised square, in shuffled batches of 64, with the same number of workers. Ours holds
@@ -19,6 +19,8 @@ import argparse
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from unittest import mock
 
@@ -67,9 +69,9 @@ def theirs(folder: Path, size: int, workers: int) -> list[DataLoader]:
 
 def transform(size: int) -> Callable:
     """What a net's weights want, from pictures of this size."""
-    return load_backbone("test_resnet", weights="bundled").weights_info.transform_for(
-        size
-    )
+    with redirect_stdout(StringIO()):
+        info = load_backbone("test_resnet", weights="bundled").weights_info
+    return info.transform_for(size)
 
 
 def run(arm: Callable, folder: Path, size: int, workers: int, epochs: int) -> dict:
@@ -83,12 +85,15 @@ def run(arm: Callable, folder: Path, size: int, workers: int, epochs: int) -> di
     }  # fmt: skip
 
 
-def compare(folder: Path, size: int, workers: int, epochs: int) -> dict:
-    """A row: both arms, how many times as fast ours is, and how many its epochs alone."""
-    one, other = (run(arm, folder, size, workers, epochs) for arm in (ours, theirs))
+def compare(folder: Path, size: int, workers: int, epochs: int, repeats: int) -> dict:
+    """A row: medians of both arms, which take turns, and how many times ours is as fast."""
+    runs: dict[str, list] = {"ours": [], "theirs": []}
+    for _ in range(repeats):
+        for arm in (ours, theirs):
+            runs[arm.__name__].append(run(arm, folder, size, workers, epochs))
+    one, other = (pd.DataFrame(found).median() for found in runs.values())
     return {
-        "workers": workers, **{f"ours {key}": value for key, value in one.items()},
-        **{f"theirs {key}": value for key, value in other.items()},
+        "workers": workers, **one.add_prefix("ours "), **other.add_prefix("theirs "),
         "times": one["pictures/s"] / other["pictures/s"],
         "later": other["epoch s"] / one["epoch s"],
     }  # fmt: skip
@@ -111,7 +116,8 @@ def first_pass(folder: Path, size: int) -> dict:
     with ThreadPoolExecutor(threads) as pool:
         shares = [paths[first::threads] for first in range(threads)]
         bare, _ = timed(lambda: list(pool.map(decode, shares)))
-    whole, _ = timed(lambda: load_dataset(folder, image_size=size))
+    options = {"image_size": size, "transform": transform(size)}
+    whole, _ = timed(lambda: load_dataset(folder, **options))
     seconds = {"load s": whole, "decoder s": bare}
     return {"pictures": len(paths), **seconds, "of limit": bare / whole}
 
@@ -122,12 +128,14 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--workers", type=int, nargs="+", default=[0, 2])
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--unkept", action="store_true")
     options = parser.parse_args()
     where = options.folder, options.size
     keep = files.fits_in_memory if not options.unkept else lambda *_: False
     with mock.patch.object(files, "fits_in_memory", keep):
-        rows = [compare(*where, workers, options.epochs) for workers in options.workers]
+        often = options.epochs, options.repeats
+        rows = [compare(*where, workers, *often) for workers in options.workers]
         print(pd.DataFrame(rows).set_index("workers").round(2).to_string())
         passes = pd.DataFrame([first_pass(*where) for _ in range(5)]).median()
         print(", ".join(f"{key} {value:.2f}" for key, value in passes.items()))
