@@ -22,7 +22,7 @@ from torch.utils.data import (
 
 from course_utils.checkpoints import Checkpoint
 from course_utils.datasets import load_dataset, training_transform, with_attributes
-from course_utils.training import fit, loaders, make_loader
+from course_utils.training import fit, make_loader, workers
 from course_utils.weights import load_backbone
 
 
@@ -200,15 +200,15 @@ def test_where_workers_die_at_the_start_the_run_goes_on_without(capsys):
 
 def test_where_shared_memory_is_short_the_run_goes_on_without(capsys, monkeypatch):
     usage = namedtuple("usage", "total used free")(64, 60, 4)
-    monkeypatch.setattr(loaders.shutil, "disk_usage", lambda path: usage)
-    monkeypatch.setattr(loaders.sys, "platform", "linux")
+    monkeypatch.setattr(workers.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr(workers.sys, "platform", "linux")
     loader = make_loader(Noisy(), batch_size=4, workers=2)
     assert len(_epochs(loader, 1)[0]) == 3 and loader.num_workers == 0
     assert "/dev/shm has 0" in capsys.readouterr().out
 
 
 def test_a_dataset_is_tried_before_a_new_process_gets_it(monkeypatch, capsys):
-    monkeypatch.setattr(loaders, "get_start_method", lambda: "spawn")
+    monkeypatch.setattr(workers, "get_start_method", lambda: "spawn")
     with_a_function = Noisy()
     with_a_function.change = lambda image: image
     list(make_loader(with_a_function, batch_size=4, workers=1))
