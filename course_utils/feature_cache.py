@@ -117,7 +117,7 @@ def check_fingerprint(dataset: Any) -> None:
     for kind in type(dataset).__mro__:
         if "fingerprint" in vars(kind):
             return
-        if not {"__getitem__", "__getitems__", "_transformed"}.isdisjoint(vars(kind)):
+        if not {"__getitem__", "__getitems__"}.isdisjoint(vars(kind)):
             raise Untold(
                 f"the data set's class {kind.__name__} gives pictures of its own under "
                 "the fingerprint of another"

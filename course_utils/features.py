@@ -22,7 +22,8 @@ from course_utils.heads import find_heads
 from course_utils.modes import inference
 from course_utils.reading import Labels, batches, collect, join_labels
 from course_utils.training import check_labels, check_none_missing, make_loader
-from course_utils.training.batches import explained_pass, images_to_net, length_of
+from course_utils.training.batches import explained_pass, images_to_net
+from course_utils.training.loaders import length_of
 
 
 class Features(NamedTuple):

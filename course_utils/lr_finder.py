@@ -20,12 +20,9 @@ from course_utils.meta_tensors import dtype_of
 from course_utils.modes import device_of
 from course_utils.run_state import undone
 from course_utils.training import Step, classification_step, evaluate
-from course_utils.training.batches import (
-    check_loader,
-    images_and_labels,
-    to_net,
-)
+from course_utils.training.batches import images_and_labels, to_net
 from course_utils.training.learning import check_learns, forgotten_refused
+from course_utils.training.loaders import check_loader
 from course_utils.training.outputs import main_output, run_step
 
 SUGGESTIONS = {

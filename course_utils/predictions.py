@@ -16,7 +16,7 @@ from course_utils.fast_inference import Precision, check_precision
 from course_utils.measured import read_measured
 from course_utils.reading import Labels, Read, batches, collect, join_labels
 from course_utils.training import images_and_labels, logits_of
-from course_utils.training.batches import length_of
+from course_utils.training.loaders import length_of
 from course_utils.training.outputs import main_output
 
 

@@ -123,7 +123,7 @@ def test_the_library_stays_small():
     library = [p for p in sources(LIBRARY) if top_level(p) != "widgets"]
     # Of these about a third is what it refuses, reads or repairs: files, folders, nets and
     # arguments as people have them (tests/bad_input, CHANGELOG.md). Examples are free.
-    assert sum(map(code_lines, library)) < 10_100
+    assert sum(map(code_lines, library)) < 10_800
     assert [p.name for p in sources(LIBRARY) if code_lines(p) > 350] == []
 
 

@@ -8,11 +8,12 @@ below 0 is not known, and is left out of the accuracy. A step may return a third
 `Parts`: means that the history is to hold as well, such as the terms of the loss.
 """
 
-from .batches import Batch, images_and_labels, make_loader, to_device
+from .batches import Batch, images_and_labels, to_device
 from .callbacks import BestWeights, EarlyStopping, EpochState
 from .engine import Engine
 from .epoch import EpochResult, evaluate, train_one_epoch
 from .learning import check_learns
+from .loaders import make_loader
 from .loop import fit
 from .outputs import (
     Step,

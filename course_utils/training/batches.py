@@ -1,22 +1,22 @@
-"""Batches of pictures and labels: made, moved to a net, and read in the usual kinds."""
+"""Batches of pictures and labels: moved to a net, and read in the usual kinds."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.utils.data import DataLoader, Dataset, IterableDataset
 
-from course_utils.arguments import Count, check_argument, checked
+from course_utils.arguments import check_argument
 from course_utils.errors import explained_channels
 from course_utils.meta_tensors import dtype_of
 from course_utils.modes import device_of
 from course_utils.tracing import tensors_in
+from course_utils.training.loaders import length_of
 
 Batch = tuple[Any, ...] | Mapping[str, Any]
 
@@ -30,61 +30,6 @@ _DROP_LAST = (
     "BatchNorm cannot train on a batch of one picture: leave it out with "
     "make_loader(…, drop_last=True), or take another batch_size"
 )
-
-
-@checked(own=("dataset",))
-def make_loader(
-    dataset: Dataset | Sequence,
-    *,
-    batch_size: Count = 64,
-    shuffle: bool = False,
-    seed: int = 0,
-    drop_last: bool = False,
-) -> DataLoader:
-    """Batch a dataset; the order of a shuffled loader is drawn from its own seed.
-
-    `drop_last` leaves out a last batch that is not full: BatchNorm cannot learn from one
-    picture. Raises `ValueError` for an empty dataset.
-
-        make_loader(data.train, batch_size=32, shuffle=True, drop_last=True)
-    """
-    listed = hasattr(dataset, "__getitem__") or isinstance(dataset, Iterable)
-    if not listed or isinstance(dataset, str | Tensor | Mapping):
-        raise TypeError(
-            f"dataset is a {type(dataset).__name__}, not a dataset of pairs"
-        )
-    if hasattr(dataset, "__len__") and not len(dataset):
-        raise ValueError("the dataset is empty: there is nothing to batch")
-    generator = torch.Generator().manual_seed(seed)
-    return DataLoader(
-        dataset, batch_size, shuffle=shuffle, generator=generator, drop_last=drop_last
-    )
-
-
-def check_loader(loader: Any, name: str = "loader") -> None:
-    """Raise `TypeError` for what is not batches that can be gone through again.
-
-    And `ValueError` for none of them.
-    """
-    if isinstance(loader, Dataset) and not isinstance(loader, IterableDataset):
-        given = f"a dataset ({type(loader).__name__}), not batches"
-    elif not isinstance(loader, Iterable) or isinstance(loader, str | Mapping | Tensor):
-        given = f"a {type(loader).__name__}, not batches"
-    elif isinstance(loader, Iterator):
-        given = f"a {type(loader).__name__}, which can be gone through only once"
-    elif length_of(loader) == 0:
-        raise ValueError(f"{name}: the loader is empty, it has no batch")
-    else:
-        return
-    raise TypeError(f"{name} is {given}: make it with make_loader(dataset)")
-
-
-def length_of(loader: Iterable) -> int | None:
-    """Return how many batches a loader gives; None where it does not know (a stream)."""
-    try:
-        return len(loader)
-    except TypeError:
-        return None
 
 
 def images_and_labels(batch: Any, *, others: bool = False) -> tuple[Any, Any]:

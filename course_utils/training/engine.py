@@ -18,11 +18,11 @@ from course_utils.training.batches import (
     images_of,
     labels_of,
     leading,
-    length_of,
     to_net,
     with_images,
 )
 from course_utils.training.compiled import Compiled
+from course_utils.training.loaders import length_of
 from course_utils.training.outputs import Step, run_step
 from course_utils.training.processes import Alone, Together
 

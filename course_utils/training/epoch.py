@@ -16,7 +16,6 @@ from course_utils.arguments import Count, Limit, checked
 from course_utils.modes import inference
 from course_utils.runtime import show_progress
 from course_utils.training.batches import (
-    check_loader,
     check_model,
     labels_of,
     lonely_picture_refused,
@@ -29,6 +28,7 @@ from course_utils.training.learning import (
     forgotten_refused,
     group_rates,
 )
+from course_utils.training.loaders import check_loader
 from course_utils.training.outputs import (
     Step,
     classification_step,

@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 from course_utils.arguments import Count, Limit, check_argument, checked
 from course_utils.checkpoints import Checkpoint
 from course_utils.runtime import show_progress
-from course_utils.training.batches import check_loader, check_model
+from course_utils.training.batches import check_model
 from course_utils.training.callbacks import (
     EpochState,
     as_callbacks,
@@ -34,6 +34,7 @@ from course_utils.training.learning import (
     group_rates,
     step_scheduler,
 )
+from course_utils.training.loaders import check_loader
 from course_utils.training.outputs import Step, classification_step, soft_label_step
 from course_utils.training.totals import Totals
 

@@ -14,9 +14,10 @@ from torch import nn
 from course_utils.arguments import Count, checked
 from course_utils.modes import device_of
 from course_utils.run_state import undone
-from course_utils.training.batches import check_loader, labels_of
+from course_utils.training.batches import labels_of
 from course_utils.training.engine import Engine
 from course_utils.training.learning import check_learns
+from course_utils.training.loaders import check_loader
 from course_utils.training.outputs import Step, classification_step
 from course_utils.training.updates import Updates
 

@@ -227,7 +227,11 @@ CALLS = [
     Call(param_groups.check_groups, grouped),
     Call(param_groups.group_table, lambda: {"groups": grouped()["groups"]}),
     # training
-    Call(training.make_loader, lambda: {"dataset": dataset()}, {"seed": "0, -1"}),
+    Call(
+        training.make_loader,
+        lambda: {"dataset": dataset()},
+        {"seed": "0, -1", "workers": "0"},
+    ),
     Call(
         training.classification_step,
         lambda: {"model": net(), "batch": (pictures(), labels())},
