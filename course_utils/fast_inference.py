@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from itertools import chain
+from types import MethodType
 from typing import Any, Literal
 
 import timm.layers
@@ -24,6 +25,8 @@ from torchvision.ops import FrozenBatchNorm2d
 
 from course_utils import feature_cache
 from course_utils.errors import CannotInspect
+from course_utils.heads import replace_head
+from course_utils.layer_groups import freeze
 from course_utils.meta_tensors import check_plain, dtype_of, unwrapped
 from course_utils.modes import inference
 from course_utils.tracing import tensors_in
@@ -36,6 +39,10 @@ _TRIED, _COMPARED = 2, 16  # pictures
 _AT_ONCE = 2**19  # pixels
 _CONVS = (nn.Conv2d.forward, timm.layers.Conv2dSame.forward)
 _NORMS = (nn.BatchNorm2d.forward, nn.SyncBatchNorm.forward, FrozenBatchNorm2d.forward)
+_OURS = (
+    freeze.__module__,
+    replace_head.__module__,
+)  # hooks and methods that copies keep
 _ACTING = (timm.layers.BatchNormAct2d, timm.layers.FrozenBatchNormAct2d)
 
 
@@ -207,10 +214,10 @@ def _is_plain(model: nn.Module) -> bool:
 
 def _is_special(module: nn.Module) -> bool:
     own = vars(module)
+    calls = [*module._forward_hooks.values(), *module._forward_pre_hooks.values()]
+    calls += [own["forward"]] if "forward" in own else []
     return bool(
-        module._forward_hooks
-        or module._forward_pre_hooks
-        or "forward" in own
+        any(getattr(call, "__module__", "") not in _OURS for call in calls)
         or hasattr(type(module), "__deepcopy__")
         or "parametrizations" in module._modules
         or own.get("_compiled_call_impl")
@@ -233,6 +240,8 @@ def _part(value: Any, memo: dict[int, Any]) -> Any:
     """What a module holds: its own tensors, what may hold modules; the rest is shared."""
     if isinstance(value, dict) and not value:
         return type(value)()
+    if isinstance(value, MethodType) and id(value.__self__) in memo:
+        return MethodType(value.__func__, memo[id(value.__self__)])
     own = isinstance(value, nn.Module | Tensor | dict | list | tuple | set)
     return copy.deepcopy(value, memo) if own else value
 

@@ -10,6 +10,8 @@ from torchvision.ops import FrozenBatchNorm2d
 
 from course_utils import fast_inference
 from course_utils.fast_inference import difference, fast_copy, prepared
+from course_utils.heads import replace_head
+from course_utils.layer_groups import freeze
 
 
 def _noisy(model, px=64):
@@ -211,6 +213,16 @@ def _compiled_layer(model):
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
 def test_models_for_which_a_copy_would_be_noticed_have_none(change):
     assert fast_copy(change(_Net(_usual).eval()), _pictures(), _logits) is None
+
+
+def test_a_frozen_net_and_one_with_a_head_added_have_a_copy():
+    model = freeze(_noisy(models.resnet18()), until="layer4")
+    headless = _noisy(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)))
+    for net in (model, replace_head(headless, 2).eval()):
+        quick = fast_copy(net, _pictures(), _logits)
+        assert len(_folded(quick)) > len(_folded(net))
+        found = _gave(quick, _pictures(3))
+        assert difference(found, _gave(net, _pictures(3))) < 1e-5
 
 
 def test_a_net_that_remembers_its_passes_has_no_copy():

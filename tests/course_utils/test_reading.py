@@ -4,8 +4,11 @@ import pytest
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
+from torchvision import models
 
+from course_utils.cut import CutModel, cached_activations
 from course_utils.features import extract_features
+from course_utils.layer_groups import freeze
 from course_utils.predictions import predict
 from course_utils.reading import batches, collect, read_ahead
 
@@ -142,3 +145,17 @@ def test_a_long_run_shows_a_bar(monkeypatch, capsys):
     monkeypatch.setattr("course_utils.reading._SHORT", 0)
     extract_features(_net(), _Noise(20), layer="0", cache=False, progress=True)
     assert "pictures: " in capsys.readouterr().err
+
+
+def test_frozen_stages_run_as_a_copy_too(monkeypatch):
+    torch.manual_seed(0)
+    model = models.resnet18()
+    model.train()(torch.randn(8, 3, 32, 32))
+    cut = CutModel(freeze(model, until="layer4").eval(), input_size=(3, 32, 32))
+    data = [(torch.randn(3, 32, 32), label) for label in range(6)]
+    expected = cached_activations(cut, data).tensors[0]
+    monkeypatch.setattr("course_utils.reading._FEW", 0)
+    found, labels = cached_activations(cut, data, views=2, batch_size=4).tensors
+    assert not torch.equal(found[:6], expected) and found.is_contiguous()
+    assert torch.allclose(found, expected.repeat(2, 1, 1, 1), atol=1e-4)
+    assert labels.tolist() == [0, 1, 2, 3, 4, 5] * 2
