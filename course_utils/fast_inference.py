@@ -64,10 +64,10 @@ def prepared(
     torch.Size([4, 96])
     """
     check_precision(model, precision)
-    images = images_to_net(images, model)
+    images = images_to_net(images[:_COMPARED], model)
     copied = None if few else fast_copy(model, images[:_TRIED], run)
     exact = _Running(model, copied, run)
-    return exact if precision == "float32" else _rounded(exact, images[:_COMPARED])
+    return exact if precision == "float32" else _rounded(exact, images)
 
 
 def check_precision(model: nn.Module, precision: Precision) -> None:
