@@ -147,8 +147,8 @@ def in_threads(work: Callable[[int], Any], count: int) -> Iterator[Any]:
 
 
 def reading_threads() -> int:
-    """Return how many files are decoded at once: one a processor, 4 to 16."""
-    return min(16, max(4, os.cpu_count() or 1))
+    """Return how many files are decoded at once: one a processor, 2 to 16."""
+    return min(16, max(2, os.cpu_count() or 1))
 
 
 def fits_in_memory(count: int, image_size: int) -> bool:

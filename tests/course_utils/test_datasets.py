@@ -110,6 +110,15 @@ def test_a_loader_gives_what_single_images_give(pets):
     assert torch.equal(labels, train.labels)
 
 
+def test_a_nested_transform_gives_a_batch_what_it_gives_an_image(pets):
+    inner = v2.Compose([v2.ToDtype(torch.float32, scale=True), NORMALIZE])
+    train = _load(pets, transform=v2.Compose([v2.ToImage(), inner, NORMALIZE])).train
+    before = train.images.copy()
+    batch, _ = next(iter(DataLoader(train, batch_size=5)))
+    assert torch.equal(batch, torch.stack([train[i][0] for i in range(5)]))
+    assert type(batch) is torch.Tensor and np.array_equal(train.images, before)
+
+
 def test_random_transforms_draw_for_each_image(pets):
     black = ImageDataset(np.zeros((8, 16, 16, 3), np.uint8), [0] * 8, ["a"])
     noisy = black.with_transform(lambda image: torch.rand(3, 16, 16))
@@ -362,6 +371,17 @@ def test_large_folders_are_read_when_indexed(pets, monkeypatch):
     assert torch.equal(lazy.train[3][0], at_once.train[3][0])
     assert np.asarray(lazy.test.sample_per_class(1).images).shape == (2, 16, 16, 3)
     assert lazy.train.fingerprint == _load(pets).train.fingerprint
+
+
+def test_pixels_keep_their_places_beside_broken_files(pets):
+    expected = _load(pets, image_size=8).test
+    for name in ("00.png", "7b.png", "zz.png"):
+        (pets / "cat" / name).write_bytes(b"broken")
+    found = _load(pets, image_size=8)
+    assert len(found.report.broken) == 3
+    assert np.array_equal(found.test.images, expected.images)
+    hashes = [images.pixel_hash(pixels) for pixels in found.train.images]
+    assert hashes == found.train.hashes.tolist()
 
 
 def test_a_file_that_vanishes_later_is_named(pets, monkeypatch):
