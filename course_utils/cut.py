@@ -38,6 +38,17 @@ class CutModel(nn.Module):
     activation; what `forward` does between layers still runs. That holds for nets whose
     later stages read nothing from before the cut but this one tensor; the constructor
     proves it on a batch of noise, and raises `CannotCut` where it does not hold.
+
+    >>> import torch
+    >>> from course_utils.cut import CutModel
+    >>> from course_utils.layer_groups import freeze
+    >>> from course_utils.weights import load_backbone
+    >>> model = load_backbone("test_resnet", weights="bundled", num_classes=5)
+    >>> cut = CutModel(freeze(model, until="layer4"))
+    >>> images = torch.rand(2, 3, 64, 64)
+    >>> activations = cut.activations(images).clone()  # a copy can enter a graph
+    >>> cut.stage, torch.allclose(cut(activations), model(images), atol=1e-5)
+    ('layer4', True)
     """
 
     @checked
@@ -127,6 +138,16 @@ def cached_activations(
     random, each picture is kept in so many versions, which are then the augmentation.
     Memory grows with `views`. A random transform with one view would repeat one crop
     for ever: a `ValueError`.
+
+    >>> from course_utils.cut import CutModel, cached_activations
+    >>> from course_utils.datasets import load_dataset
+    >>> from course_utils.layer_groups import freeze
+    >>> from course_utils.weights import load_backbone
+    >>> model = load_backbone("test_resnet", weights="bundled", num_classes=5)
+    >>> cut = CutModel(freeze(model, until="layer4"))
+    >>> kept = cached_activations(cut, load_dataset("flowers", per_class=2).train)
+    >>> len(kept), tuple(kept[0][0].shape)
+    (10, (192, 4, 4))
     """
     check_views(dataset, views)
     often = [batches(dataset, batch_size) for _ in range(views)]

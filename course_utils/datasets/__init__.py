@@ -101,7 +101,19 @@ def load_dataset(
 
     Raises `DatasetError` for what cannot be loaded, with the way out.
 
-        data = load_dataset("folder:photos", like=model)
+    >>> from course_utils.datasets import load_dataset
+    >>> from course_utils.weights import load_backbone
+    >>> model = load_backbone("test_resnet", weights="bundled", num_classes=5)
+    >>> data = load_dataset("flowers", like=model, per_class=2)  # or "folder:photos"
+    >>> data
+    ImageSplits(flowers: train 10, val 300, test 600; 5 classes, 64 px)
+    >>> tuple(data.train[0][0].shape), data.classes[:2]
+    ((3, 64, 64), ['daisy', 'lotus'])
+    >>> load_dataset("folder:no/such/photos")
+    Traceback (most recent call last):
+        ...
+    course_utils.errors.DatasetError: no folder 'no/such/photos' (looked for ...); check
+    the spelling, or give the whole path
     """
     if on_error not in ("skip", "raise"):
         raise DatasetError(f"on_error must be 'skip' or 'raise', got {on_error!r}")
@@ -120,12 +132,22 @@ def load_dataset(
 
 @checked
 def default_dataset(default: str = "flowers") -> str:
-    """Return the dataset that COURSE_DATA names, else `default`."""
+    """Return the dataset that COURSE_DATA names, else `default`.
+
+    >>> from course_utils.datasets import default_dataset
+    >>> default_dataset(), default_dataset("cells")
+    ('flowers', 'cells')
+    """
     return os.environ.get("COURSE_DATA") or default
 
 
 def dataset_names() -> list[str]:
-    """List the names that `load_dataset` takes besides folder:PATH."""
+    """List the names that `load_dataset` takes besides folder:PATH.
+
+    >>> from course_utils.datasets import dataset_names
+    >>> {"flowers", "digits", "cifar10"} <= set(dataset_names())
+    True
+    """
     return [*bundled_names(), "digits", *REAL]
 
 

@@ -25,6 +25,12 @@ class AttributeDataset(Dataset):
 
     Made by `with_attributes`. `classes` are the tasks' class names, `tasks` how many
     there are, and `labels` all labels, {task: (N,)}.
+
+    >>> from course_utils.datasets import load_dataset, with_attributes
+    >>> train = load_dataset("flowers", per_class=2).train
+    >>> taught = with_attributes(train, ["species", "petals"], hide={"petals": 0.5})
+    >>> taught.tasks, taught.label_counts()
+    ({'species': 5, 'petals': 5}, {'species': 10, 'petals': 5})
     """
 
     def __init__(self, dataset: ImageDataset, labels: dict, classes: dict[str, list]):
@@ -110,6 +116,19 @@ def with_attributes(
     within a larger one. A value that is missing in the table is a missing label.
 
     Raises `DatasetError` for unknown names and values, and `ValueError` for shares.
+
+    >>> from course_utils.datasets import load_dataset, with_attributes
+    >>> train = load_dataset("flowers", per_class=2).train
+    >>> taught = with_attributes(train, ["species", "colour"])
+    >>> image, labels = taught[0]
+    >>> tuple(image.shape), sorted(labels), taught.classes["colour"]
+    ((3, 64, 64), ['colour', 'species'], ['blue', 'pink', 'red', 'violet', 'white',
+    'yellow'])
+    >>> with_attributes(train, "color")
+    Traceback (most recent call last):
+        ...
+    course_utils.errors.DatasetError: no attribute 'color'; there are species, colour,
+    petals. label= names the dataset's own classes
     """
     columns = _columns(dataset, label)
     names = [names] if isinstance(names, str) else list(names)

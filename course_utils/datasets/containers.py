@@ -49,6 +49,13 @@ class ImageDataset(Dataset):
     one, images come as floats from 0 to 1. `attributes` has a row an image;
     `attribute_values` are the values of each column in all splits together, sorted, so
     that a value has the same number in each of them.
+
+    >>> import numpy as np
+    >>> from course_utils.datasets import ImageDataset
+    >>> pictures = np.zeros((4, 64, 64, 3), dtype=np.uint8)
+    >>> dataset = ImageDataset(pictures, labels=[0, 0, 1, 1], classes=["ants", "bees"])
+    >>> tuple(dataset[2][0].shape), dataset[2][1], dataset.class_counts()
+    ((3, 64, 64), 1, {'ants': 2, 'bees': 2})
     """
 
     def __init__(
@@ -253,7 +260,15 @@ def _check_per_class(n: int, counts: dict[str, int]) -> None:
 
 @dataclass
 class DatasetReport:
-    """Say where images came from, how they were split, and what was left out."""
+    """Say where images came from, how they were split, and what was left out.
+
+    >>> from course_utils.datasets import load_dataset
+    >>> print(load_dataset("flowers", per_class=2).report)
+    flowers: drawn for this course
+      train     10 images, given
+      val      300 images, given
+      test     600 images, given
+    """
 
     source: str
     origins: dict[str, str] = field(default_factory=dict)
@@ -302,6 +317,11 @@ class ImageSplits:
     `evaluation` is the split to report on, named by `evaluation_name`: the test set
     that came with the data, else the val set that came with it, else the test set
     that was made. `attributes` holds one row an image with its split, or is None.
+
+    >>> from course_utils.datasets import load_dataset
+    >>> data = load_dataset("flowers", per_class=2)
+    >>> data.evaluation_name, len(data.evaluation), list(data.attributes.columns)
+    ('test', 600, ['split', 'colour', 'petals'])
     """
 
     name: str
@@ -329,6 +349,12 @@ def labels_of(dataset: Dataset, *, most: int | None = None) -> Tensor:
     """Return all labels (N,), without opening pictures where that can be helped.
 
     Where pictures have to be opened, only the first `most` are.
+
+    >>> from torch.utils.data import Subset
+    >>> from course_utils.datasets import labels_of, load_dataset
+    >>> train = load_dataset("flowers", per_class=2).train
+    >>> labels_of(Subset(train, [0, 1])).tolist() == train.labels[:2].tolist()
+    True
     """
     if isinstance(dataset, TensorDataset):
         return dataset.tensors[1]

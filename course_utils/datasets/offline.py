@@ -40,6 +40,10 @@ def sample_photos() -> dict[str, Image.Image]:
 
     The first is matplotlib's portrait of Grace Hopper, the others are scikit-learn's
     samples.
+
+    >>> from course_utils.datasets import sample_photos
+    >>> {name: photo.size for name, photo in sample_photos().items()}
+    {'hopper': (512, 600), 'flower': (640, 427), 'china': (640, 427)}
     """
     from matplotlib.cbook import get_sample_data
     from sklearn.datasets import load_sample_image

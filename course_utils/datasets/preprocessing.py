@@ -15,6 +15,13 @@ class Preprocessing(NamedTuple):
     """What a net expects of its pictures: per-channel mean and deviation, and size.
 
     `size` is (height, width) in pixels, or None for any.
+
+    >>> from torchvision.transforms import v2
+    >>> from course_utils.datasets import preprocessing
+    >>> steps = [v2.Resize((64, 64)), v2.Normalize([0.5], [0.25])]
+    >>> found = preprocessing(v2.Compose(steps))
+    >>> found.size, found.mean, found.std
+    ((64, 64), (0.5,), (0.25,))
     """
 
     mean: tuple[float, ...] = (0.0, 0.0, 0.0)
@@ -28,6 +35,16 @@ def preprocessing(source: Any) -> Preprocessing:
 
     Raises `ValueError` for a transform with a step that is not torchvision's or timm's,
     or a Lambda: what it does to a picture cannot be undone.
+
+    >>> from course_utils.datasets import preprocessing
+    >>> from course_utils.weights import find_weights
+    >>> preprocessing(find_weights("test_resnet", weights="bundled")).size
+    (64, 64)
+    >>> preprocessing(lambda picture: picture)
+    Traceback (most recent call last):
+        ...
+    ValueError: cannot read what function does to a picture: give the weights_info, or a
+    transform made of torchvision's steps
     """
     if isinstance(source, WeightsInfo):
         size = source.input_size

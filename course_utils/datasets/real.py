@@ -50,6 +50,13 @@ def fetch_dataset(name: str) -> Path:
     interrupted download leaves nothing that looks whole.
 
     Raises `DatasetError` for an unknown name, no network, or a failed checksum.
+
+    >>> from course_utils.datasets import fetch_dataset
+    >>> fetch_dataset("flowers")
+    Traceback (most recent call last):
+        ...
+    course_utils.errors.DatasetError: cannot fetch 'flowers'; what can be: imagenette,
+    flowers102, oxford_pet, eurosat, cifar10
     """
     if name not in REAL:
         raise DatasetError(f"cannot fetch {name!r}; what can be: {', '.join(REAL)}")
@@ -58,7 +65,12 @@ def fetch_dataset(name: str) -> Path:
 
 
 def fetched_names() -> list[str]:
-    """List the real sets that are on this machine."""
+    """List the real sets that are on this machine.
+
+    >>> from course_utils.datasets import fetched_names
+    >>> fetched_names()
+    []
+    """
     return [name for name in REAL if _find_root(name) is not None]
 
 

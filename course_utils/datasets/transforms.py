@@ -44,6 +44,14 @@ def training_transform(
     strength of brightness, contrast and saturation changes (0 to 1).
 
     Raises `ValueError` for values outside 0..1.
+
+    >>> import torch
+    >>> from course_utils.datasets import is_random, training_transform
+    >>> from course_utils.weights import find_weights
+    >>> transform = training_transform(find_weights("test_resnet", weights="bundled"), 64)
+    >>> picture = torch.zeros(3, 80, 80, dtype=torch.uint8)
+    >>> tuple(transform(picture).shape), is_random(transform)
+    ((3, 64, 64), True)
     """
     if not hasattr(weights_info, "normalize"):
         raise TypeError(
@@ -71,6 +79,12 @@ def is_random(transform: Any) -> bool:
     ColorJitter, …Augment, …) and their subclasses, wherever they stand: in a Compose, an
     nn.Sequential, a list, an object or a function that holds them. A function of your
     own that draws numbers itself counts as not random.
+
+    >>> from torchvision.transforms import v2
+    >>> from course_utils.datasets import is_random
+    >>> flipped = v2.Compose([v2.Resize(64), v2.RandomHorizontalFlip()])
+    >>> is_random(flipped), is_random(v2.Resize(64))
+    (True, False)
     """
     return any(_is_random_step(step) for step in steps(transform))
 
@@ -81,6 +95,12 @@ def draws_views(dataset) -> bool:
     Looks at all that the dataset calls (its transform, under whatever name), and at the
     datasets that it is made of (Subset, ConcatDataset, wrappers with `.dataset`), as
     `is_random` judges them.
+
+    >>> from torchvision.transforms import v2
+    >>> from course_utils.datasets import draws_views, load_dataset
+    >>> train = load_dataset("flowers", per_class=2).train
+    >>> draws_views(train), draws_views(train.with_transform(v2.RandomHorizontalFlip()))
+    (False, True)
     """
     own = getattr(dataset, "__dict__", {})
     called = [getattr(dataset, name, None) for name in ("transform", "transforms")]
@@ -97,6 +117,17 @@ def check_views(dataset, views: Count, *, otherwise: str = "") -> None:
     """Refuse to keep one view of pictures that come differently each time.
 
     `otherwise` names one more way out. Raises `ValueError`.
+
+    >>> from torchvision.transforms import v2
+    >>> from course_utils.datasets import check_views, load_dataset
+    >>> data = load_dataset("flowers", per_class=2, transform=v2.RandomHorizontalFlip())
+    >>> check_views(data.train, 4)
+    >>> check_views(data.train, 1)
+    Traceback (most recent call last):
+        ...
+    ValueError: the transform is random (augmentation), and what is kept would belong to
+    one version of each picture, for ever: take several views, or a transform without
+    chance
     """
     if views == 1 and draws_views(dataset):
         raise ValueError(
