@@ -1,4 +1,4 @@
-"""The lines of the README that fine-tune a folder: run as they stand there."""
+"""The README's lines that fine-tune a folder, run as they stand; docs/front_door.md."""
 
 import ast
 import os
@@ -11,13 +11,16 @@ import torch
 from PIL import Image
 
 from course_utils.datasets import load_dataset
-from tests.benchmarks.front_door import own_script
+from course_utils.layer_groups import freeze
+from course_utils.weights import load_backbone
+from tests.benchmarks import front_door
+from tests.benchmarks.front_door_watch import Watch
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402
 
 PHOTOGRAPHS = Path(__file__).parents[2] / "shared" / "real" / "hymenoptera"
-SHOWN = own_script()
+SHOWN = front_door.own_script()
 
 
 def statements():
@@ -90,3 +93,46 @@ def test_the_lines_fine_tune_a_folder_and_go_on_where_they_were(folder, capsys):
     assert again["history"].equals(history)
     for name, value in again["model"].state_dict().items():
         assert torch.equal(value, weights[name]), name
+
+
+# -- docs/front_door.md ------------------------------------------------------------------
+
+
+def test_the_page_counts_the_scripts_as_they_are_now():
+    page = front_door.PAGE.read_text(encoding="utf-8")
+    assert front_door.markdown(front_door.written_table()) in page
+    happens = page.partition("<!-- happens: begin -->")[2].splitlines()[1]
+    assert happens.strip("| ").split(" | ") == list(front_door.TOOLS)
+    scripts = {path.name for path in front_door.SCRIPTS.iterdir()}
+    assert scripts == {f"with_{tool}.py" for tool in [*front_door.TOOLS][1:]}
+
+
+def test_tables_stand_between_their_marks_and_nothing_else_changes():
+    text = "a\n<!-- x: begin -->\nold\n<!-- x: end -->\nb\n"
+    filled = front_door.filled(text, {"x": "new"})
+    assert filled == text.replace("old", "new")
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_the_watch_sees_whether_frozen_batchnorm_moves(by_hand):
+    model, watch = load_backbone("test_resnet", num_classes=2), Watch()
+    for module in model.modules():
+        module.register_forward_pre_hook(watch.before)
+        module.register_forward_hook(watch.behind)
+    if by_hand:
+        for parameter in model.parameters():
+            parameter.requires_grad = False
+    else:
+        freeze(model)
+    with torch.no_grad():
+        model.train()(torch.randn(4, 3, 64, 64))
+    assert watch.found()["norms"] == ("statistics move" if by_hand else "stands still")
+
+
+def test_the_watch_tells_pictures_scored_from_pictures_that_decided():
+    watch, pictures = Watch(), torch.rand(6, 3, 8, 8)
+    watch.pictures(pictures[:2], learning=True)
+    watch.pictures(pictures[2:4], learning=False)
+    watch.steps += 1
+    watch.pictures(pictures[2:], learning=False)
+    assert watch.found()["scored_unseen"] == 2

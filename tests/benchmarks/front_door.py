@@ -28,11 +28,10 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from tests.benchmarks.peers import markdown, row_text
+from tests.benchmarks.peers import markdown
 
 ROOT = Path(__file__).parents[2]
 PAGE, SCRIPTS = ROOT / "docs" / "front_door.md", ROOT / "docs" / "front_door"
-COMMAND = "python -m tests.benchmarks.front_door FOLDER --write"
 OURS = "course_utils"
 # How the model, the confusion matrix, and what is said of the data are called.
 TOOLS = {
@@ -188,6 +187,12 @@ def resumed(tool: str, places: dict[str, Path], whole: dict) -> str:
     return f"goes on, {steps} steps in all, other weights{chance}"
 
 
+def strangers(place: Path) -> str:
+    """What lies beside the splits now."""
+    there = {p.name for p in (place / "my_photos").iterdir()}
+    return ", ".join(f"`{name}/`" for name in sorted(there - {"train", "val"}))
+
+
 def last_line(words: str) -> str:
     return words.strip().splitlines()[-1][:80]
 
@@ -220,7 +225,60 @@ def observed(tool: str, photos: Path, top: Path) -> dict:
         "scored on": f"{total} pictures, {min(whole['scored_unseen'], total)} unseen",
         f"of {len(COLOURS)} copies in train and val": f"{copies['copies']} in both",
         "a damaged file in train": damaged(tool, places["damaged"]),
-        "killed and started again": resumed(tool, places, whole),
+        f"killed after {KILLED_AFTER} steps, started again": resumed(tool, places, whole),
         "right": f"{right} of {total}",
+        "writes among the pictures": strangers(places["whole"]) or "nothing",
         "seconds": f"{whole['seconds']:.0f}",
     }  # fmt: skip
+
+
+# -- the page ----------------------------------------------------------------------------
+
+PACKAGES = ("torch", "torchvision", "fastai", "skorch", "lightning", "timm")
+
+
+def written_table() -> pd.DataFrame:
+    return pd.DataFrame([counted(tool) for tool in TOOLS])
+
+
+def happens_table(photos: Path, top: Path) -> pd.DataFrame:
+    """One column a tool: there are more questions than tools."""
+    rows = [observed(tool, photos, top) for tool in TOOLS]
+    turned = pd.DataFrame(rows).set_index("tool").T
+    return turned.rename_axis(index="", columns=None).reset_index()
+
+
+def filled(text: str, tables: dict[str, str]) -> str:
+    """Put each table between its marks in the page."""
+    for name, table in tables.items():
+        begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+        head, _, rest = text.partition(begin)
+        text = f"{head}{begin}\n{table}\n{end}{rest.partition(end)[2]}"
+    return text
+
+
+def ran_with(photos: Path) -> str:
+    ran = ", ".join(f"{name} {version(name).partition('+')[0]}" for name in PACKAGES)
+    count = {s: len([*(photos / s).rglob("*.jpg")]) for s in ("train", "val")}
+    pictures = f"{count['train']} photographs in train and {count['val']} in val"
+    return f"Run with {ran}, on {pictures}."
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("photos", type=Path, help="a folder with train and val")
+    parser.add_argument("--write", action="store_true", help=f"write docs/{PAGE.name}")
+    options = parser.parse_args()
+    photos = options.photos.resolve()
+    with tempfile.TemporaryDirectory() as top:
+        happens = happens_table(photos, Path(top))
+    tables = {"written": markdown(written_table()),
+              "happens": f"{markdown(happens)}\n\n{ran_with(photos)}"}  # fmt: skip
+    text = filled(PAGE.read_text(encoding="utf-8"), tables)
+    print(text)
+    if options.write:
+        PAGE.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
