@@ -228,7 +228,6 @@ def observed(tool: str, photos: Path, top: Path) -> dict:
         f"killed after {KILLED_AFTER} steps, started again": resumed(tool, places, whole),
         "right": f"{right} of {total}",
         "writes among the pictures": strangers(places["whole"]) or "nothing",
-        "seconds": f"{whole['seconds']:.0f}",
     }  # fmt: skip
 
 

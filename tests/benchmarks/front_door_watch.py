@@ -12,7 +12,6 @@ import os
 import random
 import runpy
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -59,7 +58,9 @@ class Watch:
             self.norms[module] = self.norms[module][0], state_of(module)
 
     def frozen(self) -> bool:
-        return self.stem is not None and not self.stem.weight.requires_grad
+        """Whether the stem is frozen and has not learnt yet (a test may freeze it anew)."""
+        asleep = self.stem is not None and not self.stem.weight.requires_grad
+        return asleep and not self.rates
 
     def pictures(self, images: torch.Tensor, *, learning: bool) -> None:
         """Note which pictures (B, 3, S, S) are run; those of one colour survive a crop."""
@@ -145,15 +146,13 @@ def main(script: str, expressions: str, kill_after: str = "") -> None:
     if "fastai" in Path(script).name:
         watch_fastai(watch)
     watch.start()
-    begun = time.perf_counter()
     variables = runpy.run_path(script, run_name="__main__")
-    seconds = time.perf_counter() - begun
     found = watch.found()
     model, table, said = (eval(e, variables) for e in json.loads(expressions))
     print(said)
     counts = np.asarray(table).tolist()
     torch.save({k: v.cpu() for k, v in model.state_dict().items()}, "weights.pt")
-    answer = {**found, "confusion": counts, "seconds": seconds}
+    answer = {**found, "confusion": counts}
     Path("found.json").write_text(json.dumps(answer), encoding="utf-8")
 
 
