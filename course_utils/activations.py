@@ -27,6 +27,16 @@ def find_layer(model: nn.Module, name: str) -> nn.Module:
     """Return a module of a model by its dotted name; "" is the model itself.
 
     Raises `ValueError` that names the nearest layers.
+
+    >>> from course_utils.activations import find_layer
+    >>> from course_utils.weights import load_backbone
+    >>> model = load_backbone("test_resnet", weights="bundled")
+    >>> find_layer(model, "layer4.0.conv1")
+    Conv2d(192, 96, kernel_size=(3, 3), stride=(2, 2), padding=(1, 1), bias=False)
+    >>> find_layer(model, "layer5")
+    Traceback (most recent call last):
+        ...
+    ValueError: ResNet has no layer 'layer5'; did you mean layer4 or layer3 or layer2?
     """
     check_model(model)
     modules = dict(model.named_modules())
@@ -43,6 +53,15 @@ def watched(module: nn.Module, *, inputs: bool = False) -> Iterator[list[Tensor]
     """Collect what a module gives (or, with `inputs`, what enters it) while this lasts.
 
     Each call of the module adds its first tensor. The module is not changed.
+
+    >>> import torch
+    >>> from course_utils.activations import watched
+    >>> from course_utils.weights import load_backbone
+    >>> model = load_backbone("test_resnet", weights="bundled")
+    >>> with watched(model.layer4) as seen:
+    ...     logits = model(torch.zeros(2, 3, 64, 64))
+    >>> [tuple(maps.shape) for maps in seen]
+    [(2, 96, 2, 2)]
     """
     seen: list[Tensor] = []
 
@@ -66,6 +85,13 @@ class Layout:
 
     `prefix_tokens` counts the tokens that belong to no place of the picture (the class
     token, registers); None where the model does not tell.
+
+    >>> import torch
+    >>> from course_utils.activations import Layout
+    >>> tokens = torch.zeros(2, 1 + 16, 8)  # a class token, and a grid of 4 x 4
+    >>> layout = Layout(prefix_tokens=1)
+    >>> tuple(layout.maps(tokens).shape), tuple(layout.pooled(tokens).shape)
+    ((2, 8, 4, 4), (2, 8))
     """
 
     channels_last: bool = False
@@ -129,6 +155,13 @@ def layout_of(
     `shape` is one that was seen, (B, …), for a square picture. Where it does not tell,
     and where there is none, a pass on meta tensors over a square picture does: maps have
     two equal sides, and the channels beside them. The model is not touched.
+
+    >>> from course_utils.activations import layout_of
+    >>> from course_utils.weights import load_backbone
+    >>> layout_of(load_backbone("test_vit", weights="bundled"), "blocks")
+    Layout(channels_last=False, prefix_tokens=1)
+    >>> layout_of(load_backbone("test_resnet", weights="bundled"), "layer4")
+    Layout(channels_last=False, prefix_tokens=None)
     """
     prefix = getattr(body_of(model), "num_prefix_tokens", None)
     last = _channels_last(shape[1:]) if shape else None

@@ -23,6 +23,15 @@ def parse_name(name: str) -> tuple[str, str, str]:
     is one that the library has for the model: "resnet50.a1_in1k" (timm),
     "resnet50.IMAGENET1K_V2" (torchvision). Raises `UnknownModel` with the nearest names,
     and `TypeError` for what is no text.
+
+    >>> from course_utils.architectures import parse_name
+    >>> parse_name("resnet50"), parse_name("timm/resnet50.a1_in1k")
+    (('torchvision', 'resnet50', ''), ('timm', 'resnet50', 'a1_in1k'))
+    >>> parse_name("resnett50")
+    Traceback (most recent call last):
+        ...
+    course_utils.errors.UnknownModel: no torchvision or timm model is named 'resnett50'.
+    Nearest: ...
     """
     if not isinstance(name, str):
         raise TypeError(f'a name is a text, such as "resnet18", not {_shown(name)}')
@@ -58,26 +67,46 @@ def _current(model_name: str, tag: str) -> tuple[str, str]:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Say which known names are nearest, each once: "Nearest: a, b."; "" if none is."""
+    """Say which known names are nearest, each once: "Nearest: a, b."; "" if none is.
+
+    >>> from course_utils.architectures import nearest
+    >>> nearest("Tulpi", ["tulip", "daisy"]), nearest("xyz", ["tulip", "daisy"])
+    ('Nearest: tulip.', '')
+    """
     by_lower = {one.lower(): one for one in known}
     near = difflib.get_close_matches(name.lower(), by_lower, n=3)
     return f"Nearest: {', '.join(by_lower[one] for one in near)}." if near else ""
 
 
 def full_name(library: str, model_name: str) -> str:
-    """Return a model's name as `parse_name` takes it back to the same library."""
+    """Return a model's name as `parse_name` takes it back to the same library.
+
+    >>> from course_utils.architectures import full_name
+    >>> full_name("timm", "resnet50"), full_name("timm", "test_resnet")
+    ('timm/resnet50', 'test_resnet')
+    """
     ambiguous = library == "timm" and model_name in torchvision_names()
     return f"timm/{model_name}" if ambiguous else model_name
 
 
 @cache
 def torchvision_names() -> tuple[str, ...]:
-    """List torchvision's 80 classification models."""
+    """List torchvision's 80 classification models.
+
+    >>> from course_utils.architectures import torchvision_names
+    >>> len(torchvision_names()), torchvision_names()[0]
+    (80, 'alexnet')
+    """
     return tuple(models.list_models(module=models))
 
 
 def build(name: str, **options: Any) -> nn.Module:
-    """Build a model with random weights; `options` go to the library's own builder."""
+    """Build a model with random weights; `options` go to the library's own builder.
+
+    >>> from course_utils.architectures import build
+    >>> build("timm/test_resnet", num_classes=5).fc
+    Linear(in_features=96, out_features=5, bias=True)
+    """
     library, model_name, _ = parse_name(name)
     with warnings.catch_warnings():  # builders warn of initialisation that is slow
         warnings.simplefilter("ignore")

@@ -3,6 +3,7 @@
 Annotations say what a function takes; `checked` holds callers to them, so that a wrong
 argument is named before any work is done:
 
+>>> from course_utils.arguments import Count, checked
 >>> @checked
 ... def repeat(text: str, times: Count = 1) -> str:
 ...     return times * text
@@ -43,7 +44,13 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class Range:
-    """Bounds of a number, `low` and `high` among them, `above` not."""
+    """Bounds of a number, `low` and `high` among them, `above` not.
+
+    >>> from course_utils.arguments import Range
+    >>> share = Range(low=0, high=1)
+    >>> 0.5 in share, 1.5 in share, float("nan") in share, str(share)
+    (True, False, False, 'from 0 to 1')
+    """
 
     low: float | None = None
     high: float | None = None
@@ -78,7 +85,18 @@ Limit = Annotated[float, Range(above=0, infinite=True)]
 
 
 def whole(least: int, most: int | None = None) -> Any:
-    """Return the annotation of whole numbers within bounds that are known only then."""
+    """Return the annotation of whole numbers within bounds that are known only then.
+
+    >>> from course_utils.arguments import checked, whole
+    >>> @checked
+    ... def crop(side: whole(8, 512)):
+    ...     return side
+    >>> crop(4)
+    Traceback (most recent call last):
+        ...
+    course_utils.errors.WrongArgument: crop: side must be a whole number
+    from 8 to 512, got 4
+    """
     return Annotated[int, Range(low=least, high=most)]
 
 
@@ -88,6 +106,15 @@ def checked(function: Callable | None = None, *, own: Sequence[str] = ()) -> Cal
     `own` names arguments that the function checks itself, with better words. Raises (the
     decorated function): `WrongArgument`, a TypeError and a ValueError, which names the
     function, the argument, and what was given.
+
+    >>> from course_utils.arguments import Share, checked
+    >>> @checked
+    ... def mix(images: list, *, alpha: Share = 0.5):
+    ...     return alpha
+    >>> mix([], alpha=1.5)
+    Traceback (most recent call last):
+        ...
+    course_utils.errors.WrongArgument: mix: alpha must be a number from 0 to 1, got 1.5
     """
     if function is None:
         return functools.partial(checked, own=own)
@@ -122,7 +149,15 @@ def checked(function: Callable | None = None, *, own: Sequence[str] = ()) -> Cal
 
 
 def check_argument(value: Any, hint: Any, name: str) -> None:
-    """Raise `WrongArgument` where a value does not fit an annotation."""
+    """Raise `WrongArgument` where a value does not fit an annotation.
+
+    >>> from course_utils.arguments import Count, check_argument
+    >>> check_argument(3, Count, "epochs")
+    >>> check_argument(0, Count, "epochs")
+    Traceback (most recent call last):
+        ...
+    course_utils.errors.WrongArgument: epochs must be a whole number of at least 1, got 0
+    """
     wanted = _described(hint)
     if _fits(value, hint):
         bounds = _range(value, hint) if isinstance(value, Real) else None

@@ -20,12 +20,19 @@ from course_utils.durable import durable_path, keep_as
 from course_utils.errors import CheckpointError, DamagedCheckpoint
 from course_utils.state_files import read_file
 
+__all__ = ["previous_path"]
+
 _MARK = b"sha256 of what stands before: "  # a zip may end with a comment
 _COMMENT = len(_MARK) + 64  # bytes
 
 
 def previous_path(path: str | Path) -> Path:
-    """Return where the checkpoint before `path` is kept."""
+    """Return where the checkpoint before `path` is kept.
+
+    >>> from course_utils.checkpoint_files import previous_path
+    >>> previous_path("runs/last.pt").name
+    'last.pt.previous'
+    """
     path = Path(path)
     return path.with_name(path.name + ".previous")
 

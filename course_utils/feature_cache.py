@@ -55,6 +55,10 @@ class Untold(ValueError):
     """What something does to a picture cannot be told from how it is described.
 
     `owner` is the class of the innermost object that holds it.
+
+    >>> from course_utils.feature_cache import Untold
+    >>> issubclass(Untold, ValueError)
+    True
     """
 
     owner: str | None = None
@@ -64,6 +68,11 @@ def model_parts(model: nn.Module, *, without: tuple[str, ...] = ()) -> Iterator[
     """Yield what decides a model's output: its layers with all options, and its state.
 
     `without` names layers that do not matter. Raises `Untold`, with the layer.
+
+    >>> from torch import nn
+    >>> from course_utils.feature_cache import model_parts
+    >>> len(list(model_parts(nn.Sequential(nn.ReLU(), nn.Flatten()))))
+    3
     """
     if torch_module._global_forward_hooks or torch_module._global_forward_pre_hooks:
         raise Untold("hooks for all modules are set")
@@ -79,7 +88,14 @@ def model_parts(model: nn.Module, *, without: tuple[str, ...] = ()) -> Iterator[
 
 
 def transform_parts(dataset: Any) -> Iterator[bytes]:
-    """Yield what a dataset's transforms do. Raises `Untold`, with the step."""
+    """Yield what a dataset's transforms do. Raises `Untold`, with the step.
+
+    >>> from course_utils.datasets import load_dataset
+    >>> from course_utils.feature_cache import transform_parts
+    >>> list(transform_parts(load_dataset("flowers", transform=lambda x: x / 255).train))
+    Traceback (most recent call last):
+    course_utils.feature_cache.Untold: the transform's step function: <lambda> is ...
+    """
     for name in ("transform", "transforms", "target_transform"):
         if (transform := getattr(dataset, name, None)) is not None:
             try:
@@ -90,13 +106,18 @@ def transform_parts(dataset: Any) -> Iterator[bytes]:
 
 
 def check_fingerprint(dataset: Any) -> None:
-    """Raise `Untold` where a class gives other pictures than its fingerprint is of."""
+    """Raise `Untold` where a class gives other pictures than its fingerprint is of.
+
+    >>> from course_utils.datasets import load_dataset
+    >>> from course_utils.feature_cache import check_fingerprint
+    >>> check_fingerprint(load_dataset("flowers").train)
+    """
     if "fingerprint" in getattr(dataset, "__dict__", {}):
         return
     for kind in type(dataset).__mro__:
         if "fingerprint" in vars(kind):
             return
-        if not {"__getitem__", "__getitems__", "_transformed"}.isdisjoint(vars(kind)):
+        if not {"__getitem__", "__getitems__"}.isdisjoint(vars(kind)):
             raise Untold(
                 f"the data set's class {kind.__name__} gives pictures of its own under "
                 "the fingerprint of another"
@@ -104,19 +125,35 @@ def check_fingerprint(dataset: Any) -> None:
 
 
 def say_once(message: str) -> None:
-    """Print a line, the first time only."""
+    """Print a line, the first time only.
+
+    >>> from course_utils.feature_cache import say_once
+    >>> for _ in range(2):
+    ...     say_once("this disk is full")
+    this disk is full
+    """
     if message not in _said:
         _said.add(message)
         print(message)
 
 
 def cache_folder() -> Path:
-    """Return the folder where features are kept."""
+    """Return the folder where features are kept.
+
+    >>> from course_utils.feature_cache import cache_folder
+    >>> cache_folder().name
+    'features'
+    """
     return course_home() / "features"
 
 
 def clear_cache() -> int:
-    """Delete all cached features; return how many files there were."""
+    """Delete all cached features; return how many files there were.
+
+    >>> from course_utils.feature_cache import clear_cache
+    >>> clear_cache()
+    0
+    """
     kinds = ("features", "safetensors")  # the second is of older versions
     files = [f for kind in kinds for f in cache_folder().glob(f"[!.]*.{kind}")]
     for file in files:
@@ -125,14 +162,24 @@ def clear_cache() -> int:
 
 
 def key_of(*parts: bytes) -> str:
-    """Return the name under which features of this are kept."""
+    """Return the name under which features of this are kept.
+
+    >>> from course_utils.feature_cache import key_of
+    >>> key_of(b"weights", b"pictures") == key_of(b"weights", b"pictures")
+    True
+    """
     devices = [torch.is_autocast_enabled(device) for device in ("cpu", "cuda")]
     about = [_VERSION, *(library.__version__ for library in _KNOWN[:3]), *devices]
     return sha256_bytes(repr(about).encode(), *parts)
 
 
 def read_tensors(key: str) -> dict[str, Tensor] | None:
-    """Return what is kept under a key; damage is said, and counts as nothing."""
+    """Return what is kept under a key; damage is said, and counts as nothing.
+
+    >>> from course_utils.feature_cache import read_tensors
+    >>> read_tensors("no such key") is None
+    True
+    """
     try:
         data = (cache_folder() / f"{key}.features").read_bytes()
     except OSError:  # not there; or no folder, which is said when it is written to
@@ -145,7 +192,14 @@ def read_tensors(key: str) -> dict[str, Tensor] | None:
 
 
 def write_tensors(key: str, tensors: dict[str, Tensor]) -> None:
-    """Keep tensors under a key; where that fails (a full disk), say so, and go on."""
+    """Keep tensors under a key; where that fails (a full disk), say so, and go on.
+
+    >>> import torch
+    >>> from course_utils.feature_cache import read_tensors, write_tensors
+    >>> write_tensors("a key", {"features": torch.ones(2, 3)})
+    >>> read_tensors("a key")["features"].shape
+    torch.Size([2, 3])
+    """
     body = save(tensors)
     try:
         folder = cache_folder()

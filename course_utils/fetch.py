@@ -61,6 +61,12 @@ def fetch(
 
     Raises `UnknownModel` before anything is downloaded. Where a model does not arrive it
     goes on with the others, and raises `WeightsUnavailable` at the end, with what to do.
+
+    >>> from course_utils.fetch import fetch
+    >>> fetch(["resnet18", "resnet1"])  # nothing is downloaded before all names are known
+    Traceback (most recent call last):
+        ...
+    course_utils.errors.UnknownModel: no torchvision or timm model is named 'resnet1'. ...
     """
     several = isinstance(names, Iterable) and not isinstance(names, str)
     names = list(names) if several else [names]
@@ -88,7 +94,12 @@ def fetch(
 
 
 def expected_size(name: str) -> int:
-    """Return about how many bytes a model's file of weights has; no network is asked."""
+    """Return about how many bytes a model's file of weights has; no network is asked.
+
+    >>> from course_utils.fetch import expected_size
+    >>> f"{expected_size('resnet18') / 1e6:.0f} MB"
+    '47 MB'
+    """
     library, model_name, tag = parse_name(name)
     if library == "torchvision":
         return int(torchvision_weights(model_name, tag)[0].meta["_file_size"] * 2**20)

@@ -49,6 +49,14 @@ class MemoryEstimate:
     included: in training, nearly all of it is kept for the backward pass. `total` is
     the sum of the parts. `peak` is the most that lives at once where `zero_grad()`
     frees the gradients before each step, as it does by default.
+
+    >>> from course_utils.inspection import inspect_model
+    >>> report = inspect_model("resnet50")
+    >>> for mode in ("full", "frozen", "inference"):
+    ...     print(mode, f"{report.memory(32, mode=mode).peak / 2**30:.1f} GiB")
+    full 2.8 GiB
+    frozen 0.4 GiB
+    inference 0.4 GiB
     """
 
     weights: int
@@ -64,7 +72,17 @@ class MemoryEstimate:
 
 @dataclass(eq=False)
 class ModelReport:
-    """What `inspect_model` found: a table of layers, one of stages, and totals."""
+    """What `inspect_model` found: a table of layers, one of stages, and totals.
+
+    >>> from course_utils.inspection import inspect_model
+    >>> report = inspect_model("resnet18")
+    >>> f"{report.num_params:,} parameters, {report.macs:,} MACs"
+    '11,689,512 parameters, 1,814,073,344 MACs'
+    >>> print(report.stages[["stage", "output_shape", "params"]].tail(2))
+        stage output_shape   params
+    4  layer4  (512, 7, 7)  8393728
+    5      fc      (1000,)   513000
+    """
 
     name: str
     input_size: tuple[int, int, int]
@@ -189,6 +207,14 @@ def inspect_model(
 
     Raises `UnknownModel` with the nearest names, `ValueError` for no size, and
     `CannotInspect` with the layer and the cause where a model cannot run without values.
+
+    >>> from course_utils.inspection import inspect_model
+    >>> layers = inspect_model("resnet18").layers
+    >>> print(layers[["path", "kind", "output_shape", "params", "macs"]].head(3))
+        path        kind    output_shape  params       macs
+    0  conv1        conv  (64, 112, 112)    9408  118013952
+    1    bn1        norm  (64, 112, 112)     128          0
+    2   relu  activation  (64, 112, 112)       0          0
     """
     size = None if input_size is None else check_input_size(input_size)
     if not isinstance(model, str):
@@ -302,7 +328,13 @@ def _shared(model: nn.Module) -> set[int]:
 
 
 def kind_of(module: nn.Module) -> str:
-    """Name the kind of a layer, one of KINDS, from its class."""
+    """Name the kind of a layer, one of KINDS, from its class.
+
+    >>> from torch import nn
+    >>> from course_utils.inspection import kind_of
+    >>> [kind_of(layer) for layer in (nn.Conv2d(3, 8, 3), nn.LayerNorm(8), nn.GELU())]
+    ['conv', 'norm', 'activation']
+    """
     name = type(module).__name__.lower()
     if isinstance(module, conv._ConvNd):
         return "conv"
@@ -328,7 +360,14 @@ def _is_activation(module: nn.Module) -> bool:
 
 
 def trainable(parameters: list[nn.Parameter]) -> str:
-    """Say whether "all", "partly" or "no" parameters learn; "" where there are none."""
+    """Say whether "all", "partly" or "no" parameters learn; "" where there are none.
+
+    >>> from torch import nn
+    >>> from course_utils.inspection import trainable
+    >>> net = nn.Sequential(nn.Linear(8, 8).requires_grad_(False), nn.Linear(8, 5))
+    >>> trainable([*net.parameters()]), trainable([*net[0].parameters()]), trainable([])
+    ('partly', 'no', '')
+    """
     flags = {p.requires_grad for p in parameters}
     if not flags:
         return ""

@@ -16,10 +16,15 @@ LEARNT = "uncertainty"
 
 
 def scores(record: dict) -> pd.DataFrame:
-    """Return test accuracy of each run and task: mean, low and high over the seeds.
+    """Return test accuracy of each run and task: mean, min and max over the seeds.
 
     Rows are runs; columns are pairs such as ("species", "mean"), and ("front", ""): no
     other run is at least as good at both tasks and better at one, going by the means.
+
+    >>> from course_utils.loss_weight_runs import scores
+    >>> from course_utils.measured import read_measured
+    >>> scores(read_measured("loss_weights").content)["species"].columns.tolist()
+    ['mean', 'min', 'max']
     """
     first, second = record["tasks"]
     rows = {
@@ -39,6 +44,11 @@ def curves(record: dict) -> pd.DataFrame:
     """Return what val showed after each epoch: mean, min and max over the seeds.
 
     Columns: run, measure ("accuracy" or "loss"), task, epoch, mean, min, max.
+
+    >>> from course_utils.loss_weight_runs import curves
+    >>> from course_utils.measured import read_measured
+    >>> list(curves(read_measured("loss_weights").content))
+    ['run', 'measure', 'task', 'epoch', 'mean', 'min', 'max']
     """
     rows = [
         {"run": name, "measure": what, "task": task, "epoch": epoch, "value": value}
@@ -54,7 +64,13 @@ def curves(record: dict) -> pd.DataFrame:
 
 
 def table(record: dict) -> pd.DataFrame:
-    """Return test accuracy of each run as text: mean, and range over the seeds."""
+    """Return test accuracy of each run as text: mean, and range over the seeds.
+
+    >>> from course_utils.loss_weight_runs import table
+    >>> from course_utils.measured import read_measured
+    >>> list(table(read_measured("loss_weights").content))
+    ['species', 'colour', 'on the front']
+    """
     found = scores(record)
     cells = {
         task: [f"{row['mean']:.3f} ({row['min']:.3f} to {row['max']:.3f})"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from textwrap import fill
@@ -19,16 +17,12 @@ from torch.utils.data import DataLoader
 
 from course_utils.arguments import Count, Positive, check_argument, checked, whole
 from course_utils.meta_tensors import dtype_of
-from course_utils.modes import device_of, modes_kept
-from course_utils.runtime import generators_kept
+from course_utils.modes import device_of
+from course_utils.run_state import undone
 from course_utils.training import Step, classification_step, evaluate
-from course_utils.training.batches import (
-    Orders,
-    check_loader,
-    images_and_labels,
-    to_net,
-)
+from course_utils.training.batches import images_and_labels, to_net
 from course_utils.training.learning import check_learns, forgotten_refused
+from course_utils.training.loaders import check_loader
 from course_utils.training.outputs import main_output, run_step
 
 SUGGESTIONS = {
@@ -45,6 +39,12 @@ class LRCurve:
 
     `lrs` are those of the group with the largest rate; `scales` are the shares of it that
     the optimiser's groups had. `stopped` says why the test ended early, or is "".
+
+    >>> from course_utils.lr_finder import LRCurve
+    >>> lrs = [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0]
+    >>> curve = LRCurve(lrs, losses=[1.6, 1.6, 1.5, 0.9, 0.4, 2.5], scales=[1.0])
+    >>> curve.suggest("steepest"), curve.suggest("minimum/10")
+    (0.1, 0.01)
     """
 
     lrs: Sequence[float]
@@ -172,6 +172,19 @@ def lr_range_test(
 
     Raises `ValueError` for numbers outside their ranges, and what `training.fit` refuses:
     an optimiser that lacks a parameter that learns, batches that the step cannot take.
+
+    >>> import torch
+    >>> from course_utils.datasets import load_dataset
+    >>> from course_utils.lr_finder import lr_range_test
+    >>> from course_utils.training import make_loader
+    >>> from course_utils.weights import load_backbone
+    >>> train = make_loader(load_dataset("flowers", per_class=2).train, batch_size=5)
+    >>> model = load_backbone("test_resnet", weights="bundled", num_classes=5)
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> bounds = {"start_lr": 1e-6, "end_lr": 1e-2}
+    >>> curve = lr_range_test(model, train, optimizer, **bounds, num_iter=5)
+    >>> [f"{lr:.0e}" for lr in curve.lrs], optimizer.param_groups[0]["lr"]
+    (['1e-06', '1e-05', '1e-04', '1e-03', '1e-02'], 0.1)
     """
     _check(start_lr, end_lr, num_iter, spacing, accumulate, diverge)
     check_learns(model, optimizer)
@@ -183,7 +196,7 @@ def lr_range_test(
     scales = [rate / max(rates) if max(rates) else 1.0 for rate in rates]
     space = np.geomspace if spacing == "exponential" else np.linspace
     lrs, losses, stopped = [], [], ""
-    with _undone(model, optimizer, loader, val), forgotten_refused(step, optimizer):
+    with undone(model, optimizer, loader, val), forgotten_refused(step, optimizer):
         model.train()
         batches = _endless(loader)
         for lr in space(start_lr, end_lr, num_iter).tolist():
@@ -237,37 +250,6 @@ def _endless(loader: DataLoader) -> Iterator:
             yield batch
         if empty:
             raise ValueError("the loader is empty: there is no batch to train on")
-
-
-@contextmanager
-def _undone(model: nn.Module, optimizer, *loaders: DataLoader | None) -> Iterator[None]:
-    """Put back all that training changes, in place: no tensor is replaced."""
-    parameters = _parameters(model, optimizer)
-    tensors = [*parameters, *model.buffers()]
-    values = [t.detach().clone() for t in tensors]
-    gradients = [p.grad for p in parameters]
-    state = copy.deepcopy(optimizer.state_dict())
-    orders = Orders(*loaders)
-    order = orders.state_dict()
-    for parameter in parameters:
-        parameter.grad = None
-    try:
-        with generators_kept(), modes_kept(model):
-            yield
-    finally:
-        with torch.no_grad():
-            for tensor, value in zip(tensors, values, strict=True):
-                tensor.copy_(value)
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient
-        optimizer.load_state_dict(state)
-        orders.load_state_dict(order)
-
-
-def _parameters(model: nn.Module, optimizer) -> list[nn.Parameter]:
-    """Those of the model, and what else the optimiser moves: a loss can learn too."""
-    moved = [p for group in optimizer.param_groups for p in group["params"]]
-    return list({id(p): p for p in [*model.parameters(), *moved]}.values())
 
 
 def _longest_fall(losses: np.ndarray) -> tuple[int, int]:

@@ -38,6 +38,18 @@ def lr_schedule(
     epoch instead where `steps` counts epochs.
 
     Raises `ValueError` for an unknown `how` and for numbers outside their ranges.
+
+    >>> import torch
+    >>> from course_utils.lr_schedules import lr_schedule
+    >>> optimizer = torch.optim.SGD(torch.nn.Linear(8, 5).parameters(), lr=0.1)
+    >>> scheduler = lr_schedule(optimizer, "cosine", steps=4)
+    >>> rates = []
+    >>> for _ in range(4):
+    ...     rates.append(round(scheduler.get_last_lr()[0], 3))
+    ...     optimizer.step()
+    ...     scheduler.step()
+    >>> rates
+    [0.1, 0.085, 0.05, 0.015]
     """
     if how not in SCHEDULES:
         raise ValueError(f"how must be one of {', '.join(SCHEDULES)}, got {how!r}")

@@ -18,12 +18,20 @@ import pandas as pd
 from course_utils.arguments import checked
 from course_utils.storage import atomic_path, data_dir
 
+__all__ = ["Measured", "measured_path", "read_measured"]
+
 _NESTED = (list, tuple, Mapping)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A stored measurement: what made it, with what, and what was found."""
+    """A stored measurement: what made it, with what, and what was found.
+
+    >>> from course_utils.measured import read_measured
+    >>> measured = read_measured("latency")
+    >>> measured.made_by, sorted(measured.made_with)
+    ('course latency', ['cores', 'cpu', 'threads', 'torch'])
+    """
 
     name: str
     made_by: str
@@ -41,7 +49,12 @@ class Measured:
 
 
 def measured_path(name: str) -> Path:
-    """Return where a measurement is stored."""
+    """Return where a measurement is stored.
+
+    >>> from course_utils.measured import measured_path
+    >>> measured_path("latency").name
+    'latency.json'
+    """
     return data_dir() / "measured" / f"{name}.json"
 
 
@@ -50,6 +63,14 @@ def read_measured(name: str) -> Measured:
     """Read a stored measurement, such as "latency".
 
     Raises `FileNotFoundError` that names those there are.
+
+    >>> from course_utils.measured import read_measured
+    >>> list(read_measured("latency").table().columns)[:4]
+    ['architecture', 'median_ms', 'low_ms', 'high_ms']
+    >>> read_measured("speed")
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: nothing measured is called 'speed'; there is ...latency...
     """
     path = measured_path(name)
     if not path.is_file():

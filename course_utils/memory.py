@@ -20,6 +20,14 @@ class StorageMeter(TorchDispatchMode):
     `alive` is what lives now, `peak` the most that lived at once. Views share their
     storage, which counts once; workspaces inside an operator and what an allocator
     keeps back are not seen. Tensors that lived before are not counted.
+
+    >>> import torch
+    >>> from course_utils.memory import StorageMeter
+    >>> with StorageMeter() as meter:
+    ...     batch = torch.zeros(1000)
+    ...     total = (batch + 1).sum()
+    >>> meter.peak, meter.alive
+    (8004, 4004)
     """
 
     def __init__(self):
@@ -51,12 +59,25 @@ class StorageMeter(TorchDispatchMode):
 
 
 def tensor_bytes(tensors: Iterable[Tensor]) -> int:
-    """Sum the sizes of tensors; one that occurs twice counts once."""
+    """Sum the sizes of tensors; one that occurs twice counts once.
+
+    >>> import torch
+    >>> from course_utils.memory import tensor_bytes
+    >>> weight = torch.zeros(10, 10)
+    >>> tensor_bytes([weight, weight, torch.zeros(10)])
+    440
+    """
     return sum(t.nbytes for t in {id(t): t for t in tensors}.values())
 
 
 @checked
 def state_bytes(model: nn.Module) -> int:
-    """Return the bytes of a model's parameters and buffers."""
+    """Return the bytes of a model's parameters and buffers.
+
+    >>> from torch import nn
+    >>> from course_utils.memory import state_bytes
+    >>> state_bytes(nn.BatchNorm2d(8))  # 4 x 8 float32, and the count of batches
+    136
+    """
     check_model(model)
     return tensor_bytes([*model.parameters(), *model.buffers()])

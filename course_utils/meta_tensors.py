@@ -25,6 +25,8 @@ from course_utils.arguments import Count, check_argument, checked
 from course_utils.errors import CannotInspect
 from course_utils.runtime import generators_kept
 
+__all__ = ["body_of", "build_on_meta", "default_input_size", "meta_copy", "unwrapped"]
+
 DEFAULT_SIDE = 224
 BODY = "course_body"
 _WRAPPED = ({"module"}, {"_orig_mod"})  # DataParallel, AveragedModel; torch.compile
@@ -39,6 +41,11 @@ def build_on_meta(name: str, **options: Any) -> nn.Module:
 
     `options` go to the model's own builder. Random generators stay as they are.
     An unknown name is an `UnknownModel` with the nearest names.
+
+    >>> from course_utils.meta_tensors import build_on_meta
+    >>> model = build_on_meta("vit_l_16")
+    >>> model.heads.head.weight.device, sum(p.numel() for p in model.parameters())
+    (device(type='meta'), 304326632)
     """
     with generators_kept(), torch.inference_mode(False), _registered_on_meta():
         try:
@@ -58,6 +65,12 @@ def meta_copy(model: nn.Module) -> nn.Module:
     empty (a dictionary of activations).
 
     Raises `CannotInspect` for what holds no plain layers: see `check_plain`.
+
+    >>> from course_utils.meta_tensors import meta_copy
+    >>> from course_utils.weights import load_backbone
+    >>> model = load_backbone("test_resnet", weights="bundled")
+    >>> meta_copy(model).fc.weight.device, model.fc.weight.device
+    (device(type='meta'), device(type='cpu'))
     """
     check_plain(model)
     with generators_kept(), torch.inference_mode(False):
@@ -140,7 +153,13 @@ def _copied(value: Any, memo: dict[int, Any]) -> Any:
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
-    """Return the net within DataParallel, AveragedModel, torch.compile and the like."""
+    """Return the net within DataParallel, AveragedModel, torch.compile and the like.
+
+    >>> from torch import nn
+    >>> from course_utils.meta_tensors import unwrapped
+    >>> unwrapped(nn.DataParallel(nn.Linear(8, 5)))
+    Linear(in_features=8, out_features=5, bias=True)
+    """
     check_model(model)
     while set(children := dict(model.named_children())) in _WRAPPED:
         (model,) = children.values()
@@ -151,6 +170,13 @@ def body_of(model: nn.Module) -> nn.Module:
     """Return the net that a model is built around, as its `course_body` names it.
 
     Without that name it is the model itself, without what is wrapped around it.
+
+    >>> from course_utils.meta_tensors import body_of
+    >>> from course_utils.multitask import MultiTaskModel
+    >>> from course_utils.weights import load_backbone
+    >>> backbone = load_backbone("test_resnet", weights="bundled")
+    >>> body_of(MultiTaskModel(backbone, {"species": 5, "colour": 6})) is backbone
+    True
     """
     model = unwrapped(model)
     return model.get_submodule(getattr(model, BODY, ""))
@@ -190,6 +216,14 @@ def default_input_size(model: nn.Module) -> tuple[int, int, int]:
     else 3 x 224 x 224 (for Inception v3, 299). Where no convolution takes 3 channels but
     the first one takes up to 4 (grey pictures), those. A model built around a net asks
     that net.
+
+    >>> from torch import nn
+    >>> from course_utils.meta_tensors import default_input_size
+    >>> from course_utils.weights import load_backbone
+    >>> default_input_size(load_backbone("test_resnet", weights="bundled"))
+    (3, 64, 64)
+    >>> default_input_size(nn.Conv2d(1, 8, 3))
+    (1, 224, 224)
     """
     model = body_of(model)
     taken = [m.in_channels for m in model.modules() if isinstance(m, nn.Conv2d)]

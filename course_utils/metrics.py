@@ -19,6 +19,13 @@ class Interval:
     """Hold a mean with the ends of its confidence interval.
 
     `n` counts what was averaged: runs, pairs of runs, or images.
+
+    >>> from course_utils.metrics import Interval
+    >>> difference = Interval(0.031, 0.012, 0.05, n=5)
+    >>> print(difference)
+    0.031 ± 0.019
+    >>> f"{difference:+.1%}"
+    '+3.1% ± 1.9%'
     """
 
     mean: float
@@ -63,6 +70,15 @@ def mean_interval(values: Numbers, *, confidence: float = 0.95) -> Interval:
 
     Raises `ValueError` for fewer than two values, values that are not finite, or a
     confidence outside (0, 1).
+
+    >>> from course_utils.metrics import mean_interval
+    >>> print(mean_interval([0.91, 0.93, 0.90]))
+    0.913 ± 0.038
+    >>> mean_interval([0.91])
+    Traceback (most recent call last):
+        ...
+    ValueError: an interval needs at least 2 values, got n = 1: repeat the run with
+    other seeds
     """
     numbers = _finite(values, "values")
     _check_confidence(confidence)
@@ -85,6 +101,13 @@ def paired_interval(a: Numbers, b: Numbers, *, confidence: float = 0.95) -> Inte
     what the two runs of a pair have in common.
 
     Raises `ValueError` for unequal lengths and for what `mean_interval` refuses.
+
+    >>> from course_utils.metrics import mean_interval, paired_interval
+    >>> tuned, frozen = [0.93, 0.88, 0.95], [0.91, 0.86, 0.92]  # of seeds 0, 1 and 2
+    >>> print(mean_interval(tuned), "and", mean_interval(frozen))
+    0.920 ± 0.090 and 0.897 ± 0.080
+    >>> print(paired_interval(tuned, frozen))
+    0.023 ± 0.014
     """
     first, second = _finite(a, "a"), _finite(b, "b")
     if len(first) != len(second):
@@ -104,7 +127,16 @@ def accuracy(predictions: torch.Tensor | Numbers, labels: Numbers) -> float:
     Raises `ValueError` for other shapes, unequal lengths or no images, NaN, indices that
     are not whole or below 0 (a missing label), and labels without a column.
 
-        accuracy(torch.tensor([[2.0, 1.0], [0.0, 3.0]]), [0, 0])  # 0.5
+    >>> import torch
+    >>> from course_utils.metrics import accuracy
+    >>> accuracy(torch.tensor([[2.0, 1.0], [0.0, 3.0]]), [0, 0])
+    0.5
+    >>> accuracy(torch.tensor([0, 1]), [0, -1])
+    Traceback (most recent call last):
+        ...
+    ValueError: labels[1] is -1, which is no class index (1 of 2 are none): -1 and NaN
+    mark a missing label: score the others only, keep = labels >= 0, predictions[keep],
+    labels[keep]
     """
     guessed, truth = _indices(predictions, labels)
     return (guessed == truth).double().mean().item()
@@ -122,6 +154,13 @@ def confusion_matrix(
     `predictions` is (N, C) or (N,) as for `accuracy`. Returns a DataFrame named by
     `classes` where given, else by index. Raises `ValueError` for an index that has
     no class, and for what `accuracy` refuses.
+
+    >>> from course_utils.metrics import confusion_matrix
+    >>> print(confusion_matrix([0, 1, 1, 1], [0, 0, 1, 1], classes=["ants", "bees"]))
+    predicted  ants  bees
+    true
+    ants          1     1
+    bees          0     2
     """
     import pandas as pd
     from sklearn import metrics

@@ -25,7 +25,15 @@ Losses = dict[str, Tensor]
 
 
 class TaskHeads(nn.ModuleDict):
-    """A head for each task, side by side on the same features."""
+    """A head for each task, side by side on the same features.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> from course_utils.multitask import TaskHeads
+    >>> heads = TaskHeads({"species": nn.Linear(8, 5), "colour": nn.Linear(8, 6)})
+    >>> {task: tuple(logits.shape) for task, logits in heads(torch.zeros(2, 8)).items()}
+    {'species': (2, 5), 'colour': (2, 6)}
+    """
 
     def forward(self, features: Tensor) -> dict[str, Tensor]:
         return {task: head(features) for task, head in self.items()}
@@ -44,7 +52,14 @@ class MultiTaskModel(nn.Module):
     Stages are the backbone's, as `backbone.layer4`, and all heads together as `heads`:
     freezing, parameter groups, the range test, features and checkpoints take it as it is.
 
-        model = MultiTaskModel(load_backbone("test_resnet"), {"species": 5, "colour": 6})
+    >>> import torch
+    >>> from course_utils.multitask import MultiTaskModel
+    >>> from course_utils.weights import load_backbone
+    >>> backbone = load_backbone("test_resnet", weights="bundled")
+    >>> model = MultiTaskModel(backbone, {"species": 5, "colour": 6})
+    >>> logits = model(torch.zeros(2, 3, 64, 64))
+    >>> {task: tuple(values.shape) for task, values in logits.items()}
+    {'species': (2, 5), 'colour': (2, 6)}
     """
 
     # where stages and heads are found
@@ -104,6 +119,13 @@ def task_losses(logits: Mapping[str, Tensor], labels: Mapping[str, Tensor]) -> L
 
     Raises `ValueError` for tasks that have no labels at all, and labels that no class
     has.
+
+    >>> import torch
+    >>> from course_utils.multitask import task_losses
+    >>> logits = {"species": torch.zeros(2, 5), "colour": torch.zeros(2, 6)}
+    >>> labels = {"species": torch.tensor([0, 4]), "colour": torch.tensor([-1, -1])}
+    >>> task_losses(logits, labels)  # no picture has a colour
+    {'species': tensor(1.6094)}
     """
     found = {}
     for task, truth in _paired(logits, labels).items():
@@ -125,14 +147,21 @@ class UncertaintyWeights(nn.Module):
     for is left out, its s/2 too.
 
     It learns only if the optimiser has its parameters, which are not the model's.
-    `training.fit` refuses an optimiser without them, for the weights would stay at 1::
+    `training.fit` refuses an optimiser without them, for the weights would stay at 1.
+    Their group comes first, for the history's `lr` is that of the last. A checkpoint
+    takes it as `modules={"weights": weights}`.
 
-        weights = UncertaintyWeights(model.tasks).to(device)
-        own = {"params": list(weights.parameters()), "weight_decay": 0.0}
-        optimizer = torch.optim.AdamW([own, *param_groups(model, 1e-3)], lr=1e-3)
-
-    Its group comes first, for the history's `lr` is that of the last. A checkpoint takes
-    it as `modules={"weights": weights}`.
+    >>> import torch
+    >>> from course_utils.multitask import MultiTaskModel, UncertaintyWeights
+    >>> from course_utils.param_groups import param_groups
+    >>> from course_utils.weights import load_backbone
+    >>> backbone = load_backbone("test_resnet", weights="bundled")
+    >>> model = MultiTaskModel(backbone, {"species": 5, "colour": 6})
+    >>> weights = UncertaintyWeights(model.tasks)
+    >>> own = {"params": list(weights.parameters()), "weight_decay": 0.0}
+    >>> optimizer = torch.optim.AdamW([own, *param_groups(model, 1e-3)], lr=1e-3)
+    >>> weights.weights
+    {'species': 1.0, 'colour': 1.0}
     """
 
     @checked(own=("tasks",))
@@ -164,7 +193,14 @@ class UncertaintyWeights(nn.Module):
 
 
 class FixedWeights:
-    """Weigh losses by fixed numbers of at least 0, one a task: Σ w·L."""
+    """Weigh losses by fixed numbers of at least 0, one a task: Σ w·L.
+
+    >>> import torch
+    >>> from course_utils.multitask import FixedWeights
+    >>> weigh = FixedWeights({"species": 0.75, "colour": 0.25})
+    >>> weigh({"species": torch.tensor(2.0), "colour": torch.tensor(4.0)})
+    tensor(2.5000)
+    """
 
     def __init__(self, weights: Mapping[str, float]):
         self.weights = {task: float(weight) for task, weight in weights.items()}
@@ -188,6 +224,17 @@ class MultiTaskStep:
     its head gets no gradient. The history has each task's accuracy, and its loss before
     weighing as `train_loss_<task>`, both over the labelled pictures. `losses` takes
     logits and labels, {task: …}, and returns each task's loss, as `task_losses` does.
+
+    >>> import torch
+    >>> from course_utils.multitask import MultiTaskModel, MultiTaskStep
+    >>> from course_utils.weights import load_backbone
+    >>> backbone = load_backbone("test_resnet", weights="bundled")
+    >>> model = MultiTaskModel(backbone, {"species": 5, "colour": 6})
+    >>> labels = {"species": torch.tensor([0, 4]), "colour": torch.tensor([-1, 2])}
+    >>> step = MultiTaskStep(weights={"species": 1.0, "colour": 0.5})
+    >>> loss, logits, parts = step(model, (torch.zeros(2, 3, 64, 64), labels))
+    >>> {name: pictures for name, (_, pictures) in parts.items()}
+    {'loss_species': 2, 'loss_colour': 1}
     """
 
     @checked
@@ -238,6 +285,17 @@ def gradient_cosine(
 
     Raises `ValueError` where fewer than two tasks have labels in the batch. Yu et al.,
     2020, https://arxiv.org/abs/2001.06782
+
+    >>> import torch
+    >>> from course_utils.multitask import MultiTaskModel, gradient_cosine
+    >>> from course_utils.weights import load_backbone
+    >>> backbone = load_backbone("test_resnet", weights="bundled")
+    >>> model = MultiTaskModel(backbone, {"species": 5, "colour": 6})
+    >>> labels = {"species": torch.tensor([0, 4]), "colour": torch.tensor([1, 2])}
+    >>> table = gradient_cosine(model, (torch.rand(2, 3, 64, 64), labels))
+    >>> list(table.columns), list(table.index)
+    (['species × colour'], ['backbone.conv1', 'backbone.layer1', 'backbone.layer2',
+    'backbone.layer3', 'backbone.layer4'])
     """
     heads = tuple(find_heads(model).values())
     stages = [g for g in layer_groups(model) if g.modules != heads]

@@ -52,7 +52,14 @@ def param_groups(
     Raises `ValueError` for numbers outside their ranges, NaN among them, and stages that
     there are not.
 
-        torch.optim.AdamW(param_groups(model, 1e-3, ratio=0.5, weight_decay=0.05))
+    >>> import torch
+    >>> from course_utils.param_groups import param_groups
+    >>> from course_utils.weights import load_backbone
+    >>> model = load_backbone("test_resnet", weights="bundled", num_classes=5)
+    >>> groups = param_groups(model, 1e-3, ratio=0.5, groups=3)
+    >>> [(group["name"], group["lr"]) for group in groups]
+    [('conv1 to layer2', 0.00025), ('layer3 to layer4', 0.0005), ('fc', 0.001)]
+    >>> optimizer = torch.optim.AdamW(groups)
     """
     if ratio is not None and decay is not None:
         raise ValueError("give ratio (by stage) or decay (by block), not both")
@@ -78,6 +85,16 @@ def check_groups(model: nn.Module, groups: Iterable[dict]) -> None:
     """Raise `ValueError` where a parameter is in two groups, or is not the model's.
 
     The message names parameter and groups; torch's own says only that there is one.
+
+    >>> from torch import nn
+    >>> from course_utils.param_groups import check_groups
+    >>> model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(8, 5))
+    >>> body, head = {"params": model.parameters()}, {"params": model[2].parameters()}
+    >>> check_groups(model, [body, head])
+    Traceback (most recent call last):
+        ...
+    ValueError: 2.weight is in two groups, group 0 and group 1: take it out of one. A
+    loop over all parameters has the head already
     """
     names = {id(p): name for name, p in model.named_parameters()}
     seen: dict[int, str] = {}
@@ -101,7 +118,20 @@ def check_groups(model: nn.Module, groups: Iterable[dict]) -> None:
 
 @checked
 def group_table(groups: Iterable[dict]) -> pd.DataFrame:
-    """Tabulate groups: name, lr, weight decay, parameters, and how many learn now."""
+    """Tabulate groups: name, lr, weight decay, parameters, and how many learn now.
+
+    >>> from course_utils.param_groups import group_table, param_groups
+    >>> from course_utils.weights import load_backbone
+    >>> model = load_backbone("test_resnet", weights="bundled", num_classes=5)
+    >>> groups = param_groups(model, 1e-3, ratio=0.5, groups=2, weight_decay=0.05)
+    >>> print(group_table(groups)[["lr", "weight_decay", "parameters"]])
+                                   lr  weight_decay  parameters
+    group
+    conv1 to layer4            0.0005          0.05      370608
+    conv1 to layer4, no decay  0.0005          0.00        2080
+    fc                         0.0010          0.05         480
+    fc, no decay               0.0010          0.00           5
+    """
     rows = [
         {
             "group": group.get("name", ""),

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
 from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from course_utils.arguments import Count, checked
-from course_utils.features import Labels, batches, join_labels
+from course_utils.fast_inference import Precision, check_precision
 from course_utils.measured import read_measured
-from course_utils.modes import inference
-from course_utils.training import images_and_labels, logits_of, to_device
-from course_utils.training.batches import explained_pass, images_to_net
+from course_utils.reading import Labels, Read, batches, collect, join_labels
+from course_utils.training import images_and_labels, logits_of
+from course_utils.training.loaders import length_of
 from course_utils.training.outputs import main_output
 
 
@@ -25,6 +24,11 @@ class Predictions(NamedTuple):
     """One row a picture: logits (N, C) float32 and labels (N,), on the CPU.
 
     With several tasks each is {task: …}. `labels` is None where pictures came alone.
+
+    >>> import torch
+    >>> from course_utils.predictions import Predictions
+    >>> Predictions(torch.tensor([[0.2, 1.3]]), torch.tensor([1])).logits.argmax(1)
+    tensor([1])
     """
 
     logits: Tensor | dict[str, Tensor]
@@ -37,6 +41,8 @@ def predict(
     data: Dataset | Sequence | Iterable | Tensor,
     *,
     batch_size: Count = 64,
+    precision: Precision = "float32",
+    progress: bool | None = None,
 ) -> Predictions:
     """Run pictures through a model; return its logits and their labels, in order.
 
@@ -44,39 +50,47 @@ def predict(
     whose size of batches holds, or prepared pictures (N, 3, H, W). Runs in eval mode
     without gradients, on the model's device and in its type; BatchNorm does not move,
     and the model is given back in its mode. Of several outputs, of which one is named
-    `logits`, that one counts.
+    `logits`, that one counts. `precision` and `progress` are those of
+    `features.extract_features`, and a faster copy serves here too.
 
     Raises `ValueError` for batches that cannot be read, and where there are no logits.
 
     >>> import timm
     >>> from course_utils.datasets import load_dataset
+    >>> from course_utils.predictions import predict
     >>> data = load_dataset("flowers", image_size=64, per_class=2)
     >>> logits, labels = predict(timm.create_model("test_resnet"), data.train)
-    >>> logits.shape, labels.tolist()
-    (torch.Size([10, 1000]), [0, 0, 1, 1, 2, 2, 3, 3, 4, 4])
+    >>> logits.shape, labels.shape
+    (torch.Size([10, 1000]), torch.Size([10]))
     """
-    answers, labels = [], []
-    for images, target in _batches(data, batch_size):
-        with inference(model), explained_pass(model, images):
-            output = model(images_to_net(images, model))
-        answers.append(_answers(output, len(images)))
-        labels.append(target)
+    check_precision(model, precision)
+    source, pictures = _batches(data, batch_size)
+    answers, labels = collect(
+        model,
+        source,
+        _answers,
+        pictures=pictures,
+        precision=precision,
+        progress=progress,
+    )
     if not answers:
         raise ValueError("data is empty: there is no picture to run")
     known = None if labels[0] is None else join_labels(labels)
     return Predictions(join_labels(answers), known)
 
 
-def _batches(data: Any, batch_size: int) -> Iterator[tuple[Tensor, Labels | None]]:
-    """Pictures and labels of a dataset or a loader; pictures alone with None."""
+def _batches(data: Any, batch_size: int) -> tuple[Read, int | None]:
+    """Pictures and labels of a dataset or a loader, pictures alone with None; how many."""
     if isinstance(data, Tensor):
         if data.ndim != 4 or not len(data):
             raise ValueError(
                 f"pictures must be (N, 3, H, W), got {tuple(data.shape)}: one alone goes "
                 "in as image[None]"
             )
-        return ((images, None) for images in data.split(batch_size))
-    return _loaded(data) if _is_loader(data) else batches(data, batch_size)
+        return ((images, None) for images in data.split(batch_size)), len(data)
+    if _is_loader(data):
+        return _loaded(data), length_of(getattr(data, "sampler", None))
+    return batches(data, batch_size), length_of(data)
 
 
 def _is_loader(data: Any) -> bool:
@@ -88,24 +102,25 @@ def _is_loader(data: Any) -> bool:
     return not hasattr(data, "__getitem__") or getattr(images, "ndim", 0) == 4
 
 
-def _loaded(loader: Iterable) -> Iterator[tuple[Tensor, Labels]]:
-    for batch in loader:
-        images, labels = images_and_labels(batch, others=True)
-        yield images, to_device(labels, torch.device("cpu"))
+def _loaded(loader: Iterable) -> Read:
+    return (images_and_labels(batch, others=True) for batch in loader)
 
 
-def _answers(output: Any, pictures: int) -> Tensor | dict[str, Tensor]:
-    """The logits in what a model gave for a batch, by task where it gave them so."""
-    main = main_output(output)
+def _answers(model: nn.Module, images: Tensor) -> Tensor | dict[str, Tensor]:
+    """The logits that a model gives for a batch, by task where it gives them so."""
+    main = main_output(model(images))
     if isinstance(main, Mapping) and all(isinstance(v, Tensor) for v in main.values()):
-        return {task: _answers(values, pictures) for task, values in main.items()}
-    logits = logits_of(main)
+        return {task: _logits(values, len(images)) for task, values in main.items()}
+    return _logits(logits_of(main), len(images))
+
+
+def _logits(logits: Tensor, pictures: int) -> Tensor:
     if logits.ndim != 2 or len(logits) != pictures:
         raise ValueError(
             f"the model gives {tuple(logits.shape)} for {pictures} pictures, not logits "
             "(N, C): give it a head with replace_head(model, num_classes)"
         )
-    return logits.float().cpu().clone()
+    return logits.float()
 
 
 @checked(own=("image",))
@@ -124,6 +139,8 @@ def top_k(
     The model runs in eval mode (BatchNorm uses its running statistics) and is given
     back in the mode it was in. Columns: `class`, `probability` (0 to 1).
 
+    >>> from PIL import Image
+    >>> from course_utils.predictions import top_k
     >>> from course_utils.weights import load_backbone
     >>> model = load_backbone("test_resnet", weights="bundled", num_classes=2)
     >>> table = top_k(model, Image.new("RGB", (64, 64)), classes=["rose", "lily"])
@@ -179,6 +196,10 @@ def recorded_top_k(photo: str) -> pd.DataFrame:
 
     `photo` is a key of `datasets.sample_photos()`. The table's `attrs["source"]`
     says which weights produced it.
+
+    >>> from course_utils.predictions import recorded_top_k
+    >>> len(recorded_top_k("hopper"))
+    5
     """
     recorded = read_measured("photo_top5")
     if photo not in recorded.content:

@@ -25,6 +25,14 @@ def linear_probe(features: Tensor, labels: Tensor, *, C: Positive = 1.0) -> Pipe
     be of half precision, on a device, or part of a graph, which learns nothing from it.
 
     Raises `ValueError` for other shapes, NaN, labels of one class or that are not whole.
+
+    >>> import torch
+    >>> from course_utils.probe import linear_probe
+    >>> features = torch.tensor([[0.0, 1.0], [0.1, 0.9], [1.0, 0.1], [0.9, 0.0]])
+    >>> labels = torch.tensor([0, 0, 1, 1])
+    >>> probe = linear_probe(features, labels)
+    >>> probe.score(features, labels), probe.predict(torch.tensor([[0.8, 0.2]])).tolist()
+    (1.0, [1])
     """
     x, y = _table(features, labels)
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=5000))
@@ -33,7 +41,15 @@ def linear_probe(features: Tensor, labels: Tensor, *, C: Positive = 1.0) -> Pipe
 
 @checked(own=("features", "labels"))
 def knn_probe(features: Tensor, labels: Tensor, *, k: int = 5) -> Pipeline:
-    """Fit a k-nearest-neighbour classifier on standardised features (N, D)."""
+    """Fit a k-nearest-neighbour classifier on standardised features (N, D).
+
+    >>> import torch
+    >>> from course_utils.probe import knn_probe
+    >>> features = torch.tensor([[0.0, 1.0], [0.1, 0.9], [1.0, 0.1], [0.9, 0.0]])
+    >>> probe = knn_probe(features, torch.tensor([0, 0, 1, 1]), k=1)
+    >>> probe.predict(torch.tensor([[0.8, 0.2]])).tolist()
+    [1]
+    """
     x, y = _table(features, labels)
     check_argument(k, whole(1, len(x)), "k")
     return make_pipeline(StandardScaler(), KNeighborsClassifier(k)).fit(x, y)
@@ -48,7 +64,12 @@ def similarity_search(
     Returns their indices (k,) and similarities (k,), from -1 to 1, best first. Raises
     `ValueError` for other shapes and for NaN.
 
-        indices, likeness = similarity_search(features[0], features, k=5)
+    >>> import torch
+    >>> from course_utils.probe import similarity_search
+    >>> features = torch.tensor([[1.0, 0.0], [0.0, 1.0], [3.0, 4.0]])
+    >>> indices, likeness = similarity_search(features[0], features, k=2)
+    >>> indices.tolist(), [round(cosine, 2) for cosine in likeness.tolist()]
+    ([0, 2], [1.0, 0.6])
     """
     query, features = _tensor(query, "query"), _tensor(features, "features")
     if query.ndim != 1 or features.ndim != 2 or query.shape[0] != features.shape[1]:

@@ -67,11 +67,16 @@ def run_study(
     there twice, and a folder that holds another function's results; `OSError` where a
     result cannot be written, with its figures.
 
-        def run(weight, seed):
-            …
-            return evaluate(model, test, step=step)
-
-        table = run_study(run, {"weight": [0.5, 1, 2], "seed": range(5)}, "weights")
+    >>> from course_utils.study import run_study
+    >>> def run(weight, seed):  # yours trains and evaluates
+    ...     return {"accuracy": 0.9 + 0.02 * weight + 0.01 * seed}
+    >>> table = run_study(run, {"weight": [0.5, 1], "seed": range(2)}, "weights")
+    >>> print(table[["weight", "seed", "accuracy", "error"]])
+       weight  seed  accuracy error
+    0     0.5     0      0.91  None
+    1     0.5     1      0.92  None
+    2     1.0     0      0.92  None
+    3     1.0     1      0.93  None
     """
     points = _points(grid)
     store = _Store(_folder(folder), _name(run))
@@ -103,6 +108,13 @@ def read_study(folder: str | os.PathLike) -> pd.DataFrame:
 
     A damaged result is left out, with a printed word. Raises `ValueError` for a folder
     without results, and a .json file in it that is none.
+
+    >>> from course_utils.study import read_study, run_study
+    >>> def run(lr):  # yours trains and evaluates
+    ...     return {"accuracy": 0.5 + lr}
+    >>> table = run_study(run, {"lr": [0.1, 0.01]}, "rates")
+    >>> read_study("rates")[["lr", "accuracy"]].values.tolist()
+    [[0.01, 0.51], [0.1, 0.6]]
     """
     results = _kept(_folder(folder))
     if not results:
@@ -121,6 +133,16 @@ def summarise(
     options that are not named, which should be seeds. Runs that failed, and figures that
     are NaN (a task without labels), are left out, and n counts the others. Raises
     `ValueError` for unknown columns and for fewer than two runs.
+
+    >>> import pandas as pd
+    >>> from course_utils.study import summarise
+    >>> runs = {"lr": [0.1, 0.1, 0.01, 0.01], "accuracy": [0.80, 0.84, 0.90, 0.91]}
+    >>> table = pd.DataFrame(runs).assign(error=None)
+    >>> print(summarise(table, by="lr", figure="accuracy").round(2))
+          mean   low  high  n
+    lr
+    0.10  0.82  0.57  1.07  2
+    0.01  0.90  0.84  0.97  2
     """
     by = [by] if isinstance(by, str) else list(by)
     if unknown := [name for name in [*by, figure] if name not in table]:

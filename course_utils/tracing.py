@@ -23,12 +23,21 @@ from course_utils.meta_tensors import (
 )
 from course_utils.runtime import generators_kept
 
+__all__ = ["Call", "Source", "Trace", "sources", "tensors_in", "trace"]
+
 BATCH = 2  # some layers refuse a batch of one
 
 
 @dataclass
 class Call:
-    """What one module did: shapes of its first call, without the batch, and totals."""
+    """What one module did: shapes of its first call, without the batch, and totals.
+
+    >>> from course_utils.tracing import trace
+    >>> from course_utils.weights import load_backbone
+    >>> call = trace(load_backbone("test_resnet", weights="bundled")).calls["fc"]
+    >>> call.calls, call.input_shape, call.output_shape, call.macs
+    (1, (96,), (28,), 2688)
+    """
 
     path: str
     order: int
@@ -41,7 +50,14 @@ class Call:
 
 @dataclass
 class Trace:
-    """All calls by path, in the order in which the modules began to run."""
+    """All calls by path, in the order in which the modules began to run.
+
+    >>> from torch import nn
+    >>> from course_utils.tracing import trace
+    >>> found = trace(nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU()), input_size=(3, 32, 32))
+    >>> list(found.calls), found.output_shapes
+    (['', '0', '1'], [(2, 8, 30, 30)])
+    """
 
     input_size: tuple[int, int, int]
     output_shapes: list[tuple[int, ...]] = field(default_factory=list)
@@ -53,6 +69,13 @@ def trace(model: nn.Module, *, input_size: tuple[int, int, int] | None = None) -
 
     The model keeps its mode, device, buffers, hooks and weights. A model that cannot run
     on tensors without values raises `CannotInspect`, which names the layer and the cause.
+
+    >>> from course_utils.tracing import trace
+    >>> from course_utils.weights import load_backbone
+    >>> model = load_backbone("test_resnet", weights="bundled")
+    >>> found = trace(model, input_size=(3, 96, 96))
+    >>> found.calls["layer4"].output_shape, found.output_shapes
+    ((96, 3, 3), [(2, 28)])
     """
     check_model(model)
     size = default_input_size(model) if input_size is None else input_size
@@ -176,7 +199,13 @@ class _Recorder:
 
 
 def tensors_in(value: Any) -> list[Tensor]:
-    """List the tensors in nested lists, tuples, mappings and dataclasses."""
+    """List the tensors in nested lists, tuples, mappings and dataclasses.
+
+    >>> import torch
+    >>> from course_utils.tracing import tensors_in
+    >>> len(tensors_in({"logits": torch.zeros(2, 5), "hidden": [torch.zeros(2, 8), None]}))
+    2
+    """
     if isinstance(value, Tensor):
         return [value]
     if is_dataclass(value) and not isinstance(value, Mapping | type):
@@ -207,6 +236,12 @@ class Source:
 
     `before` are those that feed them; `activated` tells whether an activation such as
     ReLU stands between them and the output.
+
+    >>> from torch import nn
+    >>> from course_utils.tracing import sources
+    >>> net = nn.Sequential(nn.Flatten(), nn.Linear(3 * 224 * 224, 5), nn.ReLU())
+    >>> sources(net)
+    [Source(shape=(2, 5), paths=('1',), before=frozenset(), activated=True)]
     """
 
     shape: tuple[int, ...]
@@ -221,6 +256,12 @@ def sources(model: nn.Module) -> list[Source]:
     The graph that torch's autograd keeps is followed from the output back to the first
     parameters. Of an output with `logits`, as transformers names them, only those count.
     The model is not touched; one that cannot run raises `CannotInspect`.
+
+    >>> from course_utils.tracing import sources
+    >>> from course_utils.weights import load_backbone
+    >>> [source] = sources(load_backbone("test_resnet", weights="bundled"))
+    >>> source.paths, source.activated, len(source.before)
+    (('fc',), False, 30)
     """
     size = default_input_size(model)
     copied = meta_copy(model).eval()

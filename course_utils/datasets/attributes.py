@@ -15,6 +15,7 @@ from course_utils.arguments import Natural, Share, check_argument, checked
 from course_utils.datasets.containers import ImageDataset, values_of
 from course_utils.errors import DatasetError
 from course_utils.storage import sha256_bytes
+from course_utils.training.loaders import Stacked
 
 MISSING = -1  # the label of a picture that has none for a task
 
@@ -68,10 +69,18 @@ class AttributeDataset(Dataset):
     def __getitem__(self, index: int) -> tuple[Tensor, dict[str, int]]:
         return self.dataset[index][0], self._labels_at(index)
 
-    def __getitems__(self, indices: list[int]) -> list[tuple[Tensor, dict[str, int]]]:
+    def __getitems__(self, indices: list[int]) -> Sequence[tuple[Tensor, dict]]:
+        """Serve a DataLoader's batch, at once where the pictures come so."""
         pictures = self.dataset.__getitems__(indices)
-        rows = zip(indices, pictures, strict=True)
-        return [(picture, self._labels_at(i)) for i, (picture, _) in rows]
+
+        def items() -> list[tuple[Tensor, dict[str, int]]]:
+            rows = zip(indices, pictures, strict=True)
+            return [(picture, self._labels_at(i)) for i, (picture, _) in rows]
+
+        if not isinstance(pictures, Stacked):
+            return items()
+        labels = {task: values[indices] for task, values in self.labels.items()}
+        return Stacked((pictures.batch[0], labels), items)
 
     def __repr__(self) -> str:
         about = ", ".join(f"{t} ({n} labels)" for t, n in self.label_counts().items())

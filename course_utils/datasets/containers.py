@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,13 @@ from torchvision.tv_tensors import TVTensor
 
 from course_utils.arguments import Natural, check_argument
 from course_utils.datasets.images import LazyImages, take
-from course_utils.datasets.transforms import takes_batches, wants_pil
+from course_utils.datasets.transforms import (
+    takes_batches,
+    transform_batch,
+    wants_pil,
+)
 from course_utils.errors import DatasetError
+from course_utils.training.loaders import Stacked
 
 SPLITS = ("train", "val", "test")
 
@@ -70,19 +76,23 @@ class ImageDataset(Dataset):
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
         pil = wants_pil(self.transform)
-        return self._transformed(self.images[index], pil=pil), int(self.labels[index])
+        image = _transformed(self.images[index], self.transform, pil=pil)
+        return image, int(self.labels[index])
 
-    def __getitems__(self, indices: list[int]) -> list[tuple[torch.Tensor, int]]:
+    def __getitems__(self, indices: list[int]) -> Sequence[tuple[torch.Tensor, int]]:
         """Serve a DataLoader's batch, transformed at once where that is the same."""
         if type(self).__getitem__ is not ImageDataset.__getitem__:
             return [self[index] for index in indices]
-        if self.transform is not None and not takes_batches(self.transform):
-            pil = wants_pil(self.transform)
-            pictures = (self._transformed(self.images[i], pil=pil) for i in indices)
-            labels = self.labels[indices].tolist()
-            return list(zip(pictures, labels, strict=True))
-        batch = self._transformed(self.images[indices])  # (B, 3, S, S)
-        return list(zip(batch, self.labels[indices].tolist(), strict=True))
+        pixels, labels = self.images[indices], self.labels[indices]
+        if self.transform is None or takes_batches(self.transform):
+            whole = self.transform and partial(transform_batch, self.transform)
+            batch = _transformed(pixels, whole)  # (B, 3, S, S)
+            return Stacked((batch, labels), partial(zip, batch, labels.tolist()))
+        pil = wants_pil(self.transform)
+        pictures = [
+            _transformed(picture, self.transform, pil=pil) for picture in pixels
+        ]
+        return list(zip(pictures, labels.tolist(), strict=True))
 
     def __repr__(self) -> str:
         size = f"{self.image_size} px, {len(self.classes)} classes"
@@ -147,16 +157,6 @@ class ImageDataset(Dataset):
         counts = torch.bincount(self.labels, minlength=len(self.classes)).tolist()
         return dict(zip(self.classes, counts, strict=True))
 
-    def _transformed(self, pixels: np.ndarray, *, pil: bool = False) -> torch.Tensor:
-        """Turn uint8 (S, S, 3) or (B, S, S, 3) into plain transformed tensors."""
-        if pil:
-            return self.transform(Image.fromarray(pixels))
-        image = torch.from_numpy(np.ascontiguousarray(np.moveaxis(pixels, -1, -3)))
-        result = image / 255 if self.transform is None else self.transform(image)
-        if isinstance(result, TVTensor):
-            return result.as_subclass(torch.Tensor)
-        return result
-
     def _as_indices(self, indices) -> np.ndarray:
         chosen = np.asarray(indices)
         if chosen.dtype == bool and chosen.shape == (len(self),):
@@ -197,6 +197,15 @@ class ImageDataset(Dataset):
                 f"labels reach from {self.labels.min()} to {self.labels.max()}, but "
                 f"{len(self.classes)} classes allow 0..{len(self.classes) - 1}"
             )
+
+
+def _transformed(pixels: np.ndarray, transform: Any, *, pil: bool = False) -> Tensor:
+    """Turn uint8 (S, S, 3) or (B, S, S, 3) into plain transformed tensors."""
+    if pil:
+        return transform(Image.fromarray(pixels))
+    image = torch.from_numpy(np.ascontiguousarray(np.moveaxis(pixels, -1, -3)))
+    result = image / 255 if transform is None else transform(image)
+    return result.as_subclass(Tensor) if isinstance(result, TVTensor) else result
 
 
 def _as_labels(labels: Any) -> Tensor:

@@ -14,8 +14,9 @@ from course_utils.datasets.images import (
     Decoded,
     LazyImages,
     decode_files,
+    empty,
     fits_in_memory,
-    stack,
+    take,
 )
 from course_utils.datasets.splits import Pool
 from course_utils.errors import DatasetError
@@ -48,8 +49,10 @@ def read_pools(
     keep = fits_in_memory(sum(len(f.paths) for f in listed.values()), image_size)
     pools, deepest = {}, []
     for split, files in listed.items():
-        decoded = decode_files(files.paths, image_size, keep=keep)
-        pools[split] = _pool(files, decoded, root, image_size, on_error, report)
+        room = empty(len(files.paths), image_size) if keep else None
+        decoded = decode_files(files.paths, image_size, room=room)
+        images = LazyImages(files.paths, image_size) if room is None else room
+        pools[split] = _pool(files, images, decoded, root, on_error, report)
         deepest += [d.deepest for d in decoded if d.deepest is not None]
     if deepest and max(deepest) < _DARK:
         report.notes.append(
@@ -62,24 +65,18 @@ def read_pools(
     return pools
 
 
-def _pool(files, decoded: list[Decoded], root, image_size, on_error, report) -> Pool:
+def _pool(files, images, decoded: list[Decoded], root, on_error, report) -> Pool:
     names = [_shown(path, root) for path in files.paths]
     _report_broken(files.paths, names, decoded, on_error, report)
     report.converted.update(d.mode for d in decoded if d.mode not in ("", "RGB"))
     good = [i for i, d in enumerate(decoded) if not d.problem]
     return Pool(
-        _pixels([files.paths[i] for i in good], [decoded[i] for i in good], image_size),
+        images if len(good) == len(images) else take(images, np.array(good, int)),
         np.array([files.labels[i] for i in good], np.int64),
         keys=[decoded[i].file_hash for i in good],
         hashes=[decoded[i].pixel_hash for i in good],
         names=[names[i] for i in good],
     )
-
-
-def _pixels(paths, decoded: Sequence[Decoded], image_size: int):
-    if any(d.pixels is None for d in decoded):
-        return LazyImages(paths, image_size)
-    return stack([d.pixels for d in decoded], image_size)
 
 
 def _report_broken(paths, names, decoded, on_error, report) -> None:

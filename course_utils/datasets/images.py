@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
+from torch.utils.data import get_worker_info
 from tqdm import tqdm
 
 from course_utils.errors import DatasetError
@@ -23,11 +26,14 @@ _FORMATS = frozenset(
 IN_MEMORY_BYTES = 1_000_000_000
 MIN_SIZE, MAX_SIZE = 8, 2048
 _QUIET_BELOW = 2_000  # files that are read without a progress bar
+_AT_ONCE = (
+    8  # files that a thread takes: to hand over each costs as much as a small one
+)
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """Hold what reading one file gave; `pixels` is None where it was not kept.
+    """Hold what reading one file gave; `pixels` is None where they were not kept here.
 
     `deepest` is the brightest value (0..255) of a picture stored in 16 bits, else None.
     """
@@ -97,7 +103,7 @@ def _plain_reason(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def decode_file(path: Path, image_size: int, *, keep: bool = True) -> Decoded:
+def decode_file(path: Path, image_size: int) -> Decoded:
     """Read one file; a broken one comes back with its `problem` instead of pixels."""
     file_hash = ""
     try:
@@ -106,23 +112,43 @@ def decode_file(path: Path, image_size: int, *, keep: bool = True) -> Decoded:
         pixels, mode, deep = read_pixels(data, image_size)
     except (BrokenImage, OSError) as error:
         return Decoded(None, file_hash, "", "", str(error))
-    return Decoded(
-        pixels if keep else None,
-        file_hash,
-        pixel_hash(pixels),
-        mode,
-        deepest=int(pixels.max()) if deep else None,
-    )
+    deepest = int(pixels.max()) if deep else None
+    return Decoded(pixels, file_hash, pixel_hash(pixels), mode, deepest=deepest)
 
 
 def decode_files(
-    paths: Sequence[Path], image_size: int, *, keep: bool
+    paths: Sequence[Path], image_size: int, *, room: np.ndarray | None
 ) -> list[Decoded]:
-    """Read all files with a few threads, in order."""
-    with ThreadPoolExecutor(max_workers=4) as pool:  # decoding releases the GIL
-        results = pool.map(lambda path: decode_file(path, image_size, keep=keep), paths)
-        quiet = len(paths) < _QUIET_BELOW
-        return list(tqdm(results, "reading images", len(paths), disable=quiet))
+    """Read all files with a few threads, in order; pixels go to their row of `room`."""
+
+    def decode(i: int) -> Decoded:
+        found = decode_file(paths[i], image_size)
+        if room is not None and found.pixels is not None:
+            room[i] = found.pixels
+        return replace(found, pixels=None)
+
+    results = in_threads(decode, len(paths))
+    quiet = len(paths) < _QUIET_BELOW
+    return list(tqdm(results, "reading images", len(paths), disable=quiet))
+
+
+def in_threads(work: Callable[[int], Any], count: int) -> Iterator[Any]:
+    """Yield what `work` gives for 0 … count - 1, in order, done by several threads.
+
+    One after another in a worker of a DataLoader, beside which others work.
+    """
+    if get_worker_info() is not None:
+        yield from map(work, range(count))
+        return
+    parts = [range(i, min(i + _AT_ONCE, count)) for i in range(0, count, _AT_ONCE)]
+    with ThreadPoolExecutor(reading_threads()) as pool:  # decoding releases the GIL
+        for part in pool.map(lambda part: [*map(work, part)], parts):
+            yield from part
+
+
+def reading_threads() -> int:
+    """Return how many files are decoded at once: one a processor, 4 to 16."""
+    return min(16, max(4, os.cpu_count() or 1))
 
 
 def fits_in_memory(count: int, image_size: int) -> bool:
@@ -132,7 +158,7 @@ def fits_in_memory(count: int, image_size: int) -> bool:
 
 def pixel_hash(pixels: np.ndarray) -> str:
     """Return the sha256 of one image's uint8 pixels, as hex."""
-    return hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(pixels)).hexdigest()
 
 
 def resize_all(images: np.ndarray, image_size: int) -> np.ndarray:
@@ -143,11 +169,14 @@ def resize_all(images: np.ndarray, image_size: int) -> np.ndarray:
     return stack(resized, image_size)
 
 
+def empty(count: int, image_size: int) -> np.ndarray:
+    """Return room for images: (N, S, S, 3), not yet filled."""
+    return np.empty((count, image_size, image_size, 3), np.uint8)
+
+
 def stack(images: Sequence[np.ndarray], image_size: int) -> np.ndarray:
     """Stack images to (N, S, S, 3), for N = 0 too."""
-    if len(images) == 0:
-        return np.zeros((0, image_size, image_size, 3), np.uint8)
-    return np.stack(images)
+    return np.stack(images) if len(images) else empty(0, image_size)
 
 
 class LazyImages:
@@ -171,7 +200,8 @@ class LazyImages:
         chosen = self.paths[index]
         if isinstance(chosen, Path):
             return self._read(chosen)
-        return stack([self._read(path) for path in chosen], self.image_size)
+        found = in_threads(lambda i: self._read(chosen[i]), len(chosen))
+        return stack(list(found), self.image_size)
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
         return np.asarray(self[:], dtype=dtype)
@@ -181,10 +211,10 @@ class LazyImages:
         return LazyImages(self.paths[indices], self.image_size)
 
     def _read(self, path: Path) -> np.ndarray:
-        decoded = decode_file(path, self.image_size)
-        if decoded.problem:
-            raise DatasetError(f"{path} can no longer be read: {decoded.problem}")
-        return decoded.pixels
+        try:
+            return read_pixels(path.read_bytes(), self.image_size)[0]
+        except (BrokenImage, OSError) as error:
+            raise DatasetError(f"{path} can no longer be read: {error}") from error
 
 
 def take(images: np.ndarray | LazyImages, indices: np.ndarray):

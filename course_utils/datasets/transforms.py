@@ -176,3 +176,19 @@ def takes_batches(transform) -> bool:
     """Tell whether (B, 3, S, S) at once gives what image by image would give."""
     parts = (step for step in steps(transform) if type(step) is not v2.Compose)
     return all(type(step) in _SAME_IN_BATCHES for step in parts)
+
+
+def transform_batch(transform: v2.Transform, images: torch.Tensor) -> torch.Tensor:
+    """Return transform(images) of one that `takes_batches`; floats are normalised in place.
+
+    They are made on the way (pictures are uint8), and room for a second batch of them
+    takes longer than the arithmetic.
+    """
+    if type(transform) is v2.Compose:
+        for step in transform.transforms:
+            images = transform_batch(step, images)
+        return images
+    if type(transform) is v2.Normalize:
+        options = {"mean": list(transform.mean), "std": list(transform.std)}
+        return v2.functional.normalize(images, **options, inplace=True)
+    return transform(images)

@@ -9,6 +9,7 @@ from torch.nn import functional
 from course_utils.activations import find_layer, layout_of, watched
 from course_utils.arguments import Positive, checked
 from course_utils.distillation.teacher import Teacher, as_teacher
+from course_utils.meta_tensors import unwrapped
 from course_utils.tracing import trace
 from course_utils.training import Batch, Step, classification_step
 
@@ -26,13 +27,20 @@ class FeatureDistillation(nn.Module):
     The projector learns, so hand its parameters to the optimiser; it is no part of the
     student, and goes after training (a checkpoint takes the step as one of `modules`).
     Only hooks watch the layers, during each pass; the teacher is in eval mode, and no
-    BatchNorm of it moves::
-
-        step = FeatureDistillation(student, teacher, layers=("layer4", "layer4"))
-        optimizer = torch.optim.AdamW([*student.parameters(), *step.parameters()])
+    BatchNorm of it moves.
 
     Raises `ValueError` for unknown layers and for maps matched with vectors. Romero et
     al., 2015 (FitNets), https://arxiv.org/abs/1412.6550
+
+    >>> import torch
+    >>> from course_utils.distillation import FeatureDistillation
+    >>> from course_utils.weights import load_backbone
+    >>> student = load_backbone("test_resnet", weights="bundled")
+    >>> teacher = load_backbone("resnet10t", weights="bundled")
+    >>> step = FeatureDistillation(student, teacher, layers=("layer4", "layer4"))
+    >>> optimizer = torch.optim.AdamW([*student.parameters(), *step.parameters()])
+    >>> step.projector
+    Conv2d(96, 512, kernel_size=(1, 1), stride=(1, 1))
     """
 
     @checked
@@ -56,7 +64,7 @@ class FeatureDistillation(nn.Module):
     def forward(self, model: nn.Module, batch: Batch):
         """Be a step: model and batch -> loss, logits and the loss's parts."""
         images = batch[0]
-        own = model.get_submodule(self.own.name)
+        own = unwrapped(model).get_submodule(self.own.name)
         its = self.teacher.model.get_submodule(self.its.name)
         with watched(own) as seen, watched(its) as wanted:
             loss, logits, *parts = self.step(model, batch)

@@ -19,6 +19,13 @@ class DistillationParts(NamedTuple):
 
     `hard` is the cross-entropy with the labels, `soft` the divergence from the teacher
     times T², and `total` is alpha · soft + (1 − alpha) · hard.
+
+    >>> import torch
+    >>> from course_utils.distillation import distillation_parts
+    >>> student, teacher = torch.zeros(1, 2), torch.tensor([[4.0, 0.0]])
+    >>> parts = distillation_parts(student, teacher, torch.tensor([0]), T=4.0, alpha=0.5)
+    >>> [round(part.item(), 3) for part in parts]
+    [0.693, 1.775, 1.234]
     """
 
     hard: Tensor
@@ -47,6 +54,18 @@ def distillation_loss(
 
     Raises `ValueError` for other shapes, labels that no class has, T or alpha outside
     their ranges. Hinton, Vinyals and Dean, 2015, https://arxiv.org/abs/1503.02531
+
+    >>> import torch
+    >>> from course_utils.distillation import distillation_loss
+    >>> student, teacher = torch.zeros(2, 5), torch.tensor([[4.0, 2.0, 0, 0, 0]] * 2)
+    >>> loss = distillation_loss(student, teacher, torch.tensor([0, 1]), T=4.0, alpha=0.7)
+    >>> round(loss.item(), 3)
+    1.528
+    >>> distillation_loss(student, teacher[:, :3], torch.tensor([0, 1]))
+    Traceback (most recent call last):
+        ...
+    ValueError: the student gives logits (2, 5), the teacher (2, 3): both must know the
+    same classes. Replace the teacher's head and train it on them
     """
     return distillation_parts(
         student_logits, teacher_logits, labels, T=T, alpha=alpha
@@ -61,7 +80,15 @@ def distillation_parts(
     T: Positive = 4.0,
     alpha: Share = 0.7,
 ) -> DistillationParts:
-    """Return hard part, soft part (with its T²) and total of `distillation_loss`."""
+    """Return hard part, soft part (with its T²) and total of `distillation_loss`.
+
+    >>> import torch
+    >>> from course_utils.distillation import distillation_parts
+    >>> logits, labels = torch.tensor([[2.0, 0.0]]), torch.tensor([1])
+    >>> parts = distillation_parts(logits, logits, labels)
+    >>> round(parts.hard.item(), 3), round(parts.soft.item(), 3)
+    (2.127, 0.0)
+    """
     check_mixture(T, alpha)
     check_logits(student_logits, teacher_logits, labels)
     student_logits, teacher_logits = map(_full, (student_logits, teacher_logits))
@@ -76,13 +103,28 @@ def distillation_parts(
 
 
 def soft_targets(logits: Tensor, T: float) -> Tensor:
-    """Return the probabilities at temperature T (above 0): softmax(logits / T), (…, C)."""
+    """Return the probabilities at temperature T (above 0): softmax(logits / T), (…, C).
+
+    >>> import torch
+    >>> from course_utils.distillation import soft_targets
+    >>> logits = torch.tensor([6.0, 3.0, 0.0])
+    >>> [round(p, 2) for p in soft_targets(logits, T=1.0).tolist()]
+    [0.95, 0.05, 0.0]
+    >>> [round(p, 2) for p in soft_targets(logits, T=4.0).tolist()]
+    [0.59, 0.28, 0.13]
+    """
     check_argument(T, Positive, "T")
     return torch.softmax(logits / T, dim=-1)
 
 
 def entropy_bits(probabilities: Tensor) -> Tensor:
-    """Return the entropy of distributions (…, C) in bits, (…): 0 to log2 of C."""
+    """Return the entropy of distributions (…, C) in bits, (…): 0 to log2 of C.
+
+    >>> import torch
+    >>> from course_utils.distillation import entropy_bits
+    >>> entropy_bits(torch.tensor([[0.25] * 4, [1.0, 0.0, 0.0, 0.0]]))
+    tensor([2., 0.])
+    """
     return torch.special.entr(probabilities).sum(-1) / math.log(2)
 
 
@@ -90,6 +132,12 @@ def odds_against(logits: Tensor, T: float) -> Tensor:
     """Return how many times likelier the best class is than each, at T: (…, C), from 1.
 
     It is reckoned from the logits, so it stays right where a probability rounds to 0.
+
+    >>> import torch
+    >>> from course_utils.distillation import odds_against
+    >>> odds = odds_against(torch.tensor([6.0, 3.0, 0.0]), T=3.0)
+    >>> [round(times, 1) for times in odds.tolist()]
+    [1.0, 2.7, 7.4]
     """
     check_argument(T, Positive, "T")
     return ((logits.max(-1, keepdim=True).values - logits) / T).exp()
@@ -100,6 +148,12 @@ def soft_gradient(student_logits: Tensor, teacher_logits: Tensor, T: float) -> T
 
     That is (p_student − p_teacher) / T with the probabilities at T, (…, C); times T² it
     is what `distillation_loss` adds (Hinton et al., 2015, section 2).
+
+    >>> import torch
+    >>> from course_utils.distillation import soft_gradient
+    >>> student, teacher = torch.zeros(2), torch.tensor([4.0, 0.0])
+    >>> [round(value, 3) for value in soft_gradient(student, teacher, T=4.0).tolist()]
+    [-0.058, 0.058]
     """
     student, teacher = (soft_targets(z, T) for z in (student_logits, teacher_logits))
     return (student - teacher) / T
@@ -112,7 +166,16 @@ def check_mixture(T: float, alpha: float) -> None:
 
 
 def check_logits(student: Tensor, teacher: Tensor, labels: Tensor) -> None:
-    """Raise `ValueError` for logits that are not (B, C), or labels that no class has."""
+    """Raise `ValueError` for logits that are not (B, C), or labels that no class has.
+
+    >>> import torch
+    >>> from course_utils.distillation import check_logits
+    >>> check_logits(torch.zeros(2, 5), torch.zeros(2, 5), torch.tensor([0, 5]))
+    Traceback (most recent call last):
+        ...
+    ValueError: labels run from 0 to 5, but the head has 5 classes (0 to 4):
+    replace the head
+    """
     check_tensor(student, "student")
     check_tensor(teacher, "teacher")
     check_one_task(labels)

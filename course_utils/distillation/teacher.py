@@ -16,9 +16,10 @@ from course_utils.distillation.loss import (
     check_tensor,
     distillation_parts,
 )
-from course_utils.features import batches, check_one_task
+from course_utils.features import check_one_task
 from course_utils.meta_tensors import dtype_of
 from course_utils.modes import inference
+from course_utils.reading import batches
 from course_utils.training import Batch, images_and_labels
 from course_utils.training.batches import parts_of, to_net
 from course_utils.training.outputs import main_output
@@ -39,6 +40,13 @@ class Teacher:
     the teacher expects; by default its own `weights_info`.
 
     Raises `ValueError` for a transform that cannot be read: one made of your functions.
+
+    >>> import torch
+    >>> from course_utils.distillation import Teacher
+    >>> from course_utils.weights import load_backbone
+    >>> teacher = Teacher(load_backbone("resnet10t", weights="bundled").train())
+    >>> teacher(torch.zeros(2, 3, 64, 64)).requires_grad, teacher.model.training
+    (False, True)
     """
 
     @checked
@@ -100,6 +108,17 @@ class DistillationStep:
     The loss is `distillation_loss`; the history has both parts too, as `train_hard` and
     `train_soft`. The teacher sees the student's augmented pictures. The student trains
     as usual, its BatchNorm too; the teacher never moves.
+
+    >>> import torch
+    >>> from course_utils.distillation import DistillationStep
+    >>> from course_utils.weights import load_backbone
+    >>> teacher = load_backbone("resnet10t", weights="bundled", num_classes=5)
+    >>> student = load_backbone("test_resnet", weights="bundled", num_classes=5)
+    >>> step = DistillationStep(teacher, T=4.0, alpha=0.7)
+    >>> batch = torch.zeros(2, 3, 64, 64), torch.tensor([0, 4])
+    >>> loss, logits, parts = step(student, batch)
+    >>> sorted(parts)
+    ['hard', 'soft']
     """
 
     @checked
@@ -115,7 +134,19 @@ class DistillationStep:
 
 
 class CachedDistillationStep:
-    """As `DistillationStep`, with the answers that `cached_logits` put into the batch."""
+    """As `DistillationStep`, with the answers that `cached_logits` put into the batch.
+
+    >>> from course_utils.datasets import load_dataset
+    >>> from course_utils.distillation import CachedDistillationStep, cached_logits
+    >>> from course_utils.training import evaluate, make_loader
+    >>> from course_utils.weights import load_backbone
+    >>> flowers = load_dataset("flowers", per_class=2)
+    >>> teacher = load_backbone("resnet10t", weights="bundled", num_classes=5)
+    >>> student = load_backbone("test_resnet", weights="bundled", num_classes=5)
+    >>> taught = make_loader(cached_logits(teacher, flowers.train))
+    >>> sorted(evaluate(student, taught, step=CachedDistillationStep()))
+    ['accuracy', 'hard', 'images', 'loss', 'soft']
+    """
 
     @checked
     def __init__(self, *, T: Positive = 4.0, alpha: Share = 0.7):
@@ -132,7 +163,17 @@ class CachedDistillationStep:
 
 
 class TaughtDataset(Dataset):
-    """Pictures with label and the teacher's logits: (image, label, (C,))."""
+    """Pictures with label and the teacher's logits: (image, label, (C,)).
+
+    >>> from course_utils.datasets import load_dataset
+    >>> from course_utils.distillation import cached_logits
+    >>> from course_utils.weights import load_backbone
+    >>> flowers = load_dataset("flowers", per_class=2)
+    >>> teacher = load_backbone("resnet10t", weights="bundled", num_classes=5)
+    >>> image, label, answer = cached_logits(teacher, flowers.train)[0]
+    >>> tuple(image.shape), tuple(answer.shape)
+    ((3, 64, 64), (5,))
+    """
 
     def __init__(self, dataset: Dataset, logits: Tensor):
         self.dataset, self.logits = dataset, logits
@@ -167,6 +208,15 @@ def cached_logits(
     augmentation; memory grows with them.
 
     Raises `ValueError` for a random transform with one view.
+
+    >>> from course_utils.datasets import load_dataset
+    >>> from course_utils.distillation import cached_logits
+    >>> from course_utils.weights import load_backbone
+    >>> flowers = load_dataset("flowers", per_class=2)
+    >>> teacher = load_backbone("resnet10t", weights="bundled", num_classes=5)
+    >>> taught = cached_logits(teacher, flowers.train)
+    >>> len(taught), tuple(taught.logits.shape)
+    (10, (10, 5))
     """
     if isinstance(dataset, TaughtDataset):
         raise ValueError("the dataset holds answers already: hand over its .dataset")

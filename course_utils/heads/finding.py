@@ -34,6 +34,14 @@ def find_heads(model: nn.Module) -> dict[str, nn.Module]:
 
     Raises `CannotInspect` for scripted and quantised models, and for layers without a
     shape yet; `ValueError` for torchvision's detectors, which have no one head.
+
+    >>> from course_utils.heads import find_heads
+    >>> from course_utils.meta_tensors import build_on_meta
+    >>> from course_utils.weights import load_backbone
+    >>> find_heads(load_backbone("test_resnet", weights="bundled"))
+    {'fc': Linear(in_features=96, out_features=28, bias=True)}
+    >>> list(find_heads(build_on_meta("googlenet")))
+    ['fc', 'aux1.fc2', 'aux2.fc2']
     """
     check_model(model)
     if (inner := unwrapped(model)) is not model:
@@ -158,6 +166,13 @@ def feature_dim(model: nn.Module) -> int:
     """Return the length of the feature vector that enters the (main) head.
 
     A model without a head is run on meta tensors to see how wide its pooled output is.
+
+    >>> from course_utils.heads import feature_dim
+    >>> from course_utils.weights import load_backbone
+    >>> feature_dim(load_backbone("test_resnet", weights="bundled", num_classes=5))
+    96
+    >>> feature_dim(load_backbone("test_resnet", weights="bundled", num_classes=0))
+    96
     """
     head = next(iter(find_heads(model).values()), nn.Identity())
     for layer in head.modules():

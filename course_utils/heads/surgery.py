@@ -28,7 +28,17 @@ ADDED = "head"  # name of the head that an encoder is given
 
 
 def check_num_classes(num_classes: object, *, least: int = 0) -> int:
-    """Return a number of classes, 0 for no head; `ValueError` for anything else."""
+    """Return a number of classes, 0 for no head; `ValueError` for anything else.
+
+    >>> from course_utils.heads import check_num_classes
+    >>> check_num_classes(5)
+    5
+    >>> check_num_classes(2.5)
+    Traceback (most recent call last):
+        ...
+    course_utils.errors.WrongArgument: num_classes must be a whole number of at least 0,
+    got 2.5
+    """
     check_argument(num_classes, whole(least), "num_classes")
     return int(num_classes)
 
@@ -53,6 +63,20 @@ def replace_head(
 
     Raises `ValueError` for options that make no head, for heads of different widths,
     which are those of different tasks, and for a wrapper that knows the old parameters.
+
+    >>> import torch
+    >>> from course_utils.heads import replace_head
+    >>> from course_utils.weights import load_backbone
+    >>> model = load_backbone("test_resnet", weights="bundled")
+    >>> replace_head(model, 3, dropout=0.2, hidden=64).fc
+    Sequential(
+      (0): Linear(in_features=96, out_features=64, bias=True)
+      (1): ReLU()
+      (2): Dropout(p=0.2, inplace=False)
+      (3): Linear(in_features=64, out_features=3, bias=True)
+    )
+    >>> model(torch.zeros(2, 3, 64, 64)).shape
+    torch.Size([2, 3])
     """
     if dropout >= 1:
         raise ValueError(f"dropout must be from 0 up to 1, got {dropout}")
@@ -228,6 +252,15 @@ def check_head(
 
     Each tensor of logits must have the shape (2, num_classes) for a batch of two. The
     model is not changed. `input_size` is (C, H, W), by default what the model is for.
+
+    >>> from course_utils.heads import check_head
+    >>> from course_utils.weights import load_backbone
+    >>> model = load_backbone("test_resnet", weights="bundled", num_classes=5)
+    >>> check_head(model, 5)
+    >>> check_head(model, 6)
+    Traceback (most recent call last):
+        ...
+    ValueError: ResNet gives (2, 5) instead of (2, 6): its head was not the layer replaced
     """
     check_num_classes(num_classes)
     shapes = trace(model, input_size=input_size).output_shapes

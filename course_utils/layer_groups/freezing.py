@@ -36,6 +36,16 @@ def freeze(
     `requires_grad=False`. With `batchnorm="eval"` (the default) frozen BatchNorm layers
     keep their running statistics, whatever `train()` says: a forward hook holds them in
     eval mode. "train" leaves them to the model's mode. Returns the model.
+
+    >>> from course_utils.layer_groups import freeze
+    >>> from course_utils.weights import load_backbone
+    >>> model = load_backbone("test_resnet", weights="bundled", num_classes=5)
+    >>> [name for name, p in freeze(model).named_parameters() if p.requires_grad]
+    ['fc.weight', 'fc.bias']
+    >>> freeze(model, until="layer5")
+    Traceback (most recent call last):
+        ...
+    ValueError: no stage 'layer5'; stages are conv1, layer1, layer2, layer3, layer4, fc
     """
     if batchnorm not in ("eval", "train"):
         raise ValueError(f"batchnorm must be 'eval' or 'train', got {batchnorm!r}")
@@ -69,6 +79,14 @@ def unfreeze(
 
     The others stay as they are. BatchNorm layers that wake follow `train()` again.
     Returns the model.
+
+    >>> from course_utils.layer_groups import freeze, unfreeze
+    >>> from course_utils.weights import load_backbone
+    >>> model = freeze(load_backbone("test_resnet", weights="bundled", num_classes=5))
+    >>> unfreeze(model, since="layer4").layer3[0].conv1.weight.requires_grad
+    False
+    >>> model.layer4[0].conv1.weight.requires_grad
+    True
     """
     if since is not None and stages is not None:
         raise ValueError("give since or stages, not both")
@@ -88,7 +106,14 @@ def unfreeze(
 
 @checked
 def trainable_parameters(model: nn.Module) -> list[nn.Parameter]:
-    """Return what learns, for an optimiser; nothing trainable is a `ValueError`."""
+    """Return what learns, for an optimiser; nothing trainable is a `ValueError`.
+
+    >>> from course_utils.layer_groups import freeze, trainable_parameters
+    >>> from course_utils.weights import load_backbone
+    >>> model = freeze(load_backbone("test_resnet", weights="bundled", num_classes=5))
+    >>> [tuple(p.shape) for p in trainable_parameters(model)]
+    [(5, 96), (5,)]
+    """
     check_model(model)
     parameters = [p for p in model.parameters() if p.requires_grad]
     if not parameters:

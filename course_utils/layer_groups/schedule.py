@@ -28,6 +28,17 @@ class UnfreezeSchedule(MutableMapping):
     of their own.
 
     Howard and Ruder, 2018, https://arxiv.org/abs/1801.06146
+
+    >>> from course_utils.layer_groups import UnfreezeSchedule
+    >>> from course_utils.weights import load_backbone
+    >>> model = load_backbone("test_resnet", weights="bundled", num_classes=5)
+    >>> schedule = UnfreezeSchedule.gradual(model, every=2, last="layer3")
+    >>> print(schedule)
+    from epoch 1: fc
+    from epoch 3: layer4
+    from epoch 5: layer3
+    >>> sorted(schedule.trainable(epoch=4))
+    ['fc', 'layer4']
     """
 
     @checked

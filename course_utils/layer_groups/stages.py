@@ -22,7 +22,14 @@ _LISTS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 @dataclass(frozen=True, eq=False)
 class LayerGroup:
-    """One stage: its name, the modules and the parameters in it; is it the head?"""
+    """One stage: its name, the modules and the parameters in it; is it the head?
+
+    >>> from course_utils.layer_groups import layer_groups
+    >>> from course_utils.weights import load_backbone
+    >>> head = layer_groups(load_backbone("test_resnet", weights="bundled"))[-1]
+    >>> head.name, head.is_head, [tuple(p.shape) for p in head.parameters]
+    ('fc', True, [(28, 96), (28,)])
+    """
 
     name: str
     modules: tuple[nn.Module, ...]
@@ -46,6 +53,12 @@ def layer_groups(model: nn.Module, *, trace: Trace | None = None) -> list[LayerG
 
     Raises `CannotInspect` for scripted and quantised models, and for layers without a
     shape yet; `ValueError` for torchvision's detectors.
+
+    >>> from course_utils.layer_groups import layer_groups
+    >>> from course_utils.weights import load_backbone
+    >>> model = load_backbone("test_resnet", weights="bundled")
+    >>> [group.name for group in layer_groups(model)]
+    ['conv1', 'layer1', 'layer2', 'layer3', 'layer4', 'fc']
     """
     check_model(model)
     if (inner := unwrapped(model)) is not model:
@@ -163,7 +176,12 @@ def named_stages(
 
 
 def names_of(names: str | Iterable[str]) -> tuple[str, ...]:
-    """Return names as a tuple; a string is one name, not its letters."""
+    """Return names as a tuple; a string is one name, not its letters.
+
+    >>> from course_utils.layer_groups import names_of
+    >>> names_of("layer4"), names_of(["layer4", "fc"])
+    (('layer4',), ('layer4', 'fc'))
+    """
     if isinstance(names, str):
         return (names,)
     found = tuple(names) if isinstance(names, Iterable) else (None,)
@@ -185,6 +203,13 @@ def check_stage_names(
     *,
     error: type[Exception] = ValueError,
 ) -> None:
-    """Raise an error for a name that is no stage; it lists the known ones."""
+    """Raise an error for a name that is no stage; it lists the known ones.
+
+    >>> from course_utils.layer_groups import check_stage_names
+    >>> check_stage_names(["layer5"], ["layer4", "fc"])
+    Traceback (most recent call last):
+        ...
+    ValueError: no stage 'layer5'; stages are layer4, fc
+    """
     if unknown := [name for name in wanted if name not in known]:
         raise error(f"no stage {unknown[0]!r}; stages are {', '.join(known)}")

@@ -25,6 +25,13 @@ def read_state_dict(path: Path) -> State:
     """Read a file of weights as plain tensors; half precision becomes float32.
 
     Of several states in one file it gives the largest. Raises `CheckpointError`.
+
+    >>> import torch
+    >>> from course_utils.state_files import read_state_dict
+    >>> half = torch.nn.Linear(8, 5).half()
+    >>> torch.save({"epoch": 3, "model": half.state_dict()}, "mine.pth")
+    >>> {name: value.dtype for name, value in read_state_dict("mine.pth").items()}
+    {'weight': torch.float32, 'bias': torch.float32}
     """
     states = states_in(read_file(Path(path)), source=Path(path).name)
     return max(states.values(), key=len)
@@ -35,6 +42,13 @@ def states_in(content: object, *, source: str) -> dict[str, State]:
 
     The outermost come first. Half precision becomes float32; the versions of modules
     (`_metadata`) are kept. Raises `CheckpointError` where there is none.
+
+    >>> from torch import nn
+    >>> from course_utils.state_files import states_in
+    >>> state = nn.Linear(8, 5).state_dict()
+    >>> content = {"epoch": 3, "model": state, "ema": {"model": state}}
+    >>> list(states_in(content, source="mine.pth"))
+    ['model', 'ema.model']
     """
     found = {where: _plain(state) for where, state in _nested(content, "", 0)}
     if not found:
@@ -95,6 +109,13 @@ def pick_state(
     ("state_dict_ema") the average is taken, as timm does.
 
     Raises `CheckpointError` where several fit and nothing tells which is meant.
+
+    >>> from torch import nn
+    >>> from course_utils.state_files import pick_state
+    >>> content = {"state_dict": nn.DataParallel(nn.Linear(8, 5)).state_dict()}
+    >>> state, words = pick_state(nn.Linear(8, 5), content, source="mine.pth")
+    >>> list(state), words
+    (['weight', 'bias'], ["its 'state_dict'", "prefix 'module.' taken off"])
     """
     own = model.state_dict().keys()
     states = {

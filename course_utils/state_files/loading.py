@@ -43,6 +43,15 @@ def load_state(
 
     Raises `CheckpointError` that names the keys and what to do; the model may then be
     partly filled.
+
+    >>> from course_utils.state_files import load_state
+    >>> from course_utils.weights import build_bundled
+    >>> model = build_bundled("test_resnet", num_classes=5)
+    >>> state = build_bundled("test_resnet", num_classes=0).state_dict()
+    >>> load_state(model, state, source="mine.pth")
+    ['it holds no head']
+    >>> model.fc
+    Identity()
     """
     _fit_head(model, state)
     words = _drop_auxiliary(model, state)
@@ -137,7 +146,18 @@ def _only_the_head_differs(model: nn.Module, found: _Differences) -> bool:
 
 
 def check_numbers(model: nn.Module, source: str) -> None:
-    """Refuse weights that are no numbers; a buffer may hold infinities, as masks do."""
+    """Refuse weights that are no numbers; a buffer may hold infinities, as masks do.
+
+    >>> import torch
+    >>> from course_utils.state_files import check_numbers
+    >>> layer = torch.nn.Linear(8, 5)
+    >>> weight = torch.nn.init.constant_(layer.weight, torch.nan)
+    >>> check_numbers(layer, "mine.pth")
+    Traceback (most recent call last):
+        ...
+    course_utils.errors.CheckpointError: mine.pth holds NaN or infinite numbers in 1
+    tensors, such as weight: the run that saved it had diverged. Take an earlier file.
+    """
     bad = [name for name, p in model.named_parameters() if not p.isfinite().all()]
     bad += [name for name, b in model.named_buffers() if b.isnan().any()]
     if bad:
@@ -149,7 +169,15 @@ def check_numbers(model: nn.Module, source: str) -> None:
 
 
 def compare_state(model: nn.Module, state: State) -> str:
-    """Say which keys or shapes differ between a model and a state dict; "" if none."""
+    """Say which keys or shapes differ between a model and a state dict; "" if none.
+
+    >>> from torch import nn
+    >>> from course_utils.state_files import compare_state
+    >>> compare_state(nn.Linear(8, 5), nn.Linear(8, 6).state_dict())
+    '2 shapes differ, such as bias (6,) instead of (5,), ...'
+    >>> compare_state(nn.Linear(8, 5), nn.Linear(8, 5).state_dict())
+    ''
+    """
     found = _compared(model, state)
     return f"{found}{_advice(found)}" if any(found) else ""
 

@@ -45,6 +45,18 @@ def read_file(path: Path) -> object:
 
     Which of the two wrote it is told by the contents. Raises `CheckpointError`;
     `DamagedCheckpoint` where the file is cut short, or is something else (it says what).
+
+    >>> import torch
+    >>> from course_utils.state_files import read_file
+    >>> torch.save({"epoch": 3, "model": torch.nn.Linear(8, 5).state_dict()}, "mine.pth")
+    >>> sorted(read_file("mine.pth"))
+    ['epoch', 'model']
+    >>> torch.save(torch.nn.Linear(8, 5), "pickled.pth")
+    >>> read_file("pickled.pth")
+    Traceback (most recent call last):
+        ...
+    course_utils.errors.CheckpointError: pickled.pth holds pickled code
+    (torch.nn.modules.linear.Linear), which could run anything on your machine. ...
     """
     path = Path(path)
     try:

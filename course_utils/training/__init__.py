@@ -8,10 +8,13 @@ below 0 is not known, and is left out of the accuracy. A step may return a third
 `Parts`: means that the history is to hold as well, such as the terms of the loss.
 """
 
-from .batches import Batch, images_and_labels, make_loader, to_device
+from .batches import Batch, images_and_labels, to_device
 from .callbacks import BestWeights, EarlyStopping, EpochState
+from .engine import Engine
+from .epoch import EpochResult, evaluate, train_one_epoch
 from .learning import check_learns
-from .loop import evaluate, fit, train_one_epoch
+from .loaders import make_loader
+from .loop import fit
 from .outputs import (
     Step,
     check_labels,
@@ -20,10 +23,13 @@ from .outputs import (
     logits_of,
     soft_label_step,
 )
+from .profiling import Profile, profile
 
 __all__ = [
-    "Batch", "BestWeights", "EarlyStopping", "EpochState", "Step",
+    "Batch", "BestWeights", "EarlyStopping", "Engine", "EpochResult", "EpochState",
+    "Profile", "Step",
     "check_labels", "check_learns", "check_none_missing", "classification_step",
     "evaluate", "fit", "images_and_labels", "logits_of", "make_loader",
+    "profile",
     "soft_label_step", "to_device", "train_one_epoch",
 ]  # fmt: skip

@@ -1,22 +1,22 @@
-"""Batches of pictures and labels: made, moved to a net, and read in the usual kinds."""
+"""Batches of pictures and labels: moved to a net, and read in the usual kinds."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.utils.data import DataLoader, Dataset, IterableDataset
 
-from course_utils.arguments import Count, check_argument, checked
+from course_utils.arguments import check_argument
 from course_utils.errors import explained_channels
 from course_utils.meta_tensors import dtype_of
 from course_utils.modes import device_of
 from course_utils.tracing import tensors_in
+from course_utils.training.loaders import length_of
 
 Batch = tuple[Any, ...] | Mapping[str, Any]
 
@@ -32,90 +32,18 @@ _DROP_LAST = (
 )
 
 
-@checked(own=("dataset",))
-def make_loader(
-    dataset: Dataset | Sequence,
-    *,
-    batch_size: Count = 64,
-    shuffle: bool = False,
-    seed: int = 0,
-    drop_last: bool = False,
-) -> DataLoader:
-    """Batch a dataset; the order of a shuffled loader is drawn from its own seed.
-
-    `drop_last` leaves out a last batch that is not full: BatchNorm cannot learn from one
-    picture. Raises `ValueError` for an empty dataset.
-
-        make_loader(data.train, batch_size=32, shuffle=True, drop_last=True)
-    """
-    listed = hasattr(dataset, "__getitem__") or isinstance(dataset, Iterable)
-    if not listed or isinstance(dataset, str | Tensor | Mapping):
-        raise TypeError(
-            f"dataset is a {type(dataset).__name__}, not a dataset of pairs"
-        )
-    if hasattr(dataset, "__len__") and not len(dataset):
-        raise ValueError("the dataset is empty: there is nothing to batch")
-    generator = torch.Generator().manual_seed(seed)
-    return DataLoader(
-        dataset, batch_size, shuffle=shuffle, generator=generator, drop_last=drop_last
-    )
-
-
-def check_loader(loader: Any, name: str = "loader") -> None:
-    """Raise `TypeError` for what is not batches that can be gone through again.
-
-    And `ValueError` for none of them.
-    """
-    if isinstance(loader, Dataset) and not isinstance(loader, IterableDataset):
-        given = f"a dataset ({type(loader).__name__}), not batches"
-    elif not isinstance(loader, Iterable) or isinstance(loader, str | Mapping | Tensor):
-        given = f"a {type(loader).__name__}, not batches"
-    elif isinstance(loader, Iterator):
-        given = f"a {type(loader).__name__}, which can be gone through only once"
-    elif length_of(loader) == 0:
-        raise ValueError(f"{name}: the loader is empty, it has no batch")
-    else:
-        return
-    raise TypeError(f"{name} is {given}: make it with make_loader(dataset)")
-
-
-def length_of(loader: Iterable) -> int | None:
-    """Return how many batches a loader gives; None where it does not know (a stream)."""
-    try:
-        return len(loader)
-    except TypeError:
-        return None
-
-
-class Orders:
-    """The generators that loaders shuffle by, together, as something with a state."""
-
-    def __init__(self, *loaders: Any):
-        found = []
-        for loader in loaders:
-            batches = getattr(loader, "batch_sampler", None)
-            inner = [getattr(place, "sampler", None) for place in (loader, batches)]
-            found += [getattr(p, "generator", None) for p in (loader, batches, *inner)]
-        known = {id(g): g for g in found if isinstance(g, torch.Generator)}
-        self.generators = list(known.values())
-
-    def state_dict(self) -> dict[str, list[Tensor]]:
-        """Return all states."""
-        return {"states": [one.get_state() for one in self.generators]}
-
-    def load_state_dict(self, state_dict: dict[str, list[Tensor]]) -> None:
-        """Put the generators back to what `state_dict` returned."""
-        for one, state in zip(self.generators, state_dict["states"], strict=True):
-            one.set_state(state)
-
-
 def images_and_labels(batch: Any, *, others: bool = False) -> tuple[Any, Any]:
     """Return the two parts of a batch (images, labels), or of a dictionary of both.
 
     Raises `ValueError` where there are `others`, which would be passed over, unless they
     are allowed.
 
-        images_and_labels({"pixel_values": images, "labels": labels})
+    >>> import torch
+    >>> from course_utils.training import images_and_labels
+    >>> batch = {"pixel_values": torch.ones(2, 3, 8, 8), "labels": torch.tensor([0, 1])}
+    >>> images, labels = images_and_labels(batch)
+    >>> images.shape, labels
+    (torch.Size([2, 3, 8, 8]), tensor([0, 1]))
     """
     images, _ = parts_of(batch)
     if len(batch) > 2 and not others:
@@ -201,15 +129,67 @@ def to_device(value: Any, device: torch.device) -> Any:
     """Move the tensors in nested tuples, lists and mappings; other things stay.
 
     A list comes back as a tuple, as the parts of a batch do.
+
+    >>> import torch
+    >>> from course_utils.training import to_device
+    >>> to_device([torch.ones(1), {"id": "a"}], torch.device("cpu"))
+    (tensor([1.]), {'id': 'a'})
     """
     if isinstance(value, Tensor):
-        return value.to(device)
+        return _moved(value, device)
     if isinstance(value, Mapping):
         return {key: to_device(part, device) for key, part in value.items()}
     if isinstance(value, tuple | list):
         moved = [to_device(part, device) for part in value]
         return type(value)(*moved) if hasattr(value, "_fields") else tuple(moved)
     return value
+
+
+def _moved(value: Tensor, device: torch.device) -> Tensor:
+    """Move a tensor without waiting; what may be labels tells its range before."""
+    if waits(value.device) or not waits(device):
+        return value.to(device)
+    moved = value.to(device, non_blocking=device.type == "cuda" and value.is_pinned())
+    if value.ndim == 1 and len(value) and not value.is_floating_point():
+        moved.course_range = range_of(value)
+    return moved
+
+
+def waits(device: torch.device) -> bool:
+    """Tell whether fetching a number from a device waits for all it was given before."""
+    return device.type != "cpu"
+
+
+def range_of(labels: Tensor) -> tuple[int, int]:
+    """Return the least and the largest label; of moved ones, as they were on the CPU.
+
+    To ask a GPU would wait for all that was queued before.
+    """
+    known = getattr(labels, "course_range", None)
+    return known or (int(labels.long().min()), int(labels.long().max()))
+
+
+def leading(value: Any, n: int) -> Any:
+    """Return the first n rows of the tensors in nested tuples, lists and mappings."""
+    if isinstance(value, Tensor):
+        return value[:n]
+    if isinstance(value, Mapping):
+        return {key: leading(part, n) for key, part in value.items()}
+    if isinstance(value, tuple | list):
+        parts = [leading(part, n) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    return value
+
+
+def with_images(batch: Any, images: Tensor, labels: Any = None) -> Any:
+    """Return a batch with other images, and other labels where they are given."""
+    places = {_key(batch, _IMAGES, 0): images}
+    if labels is not None:
+        places[_key(batch, _LABELS, 1)] = labels
+    if isinstance(batch, Mapping):
+        return {**batch, **places}
+    parts = [places.get(place, part) for place, part in enumerate(batch)]
+    return type(batch)(*parts) if hasattr(batch, "_fields") else tuple(parts)
 
 
 def to_net(batch: Any, device: torch.device, dtype: torch.dtype) -> Any:
@@ -223,11 +203,7 @@ def to_net(batch: Any, device: torch.device, dtype: torch.dtype) -> Any:
         return batch
     if not images.is_floating_point():
         return batch
-    images = images.to(dtype)
-    if isinstance(batch, Mapping):
-        return {**batch, _key(batch, _IMAGES, 0): images}
-    parts = (images, *batch[1:])
-    return type(batch)(*parts) if hasattr(batch, "_fields") else parts
+    return with_images(batch, images.to(dtype))
 
 
 @contextmanager

@@ -20,8 +20,21 @@ EVENTS = ("on_fit_start", "on_epoch_start", "on_epoch_end", "on_fit_end")
 class EpochState:
     """What a callback sees: the epoch that begins or has ended, and what came before.
 
-    `epochs` is how many the run was asked for in all. `loaders`, `schedulers`, `step` and
-    `callbacks` are those of the run, for one that keeps it (`checkpoints.Checkpoint`).
+    `epochs` is how many the run was asked for in all. `loaders`, `schedulers`, `step`,
+    `callbacks` and `engine` are those of the run, for one that keeps it
+    (`checkpoints.Checkpoint`).
+
+    >>> class Tell:
+    ...     def on_epoch_end(self, state):
+    ...         print(f"epoch {state.epoch} of {state.epochs}: {len(state.history)} rows")
+    >>> import torch
+    >>> from course_utils.training import fit, make_loader
+    >>> pairs = [(torch.ones(4), 1), (torch.zeros(4), 0)] * 4
+    >>> net, loader = torch.nn.Linear(4, 2), make_loader(pairs)
+    >>> optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    >>> _ = fit(net, loader, None, optimizer=optimizer, epochs=2, callbacks=Tell())
+    epoch 1 of 2: 1 rows
+    epoch 2 of 2: 2 rows
     """
 
     epoch: int
@@ -33,6 +46,7 @@ class EpochState:
     schedulers: Mapping[str, Any] = field(default_factory=dict)
     step: Any = None
     callbacks: Sequence = ()
+    engine: Any = None
 
 
 def as_callbacks(given: Any) -> list:
@@ -86,12 +100,12 @@ def tell(callbacks: Sequence, event: str, state: EpochState) -> list:
     return [method(state) for method in found if method is not None]
 
 
-def columns(names: Iterable[str], *, val: bool) -> list[str]:
+def columns(names: Iterable[str], *, val: bool, rates: Iterable[str]) -> list[str]:
     """Name the columns of a history whose epochs give these means, such as "loss"."""
     names = list(names)
     held = [f"val_{name}" for name in names] if val else []
     trained = [f"train_{name}" for name in names]
-    return ["epoch", *trained, *held, "lr", "seconds", "images_per_second"]
+    return ["epoch", *trained, *held, *rates, "seconds", "images_per_second"]
 
 
 def check_monitors(callbacks: Sequence, known: Sequence[str], *, whole: bool) -> None:
@@ -148,8 +162,16 @@ class EarlyStopping(_Monitor):
     A run that goes on with a history (see `checkpoints`) is stopped before its first
     epoch where that history says so.
 
-        stopping = EarlyStopping(patience=2, monitor="val_accuracy")
-        fit(model, train, val, optimizer=optimizer, epochs=20, callbacks=[stopping])
+    >>> import torch
+    >>> from course_utils.training import EarlyStopping, fit, make_loader
+    >>> pairs = [(torch.ones(4), 1), (torch.zeros(4), 0)] * 4
+    >>> net, loader = torch.nn.Linear(4, 2), make_loader(pairs)
+    >>> optimizer = torch.optim.SGD(net.parameters(), lr=0.0)
+    >>> stopping = EarlyStopping(patience=2)
+    >>> len(fit(net, loader, loader, optimizer=optimizer, epochs=20, callbacks=stopping))
+    3
+    >>> stopping.stopped
+    3
     """
 
     @checked
@@ -194,9 +216,15 @@ class BestWeights(_Monitor):
     column as `mode` says ("min" or "max"). NaN is worse than any number. Buffers
     (BatchNorm's statistics) belong to the copy. `epoch` is the best one, or None.
 
-        best = BestWeights()
-        fit(model, train, val, optimizer=optimizer, epochs=9, callbacks=[best])
-        best.restore(model)
+    >>> import torch
+    >>> from course_utils.training import BestWeights, fit, make_loader
+    >>> pairs = [(torch.ones(4), 1), (torch.zeros(4), 0)] * 4
+    >>> net, loader = torch.nn.Linear(4, 2), make_loader(pairs)
+    >>> optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    >>> best = BestWeights(monitor="train_loss")
+    >>> _ = fit(net, loader, None, optimizer=optimizer, epochs=4, callbacks=[best])
+    >>> best.epoch, best.restore(net) is net
+    (4, True)
     """
 
     @checked

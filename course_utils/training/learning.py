@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from course_utils.run_state import modules_of, parameters_of
 from course_utils.training.batches import check_model
 from course_utils.training.outputs import Step
 
@@ -22,11 +22,6 @@ class Scheduler(Protocol):
 
     def step(self, *args: Any) -> None:
         """Set the next rate."""
-
-
-def parameters_of(optimizer: Optimizer) -> list[nn.Parameter]:
-    """List the parameters that an optimiser holds, group by group."""
-    return [p for group in optimizer.param_groups for p in group["params"]]
 
 
 def check_optimizer(optimizer: Any) -> None:
@@ -46,7 +41,12 @@ def check_learns(
     Those it names would never move. Without `all_of_it`, one that it holds is enough.
     What an optimiser holds besides (weights of a loss) is its own affair.
 
-        check_learns(model, torch.optim.AdamW(param_groups(model, 1e-3)))
+    >>> import torch
+    >>> from course_utils.training import check_learns
+    >>> net = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Linear(4, 2))
+    >>> check_learns(net, torch.optim.SGD(net[1].parameters()))
+    Traceback (most recent call last):
+    ValueError: the optimizer lacks 2 of 4 parameters that learn (0.weight, 0.bias)...
     """
     check_model(model)
     check_optimizer(optimizer)
@@ -72,15 +72,6 @@ def _absent(absent: list[str], learning: int, held: set[int], own: dict) -> str:
         f"which would never move.{other} Make it anew, after replace_head and unfreeze, "
         "with all parameters: model.parameters(), or param_groups(model, lr)"
     )
-
-
-def modules_of(step: Step) -> dict[str, nn.Module]:
-    """Name the modules that a step is, or keeps as attributes: "step", "step.weights"."""
-    owner = getattr(step, "__self__", step)  # of a bound method
-    if isinstance(owner, nn.Module):
-        return {"step": owner}
-    found = getattr(owner, "__dict__", {}).items()
-    return {f"step.{n}": part for n, part in found if isinstance(part, nn.Module)}
 
 
 @contextmanager
@@ -144,11 +135,16 @@ def step_scheduler(scheduler: Any, row: dict[str, float]) -> None:
     scheduler.step(row.get(f"val_{what}", row[f"train_{what}"]))
 
 
-def check_finite(loss: float, optimizer: Optimizer, where: str) -> None:
-    """Raise `ValueError` for a loss that is NaN or infinite, with place and rates."""
-    if not math.isfinite(loss):
-        rates = sorted({group["lr"] for group in optimizer.param_groups})
-        raise ValueError(
-            f"loss is {loss} in {where} (lr {rates}): lower the learning rate, or look "
-            "for broken inputs"
-        )
+def group_rates(optimizer: Optimizer) -> dict[str, float]:
+    """Name the rates as a history does: `lr` is the last group's, `lr_<group>` each one's.
+
+    Where there is one group, `lr` is all. A group without weight decay that goes with
+    another (see `param_groups`) has its rate.
+    """
+    groups = optimizer.param_groups
+    rates = {"lr": float(groups[-1]["lr"])}
+    if len(groups) > 1:
+        for place, group in enumerate(groups):
+            name = str(group.get("name", place)).removesuffix(", no decay")
+            rates.setdefault(f"lr_{name}", float(group["lr"]))
+    return rates

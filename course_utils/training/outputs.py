@@ -15,6 +15,7 @@ from course_utils.training.batches import (
     explained_pass,
     images_and_labels,
     images_of,
+    range_of,
 )
 
 Parts = Mapping[str, tuple[Tensor, int]]  # a mean, and how many pictures it is over
@@ -37,6 +38,14 @@ def classification_step(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]
     auxiliary logits too (Inception, GoogLeNet), or an object with `logits` (Hugging
     Face's), the loss is that of the logits alone. Raises `ValueError` for batches, labels
     and answers of other kinds, which it describes.
+
+    >>> import torch
+    >>> from course_utils.training import classification_step
+    >>> net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 5))
+    >>> batch = (torch.ones(2, 3, 2, 2), torch.tensor([0, 4]))
+    >>> loss, logits = classification_step(net, batch)
+    >>> loss.shape, logits.shape
+    (torch.Size([]), torch.Size([2, 5]))
     """
     images, labels = images_and_labels(batch)
     logits = class_logits(model(images), labels)
@@ -51,7 +60,13 @@ def soft_label_step(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
     That is what one-hot rows, MixUp and CutMix give: each row adds up to 1. The accuracy
     compares with each row's largest.
 
-        fit(model, train, val, optimizer=optimizer, epochs=5, step=soft_label_step)
+    >>> import torch
+    >>> from course_utils.training import soft_label_step
+    >>> net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 2))
+    >>> batch = (torch.ones(1, 3, 2, 2), torch.tensor([[0.7, 0.3]]))
+    >>> loss, logits = soft_label_step(net, batch)
+    >>> bool(loss > 0.61)  # the entropy of the label: no answer has less
+    True
     """
     images, labels = images_and_labels(batch)
     logits = class_logits(model(images), labels)
@@ -86,7 +101,10 @@ def logits_of(output: Any) -> Tensor:
 
     Of several outputs with none of that name it cannot tell which: a `ValueError`.
 
-        logits_of(googlenet.train()(images))  # without the auxiliary ones
+    >>> import torch
+    >>> from course_utils.training import logits_of
+    >>> logits_of({"logits": torch.ones(2, 5), "hidden": torch.ones(2, 9)}).shape
+    torch.Size([2, 5])
     """
     found = main_output(output)
     if isinstance(found, Tensor):
@@ -165,7 +183,14 @@ def probability_rows(labels: Tensor) -> Tensor:
 
 
 def check_labels(labels: Any, num_classes: int) -> None:
-    """Raise `ValueError` where labels are not whole (B,), from 0 to num_classes - 1."""
+    """Raise `ValueError` where labels are not whole (B,), from 0 to num_classes - 1.
+
+    >>> import torch
+    >>> from course_utils.training import check_labels
+    >>> check_labels(torch.tensor([1, 2, 3]), num_classes=3)
+    Traceback (most recent call last):
+    ValueError: labels run from 1 to 3, but the head has 3 classes (0 to 2)...
+    """
     if not isinstance(labels, Tensor):
         raise ValueError(
             f"labels are a {type(labels).__name__}, not a tensor: {_LABELS}"
@@ -176,7 +201,7 @@ def check_labels(labels: Any, num_classes: int) -> None:
         )
     if not len(labels):
         raise ValueError("there are no labels: the batch is empty")
-    least, most = int(labels.long().min()), int(labels.long().max())
+    least, most = range_of(labels)
     check_none_missing(labels)
     if least < 0 or most >= num_classes:
         raise ValueError(
@@ -186,16 +211,25 @@ def check_labels(labels: Any, num_classes: int) -> None:
 
 
 def check_none_missing(labels: Tensor) -> None:
-    """Raise `ValueError` where the least of labels (B,) is -1: one is missing."""
-    if int(labels.long().min()) == -1:
+    """Raise `ValueError` where the least of labels (B,) is -1: one is missing.
+
+    >>> import torch
+    >>> from course_utils.training import check_none_missing
+    >>> check_none_missing(torch.tensor([0, -1]))
+    Traceback (most recent call last):
+    ValueError: labels hold -1, which says that a label is missing...
+    """
+    if range_of(labels)[0] == -1:
         raise ValueError(
             "labels hold -1, which says that a label is missing: leave those pictures "
             "out (known = labels >= 0)"
         )
 
 
-def count_right(logits: Any, labels: Any) -> tuple[int, int] | None:
+def count_right(logits: Any, labels: Any) -> tuple[Tensor, Tensor] | None:
     """Count right answers, and the labels that are known; None where that says nothing.
+
+    Both as tensors of one number, on the device of the logits.
 
     Labels are indices (B,) or (B, 1), below 0 where unknown, or rows (B, C) of
     probabilities, of which the largest counts. Other labels, and one column of logits,
@@ -209,12 +243,12 @@ def count_right(logits: Any, labels: Any) -> tuple[int, int] | None:
     if labels.shape == logits.shape:
         known = probability_rows(labels)
         right = (answers == labels.argmax(1)) & known
-        return int(right.sum()), int(known.sum())
+        return right.sum(), known.sum()
     if labels.shape == (len(logits), 1):
         labels = labels[:, 0]
     if labels.shape != answers.shape:
         return None
-    return int((answers == labels).sum()), int((labels >= 0).sum())
+    return (answers == labels).sum(), (labels >= 0).sum()
 
 
 def tells_nothing_apart(logits: Logits) -> bool:

@@ -16,14 +16,25 @@ BUNDLED = ("test_resnet", "test_efficientnet", "test_convnext", "test_vit")
 
 
 def bundled_names() -> list[str]:
-    """List the models whose weights came with the course, the teacher last."""
+    """List the models whose weights came with the course, the teacher last.
+
+    >>> from course_utils.weights import bundled_names
+    >>> bundled_names()
+    ['test_convnext', 'test_efficientnet', 'test_resnet', 'test_vit', 'resnet10t']
+    """
     cards = [_card(path) for path in sorted((data_dir() / "weights").glob("*.json"))]
     cards.sort(key=lambda card: card["role"] != "backbone")
     return [card["model"] for card in cards]
 
 
 def bundled_card(name: str) -> dict:
-    """Return the card of bundled weights: data, recipe, figures, checksum, licence."""
+    """Return the card of bundled weights: data, recipe, figures, checksum, licence.
+
+    >>> from course_utils.weights import bundled_card
+    >>> card = bundled_card("test_resnet")
+    >>> card["image_size"], card["licence"], len(card["classes"])
+    (64, 'CC BY 4.0', 28)
+    """
     path = data_dir() / "weights" / f"{name}.json"
     if not path.is_file():
         raise WeightsUnavailable(ways_out(name, "bundled weights"))
@@ -67,7 +78,13 @@ def check_card(info: WeightsInfo) -> None:
 
 
 def build_bundled(name: str, *, num_classes: int) -> nn.Module:
-    """Build a bundled architecture as it was pretrained (64 px), with random weights."""
+    """Build a bundled architecture as it was pretrained (64 px), with random weights.
+
+    >>> from course_utils.weights import build_bundled
+    >>> model = build_bundled("test_vit", num_classes=5)
+    >>> model.patch_embed.img_size, model.head.out_features
+    ((64, 64), 5)
+    """
     kwargs = bundled_card(name)["create_kwargs"]
     return timm.create_model(name, num_classes=num_classes, **kwargs)
 

@@ -22,7 +22,17 @@ _NO_COMMERCE = re.compile(r"(-nc\b|noncommercial|amlr|seer|SWAG)", re.IGNORECASE
 
 @dataclass(frozen=True)
 class WeightsInfo:
-    """Where weights came from, and the preprocessing that belongs to them."""
+    """Where weights came from, and the preprocessing that belongs to them.
+
+    >>> import torch
+    >>> from course_utils.weights import find_weights
+    >>> info = find_weights("test_resnet", weights="bundled")
+    >>> info.describe()
+    "test_resnet: bundled weights (test_resnet.safetensors, trained on this course's
+    drawings, not on ImageNet)"
+    >>> info.transform(torch.zeros(3, 80, 120, dtype=torch.uint8)).shape
+    torch.Size([3, 64, 64])
+    """
 
     model_name: str
     kind: str  # "bundled", "imagenet", "pretrained", "file" or "random"

@@ -47,12 +47,28 @@ _said: set[tuple[str, str]] = set()
 
 
 def default_backbone() -> str:
-    """Return the model that COURSE_BACKBONE names, else test_resnet."""
+    """Return the model that COURSE_BACKBONE names, else test_resnet.
+
+    >>> import os
+    >>> from course_utils.weights import default_backbone
+    >>> default_backbone()
+    'test_resnet'
+    >>> os.environ["COURSE_BACKBONE"] = "test_vit"
+    >>> default_backbone()
+    'test_vit'
+    >>> del os.environ["COURSE_BACKBONE"]
+    """
     return os.environ.get("COURSE_BACKBONE") or "test_resnet"
 
 
 def default_weights_info() -> WeightsInfo:
-    """Describe the weights that `load_backbone(default_backbone())` would load."""
+    """Describe the weights that `load_backbone(default_backbone())` would load.
+
+    >>> from course_utils.weights import default_weights_info
+    >>> info = default_weights_info()
+    >>> info.model_name, info.kind, info.input_size
+    ('test_resnet', 'bundled', (64, 64))
+    """
     return find_weights(default_backbone())
 
 
@@ -77,6 +93,17 @@ def load_backbone(
     Raises `UnknownModel` (with the nearest names), `WeightsUnavailable` (with the ways
     out), `CheckpointError` (a file that is damaged, unsafe or of another model), and
     `ValueError` or `TypeError` for other values.
+
+    >>> import torch
+    >>> from course_utils.weights import load_backbone
+    >>> model = load_backbone("test_resnet", weights="bundled", num_classes=5)
+    >>> model(torch.zeros(1, 3, 64, 64)).shape, model.weights_info.kind
+    (torch.Size([1, 5]), 'bundled')
+    >>> load_backbone("test_resnett")
+    Traceback (most recent call last):
+        ...
+    course_utils.errors.UnknownModel: no torchvision or timm model is named
+    'test_resnett'. Nearest: test_resnet, ...
     """
     _check_num_classes(num_classes)
     _check_defaults()
@@ -132,7 +159,18 @@ def _check_defaults() -> None:
 def find_weights(
     name: str, *, weights: str | Path | models.WeightsEnum | None = "auto"
 ) -> WeightsInfo:
-    """Find out which weights `load_backbone` would load, without loading them."""
+    """Find out which weights `load_backbone` would load, without loading them.
+
+    >>> from course_utils.weights import find_weights
+    >>> find_weights("test_resnet", weights="bundled").path.name
+    'test_resnet.safetensors'
+    >>> find_weights("resnet18", weights="imagenet")
+    Traceback (most recent call last):
+        ...
+    course_utils.errors.WeightsUnavailable: no ImageNet weights for 'resnet18' on this
+    machine. Ways out: fetch ImageNet weights once, with a connection: `course fetch
+    resnet18`; ...
+    """
     library, model_name, tag = parse_name(name)
     if member := _member(library, model_name, weights):
         tag, weights = member.name, "pretrained"

@@ -37,24 +37,44 @@ _DATA = {
 
 @checked(own=("name",))
 def imagenet_is_cached(name: str) -> bool:
-    """Tell whether ImageNet weights for a model are in the local cache."""
+    """Tell whether ImageNet weights for a model are in the local cache.
+
+    >>> from course_utils.weights import imagenet_is_cached
+    >>> imagenet_is_cached("resnet18")
+    False
+    """
     info = released_info(*parse_name(name))
     return info is not None and info.kind == "imagenet"
 
 
 def released_is_cached(name: str) -> bool:
-    """Tell whether the weights that `fetch` gets for a model are in the local cache."""
+    """Tell whether the weights that `fetch` gets for a model are in the local cache.
+
+    >>> from course_utils.weights import released_is_cached
+    >>> released_is_cached("vit_base_patch14_dinov2")
+    False
+    """
     return released_info(*parse_name(name)) is not None
 
 
 def cached_imagenet() -> list[str]:
-    """List torchvision models and the course's timm models with cached weights."""
+    """List torchvision models and the course's timm models with cached weights.
+
+    >>> from course_utils.weights import cached_imagenet
+    >>> cached_imagenet()
+    []
+    """
     names = [*torchvision_names(), *(f"timm/{name}" for name in bundled_names())]
     return [name.removeprefix("timm/") for name in names if imagenet_is_cached(name)]
 
 
 def released_info(library: str, name: str, tag: str) -> WeightsInfo | None:
-    """Describe a model's weights in the cache of torchvision or timm; None if none."""
+    """Describe a model's weights in the cache of torchvision or timm; None if none.
+
+    >>> from course_utils.weights import released_info
+    >>> print(released_info("torchvision", "resnet18", "IMAGENET1K_V1"))
+    None
+    """
     if library == "timm":
         config = timm_config(name, tag)
         path = timm_path(config)
@@ -73,6 +93,10 @@ def torchvision_weights(name: str, tag: str = "") -> list:
     """List a torchvision model's weights for ImageNet-1K, DEFAULT first.
 
     A tag ("IMAGENET1K_V2") leaves the one that it names.
+
+    >>> from course_utils.weights import torchvision_weights
+    >>> [member.name for member in torchvision_weights("resnet50")]
+    ['IMAGENET1K_V2', 'IMAGENET1K_V1']
     """
     members = models.get_model_weights(name)
     if tag:
@@ -82,7 +106,13 @@ def torchvision_weights(name: str, tag: str = "") -> list:
 
 
 def torchvision_path(member) -> Path:
-    """Return where torchvision keeps the file of one member of a weights enum."""
+    """Return where torchvision keeps the file of one member of a weights enum.
+
+    >>> from torchvision.models import ResNet18_Weights
+    >>> from course_utils.weights import torchvision_path
+    >>> torchvision_path(ResNet18_Weights.DEFAULT).name
+    'resnet18-f37072fd.pth'
+    """
     return Path(torch.hub.get_dir()) / "checkpoints" / Path(member.url).name
 
 
@@ -122,13 +152,24 @@ def _named_honestly(path: Path, tag: str) -> str:
 
 
 def timm_config(name: str, tag: str = ""):
-    """Return timm's pretrained configuration for a model and a tag."""
+    """Return timm's pretrained configuration for a model and a tag.
+
+    >>> from course_utils.weights import timm_config
+    >>> config = timm_config("resnet50", "a1_in1k")
+    >>> config.hf_hub_id, config.num_classes
+    ('timm/resnet50.a1_in1k', 1000)
+    """
     full = f"{name}.{tag}" if tag else name
     return timm.get_pretrained_cfg(full, allow_unregistered=False)
 
 
 def timm_path(config) -> Path | None:
-    """Return the cached file of a timm configuration, None where there is none."""
+    """Return the cached file of a timm configuration, None where there is none.
+
+    >>> from course_utils.weights import timm_config, timm_path
+    >>> timm_path(timm_config("resnet50", "a1_in1k")) is None
+    True
+    """
     if not config.hf_hub_id:
         return None
     for file_name in ("model.safetensors", "pytorch_model.bin"):

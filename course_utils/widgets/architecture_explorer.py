@@ -53,7 +53,11 @@ class ArchitectureExplorer(CourseWidget):
 
     Raises `UnknownModel` with the nearest names, and `CannotInspect` with the cause.
 
-    Example: `ArchitectureExplorer("resnet50", compare="vit_b_16")`
+    >>> from course_utils.widgets import ArchitectureExplorer
+    >>> explorer = ArchitectureExplorer("resnet18")  # on a cell's last line it is shown
+    >>> explorer.frozen = ["conv1", "layer1", "layer2", "layer3"]
+    >>> print(explorer.code.splitlines()[-1], explorer.training["trainable"])
+    freeze(model, until="layer4") 8906728
     """
 
     _esm = script("architecture_explorer")

@@ -84,6 +84,19 @@ class FeatureMapViewer(CourseWidget):
     label), `channel`, `opacity` (0 to 1) and `colormap` can be set from Python too.
 
     Raises `ValueError` for a layer that the model does not have, or that has no maps.
+
+    >>> import numpy as np
+    >>> from course_utils.weights import load_backbone
+    >>> from course_utils.widgets import FeatureMapViewer
+    >>> picture = np.zeros((64, 64, 3), dtype=np.uint8)
+    >>> viewer = FeatureMapViewer(load_backbone("test_resnet", weights="bundled"), picture)
+    >>> print(viewer.static_text())
+    Feature maps (channels, height, width)
+      conv1: (32, 32, 32)
+      layer1: (32, 16, 16)
+      layer2: (48, 8, 8)
+      layer3: (192, 4, 4)
+      layer4: (96, 2, 2)
     """
 
     _esm = script("feature_maps")

@@ -23,6 +23,11 @@ class FetchButton(CourseWidget):
     `names` are model names. The download runs
     beside the notebook, which stays usable. `state` is "idle", "running", "done" or
     "failed"; `message` says which file is on its way, or what went wrong.
+
+    >>> from course_utils.widgets import FetchButton
+    >>> button = FetchButton(["resnet18", "resnet50"])
+    >>> button.state, button.message
+    ('idle', '0 of 2 are on this machine; the others take about 149 MB.')
     """
 
     _esm = script("fetch")

@@ -30,7 +30,13 @@ class FlowSwitcher(CourseWidget):
     row is the head. `mode` is "feature_extraction" or "fine_tuning" and can be set
     from Python as well.
 
-    Example: `FlowSwitcher([("stem", 500), ("layer1", 10_000), ("fc", 325)])`
+    >>> from course_utils.widgets import FlowSwitcher
+    >>> flow = FlowSwitcher([("stem", 500), ("layer1", 10_000), ("fc", 325)])
+    >>> print(flow.static_text())
+    Feature extraction
+      image → stem (frozen) → layer1 (frozen) → fc (learns) → loss
+      Learns: 325 of 10,825 parameters (3.0%)
+      ...
     """
 
     _esm = script("flow")

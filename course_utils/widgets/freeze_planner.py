@@ -46,7 +46,14 @@ class FreezePlanner(CourseWidget):
     Raises `ValueError` for stages, epochs and rates that cannot be, and `UnknownModel`
     with the nearest names.
 
-    Example: `FreezePlanner("resnet50", epochs=8, lr=1e-3, ratio=0.3)`
+    >>> from course_utils.widgets import FreezePlanner
+    >>> planner = FreezePlanner("resnet18", epochs=8, lr=1e-3, ratio=0.5)
+    >>> planner.schedule = {1: ["fc"], 4: ["layer4"]}
+    >>> print(planner.schedule)
+    from epoch 1: fc
+    from epoch 4: layer4
+    >>> planner.lrs["fc"], planner.lrs["layer4"]
+    (0.001, 0.0005)
     """
 
     _esm = script("freeze_planner")

@@ -39,7 +39,15 @@ class LossWeightExplorer(CourseWidget):
 
     Raises `ValueError` for a weight that is not stored and for another kind of record.
 
-    Example: `LossWeightExplorer(read_measured("loss_weights").content, weight=0.9)`
+    >>> from course_utils.measured import read_measured
+    >>> from course_utils.widgets import LossWeightExplorer
+    >>> explorer = LossWeightExplorer(read_measured("loss_weights").content, weight=0.9)
+    >>> explorer.weight = 0.95
+    Traceback (most recent call last):
+        ...
+    course_utils.widgets.loss_weight_explorer.WeightError: no run with the weight 0.95
+    is
+    stored; there are 0, 0.1, 0.3, 0.5, 0.7, 0.9, 1, 'uncertainty'. ...
     """
 
     _esm = script("loss_weight_explorer")

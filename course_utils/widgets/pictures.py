@@ -27,6 +27,15 @@ class PictureSwitcher(CourseWidget):
     describes each picture for those who do not see it; without it, the figure's own
     `alt` does, or else `label` and the picture's name. `selected` can be set from
     Python as well.
+
+    >>> from PIL import Image
+    >>> from course_utils.widgets import PictureSwitcher
+    >>> blank = Image.new("RGB", (64, 64))
+    >>> switcher = PictureSwitcher({"before": blank, "after": blank}, label="Crop")
+    >>> switcher.selected = "after"
+    >>> print(switcher.static_text())
+    Crop: before
+    Crop: after
     """
 
     _esm = script("pictures")

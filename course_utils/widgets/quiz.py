@@ -22,6 +22,12 @@ class Question:
 
     Text between `backticks` is shown as code. Raises `ValueError` where the parts do
     not fit each other.
+
+    >>> from course_utils.widgets import Question
+    >>> Question("2 + 2?", ["4", "5"], answer=2, why=["Yes.", "Count again."])
+    Traceback (most recent call last):
+        ...
+    ValueError: '2 + 2?': answer=2, but the choices are numbered 0 to 1
     """
 
     prompt: str
@@ -64,7 +70,12 @@ class Quiz(CourseWidget):
     A question's first try counts. After it, the other choices can still be opened to
     read their explanations. "Start again" clears all tries.
 
-    Example: `Quiz([Question("2 + 2?", ["4", "5"], answer=0, why=["Yes.", "Count."])])`
+    >>> from course_utils.widgets import Question, Quiz
+    >>> one = Question("2 + 2?", ["4", "5"], answer=0, why=["Yes.", "Count again."])
+    >>> quiz = Quiz([one])
+    >>> quiz.answer(0, 1)
+    >>> quiz.answers, quiz.score
+    ([1], 0)
     """
 
     _esm = script("quiz")

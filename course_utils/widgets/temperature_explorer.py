@@ -65,7 +65,14 @@ class TemperatureExplorer(CourseWidget):
     its logits, and temperatures that cannot be. Hinton et al., 2015,
     https://arxiv.org/abs/1503.02531
 
-    Example: `TemperatureExplorer(teacher, data.test)`
+    >>> from course_utils.datasets import load_dataset
+    >>> from course_utils.weights import load_backbone
+    >>> from course_utils.widgets import TemperatureExplorer
+    >>> flowers = load_dataset("flowers", per_class=2)
+    >>> teacher = load_backbone("resnet10t", weights="bundled", num_classes=5)
+    >>> explorer = TemperatureExplorer(teacher, flowers.test, T=4.0)
+    >>> list(explorer.table), len(explorer.table)
+    (['logit', 'T = 1', 'T = 4', 'best is likelier, times'], 5)
     """
 
     _esm = script("temperature_explorer")

@@ -52,12 +52,19 @@ class TrainingMonitor(CourseWidget):
     Raises `ValueError` for `epochs` below 1 or a schedule that says nothing, and
     `TypeError` for one that is no mapping.
 
-    Example::
-
-        monitor = TrainingMonitor(schedule=schedule)
-        display(monitor)
-        fit(model, train, val, optimizer=optimizer, epochs=10,
-            callbacks=[schedule, monitor], progress=False)
+    >>> import torch
+    >>> from course_utils.datasets import load_dataset
+    >>> from course_utils.training import fit, make_loader
+    >>> from course_utils.weights import load_backbone
+    >>> from course_utils.widgets import TrainingMonitor
+    >>> train = make_loader(load_dataset("flowers", per_class=2).train)
+    >>> model = load_backbone("test_resnet", weights="bundled", num_classes=5)
+    >>> optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    >>> monitor = TrainingMonitor()  # display(monitor) shows it
+    >>> options = {"optimizer": optimizer, "epochs": 2, "callbacks": [monitor]}
+    >>> history = fit(model, train, None, **options)
+    >>> [row["epoch"] for row in monitor.rows], monitor.running
+    ([1, 2], False)
     """
 
     _esm = script("training_monitor")

@@ -46,7 +46,12 @@ class ZooExplorer(CourseWidget):
 
     Raises `ValueError` for a table without the columns, and for an unknown cost.
 
-    Example: `ZooExplorer(zoo_table(latency=True), cost="ms")`
+    >>> from course_utils.widgets import ZooExplorer
+    >>> from course_utils.zoo import zoo_table
+    >>> explorer = ZooExplorer(zoo_table(latency=True), cost="ms")
+    >>> explorer.selected = "resnet50"
+    >>> explorer.selected_weights, explorer.machine != ""
+    ('IMAGENET1K_V2', True)
     """
 
     _esm = script("zoo_explorer")

@@ -18,6 +18,14 @@ def pareto_front(table: pd.DataFrame, *, cost: str, gain: str = "top1") -> pd.Da
     A row is beaten where another has no more cost and no less gain, and is better in
     one of them. Equal rows stay together; rows without one of the figures are left out.
     Raises `ValueError` for a column that the table lacks.
+
+    >>> from course_utils.zoo import pareto_front, zoo_table
+    >>> front = pareto_front(zoo_table(), cost="params").head(3).round(1)
+    >>> print(front[["architecture", "params", "top1"]].to_string(index=False))
+          architecture  params  top1
+         squeezenet1_1     1.2  58.2
+    shufflenet_v2_x0_5     1.4  60.6
+            mnasnet0_5     2.2  67.7
     """
     _known(table, [cost, gain])
     rows = table.dropna(subset=[cost, gain]).sort_values(
@@ -33,6 +41,10 @@ def best_weights(table: pd.DataFrame, *, gain: str = "top1") -> pd.DataFrame:
     """Return the row with the largest gain of each architecture, in the table's order.
 
     Of equal rows the first stays; an architecture without a figure is left out.
+
+    >>> from course_utils.zoo import best_weights, zoo_table
+    >>> len(zoo_table()), len(best_weights(zoo_table()))
+    (115, 80)
     """
     _known(table, ["architecture", gain])
     best = table.dropna(subset=[gain]).groupby("architecture")[gain].idxmax()
@@ -52,6 +64,14 @@ def best_under(
     Raises `ValueError` where nothing fits, with the row that needs least, for a column
     that the table lacks, and for a budget over 100 times any row's figure, which is
     meant in another unit (`float("inf")` is no limit).
+
+    >>> from course_utils.zoo import best_under, zoo_table
+    >>> best_under(zoo_table(), params=10, gflops=1)[["architecture", "weights"]].tolist()
+    ['efficientnet_b1', 'IMAGENET1K_V2']
+    >>> best_under(zoo_table(), params=0.5)
+    Traceback (most recent call last):
+        ...
+    ValueError: nothing has params <= 0.5; the cheapest, squeezenet1_1, has params 1.235
     """
     if not budgets:
         raise ValueError("give at least one budget, such as params=10")

@@ -20,6 +20,12 @@ class Family:
     `year` is that of the first public version of the paper; `venue` is where it
     appeared; `arxiv` its number there, "" where there is none. `group` is one of
     `GROUPS`; `prefixes` are those of the names of its models.
+
+    >>> from course_utils.zoo import family_of
+    >>> family = family_of("resnet50")
+    >>> family.year, family.key_idea, family.url
+    (2015, "Adds each block's input to its output, so that gradients reach the first
+    layers.", 'https://arxiv.org/abs/1512.03385')
     """
 
     name: str
@@ -52,6 +58,12 @@ def family_of(name: str) -> Family | None:
 
     Library prefixes, weight tags and timm's marks of a port or a test model are
     ignored: "timm/tf_efficientnet_b0.ns_jft_in1k" is an EfficientNet.
+
+    >>> from course_utils.zoo import family_of
+    >>> family_of("timm/tf_efficientnet_b0.ns_jft_in1k").name
+    'EfficientNet'
+    >>> print(family_of("my_net"))
+    None
     """
     bare = name.rpartition("/")[2].partition(".")[0]
     for variant in _VARIANTS:

@@ -25,7 +25,16 @@ FEWEST = 3  # passes that are timed even where the time is up
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds of one forward pass: median, 10th and 90th percentile."""
+    """Milliseconds of one forward pass: median, 10th and 90th percentile.
+
+    >>> from course_utils.zoo import Latency
+    >>> found = Latency(8.0, 7.5, 9.1, batch_size=4, image_size=224, repeats=30, threads=2,
+    ...                 device="cpu", machine="a laptop")
+    >>> print(found)
+    8.0 ms (7.5 to 9.1), batch of 4, 224 px, cpu, 2 threads, a laptop
+    >>> found.images_per_second
+    500.0
+    """
 
     median_ms: float
     low_ms: float
@@ -73,6 +82,12 @@ def measure_latency(
 
     A model comes back in its mode, on its device, and its BatchNorm does not move.
     Raises `ValueError` for counts that make no sense.
+
+    >>> from course_utils.weights import build_bundled
+    >>> from course_utils.zoo import measure_latency
+    >>> found = measure_latency(build_bundled("test_vit", num_classes=5), repeats=3)
+    >>> found.image_size, found.repeats, found.low_ms <= found.median_ms <= found.high_ms
+    (64, 3, True)
     """
     if isinstance(model, str):
         image_size = image_size or native_size(model)

@@ -46,6 +46,14 @@ def zoo_table(*, latency: bool = False) -> pd.DataFrame:
 
     With `latency`, a column `ms` holds the stored medians (`stored_latency`) of one
     image of `crop_size`; `attrs["machine"]` names where they were taken.
+
+    >>> from course_utils.zoo import zoo_table
+    >>> table = zoo_table()
+    >>> resnet50 = table[table["architecture"] == "resnet50"].round(1)
+    >>> print(resnet50[["weights", "params", "gflops", "top1"]].to_string(index=False))
+          weights  params  gflops  top1
+    IMAGENET1K_V1    25.6     4.1  76.1
+    IMAGENET1K_V2    25.6     4.1  80.9
     """
     table = _torchvision_rows().copy()
     if latency:
@@ -58,7 +66,12 @@ def zoo_table(*, latency: bool = False) -> pd.DataFrame:
 
 
 def load_code(architecture: str, weights: str) -> str:
-    """Return the lines that load weights of torchvision, with their preprocessing."""
+    """Return the lines that load weights of torchvision, with their preprocessing.
+
+    >>> from course_utils.zoo import load_code
+    >>> print(load_code("resnet50", "IMAGENET1K_V2").splitlines()[-2])
+    model = get_model("resnet50", weights=weights).eval()
+    """
     names = {"name": architecture, "member": weights}
     return CODE.format(**{what: value for what, value in names.items()})
 

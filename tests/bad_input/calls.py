@@ -227,7 +227,11 @@ CALLS = [
     Call(param_groups.check_groups, grouped),
     Call(param_groups.group_table, lambda: {"groups": grouped()["groups"]}),
     # training
-    Call(training.make_loader, lambda: {"dataset": dataset()}, {"seed": "0, -1"}),
+    Call(
+        training.make_loader,
+        lambda: {"dataset": dataset()},
+        {"seed": "0, -1", "workers": "0"},
+    ),
     Call(
         training.classification_step,
         lambda: {"model": net(), "batch": (pictures(), labels())},
@@ -241,8 +245,15 @@ CALLS = [
     Call(
         training.fit,
         lambda: learning(train=loader(), val=None, epochs=1, progress=False),
-        {"val": "None", "clip_norm": "inf", "callbacks": "None, empty"},
+        {
+            "val": "None",
+            "clip_norm": "inf",
+            "callbacks": "None, empty",
+            "resume": "missing path",  # it makes the folder
+        },
     ),
+    Call(training.Engine, dict, {"augment": "None"}),
+    Call(training.profile, lambda: learning(loader=loader(), batches=1)),
     Call(training.EarlyStopping, dict),
     Call(training.BestWeights, dict),
     Call(lr_finder.lr_range_test, lambda: learning(loader=loader(), num_iter=5)),

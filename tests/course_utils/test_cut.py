@@ -4,7 +4,7 @@ import pytest
 import timm
 import torch
 from torch import nn
-from torch.utils.data import TensorDataset
+from torch.utils.data import DataLoader, StackDataset, TensorDataset
 
 from course_utils.architectures import build
 from course_utils.cut import CutModel, cached_activations
@@ -101,6 +101,37 @@ def test_activations_are_labelled_and_need_no_gradient():
     maps, labels = data.tensors
     assert len(maps) == 5 and labels.tolist() == [0, 1, 2, 0, 1]
     assert not maps.requires_grad and not maps.is_inference()
+
+
+def test_a_batch_of_activations_is_what_its_rows_are():
+    data = cached_activations(CutModel(_frozen("test_resnet")), _pictures(7))
+    whole = next(iter(make_loader(data, batch_size=5)))
+    for found, expected in zip(whole, next(iter(DataLoader(data, 5))), strict=True):
+        assert torch.equal(found, expected)
+    assert torch.equal(data[3][0], whole[0][3]) and data[3][1] == whole[1][3]
+    assert whole[0].is_contiguous(memory_format=torch.channels_last)
+
+
+def test_a_batch_of_activations_has_its_labels_by_task():
+    images, labels = _pictures(7).tensors
+    tasks = StackDataset(images, StackDataset(kind=labels, odd=labels % 2))
+    data = cached_activations(CutModel(_frozen("test_resnet")), tasks)
+    (maps, truth), (rows, expected) = (
+        next(iter(loader)) for loader in (make_loader(data), DataLoader(data, 64))
+    )
+    assert torch.equal(maps, rows) and truth.keys() == expected.keys() == {
+        "kind",
+        "odd",
+    }
+    assert all(torch.equal(truth[task], expected[task]) for task in truth)
+
+
+def test_maps_whose_channels_come_last_stay_as_they_are():
+    model = build("swin_t").eval()
+    freeze(model, until=[group.name for group in layer_groups(model)][-2])
+    cut = CutModel(model, input_size=(3, 64, 64))
+    maps, _ = cached_activations(cut, _pictures(2)).tensors
+    assert maps.ndim == 4 and maps.shape[1] == maps.shape[2] and maps.is_contiguous()
 
 
 def test_views_are_versions_of_each_picture():

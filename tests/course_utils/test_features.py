@@ -7,6 +7,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 from torchvision import models
 from torchvision.transforms import v2
 
+from course_utils import fast_inference
 from course_utils import features as extraction
 from course_utils.features import (
     cache_folder,
@@ -129,6 +130,87 @@ def test_a_layers_tokens_are_averaged():
     pictures = _Pictures(2, size=160)
     found = extract_features(model, pictures, layer="blocks.1", cache=False)
     assert found.features.shape == (2, model.embed_dim)
+
+
+@pytest.fixture
+def copies(monkeypatch):
+    """Let a copy serve however few pictures there are; give what it was for."""
+    made = []
+    make = fast_inference.fast_copy
+
+    def keep(*args):
+        made.append(make(*args))
+        return made[-1]
+
+    monkeypatch.setattr("course_utils.reading._FEW", 0)
+    monkeypatch.setattr(fast_inference, "fast_copy", keep)
+    return made
+
+
+def _plainly(model, pictures, **options):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("course_utils.reading._FEW", 2**40)
+        return extract_features(model, pictures, cache=False, **options)
+
+
+@pytest.mark.parametrize("layer", [
+    None, "", "conv1", "bn1", "layer1", "layer2.0.conv1", "layer2.0.bn2",
+    "layer2.0.downsample", "avgpool",
+])  # fmt: skip
+def test_a_faster_copy_gives_the_same_of_any_layer(layer, copies):
+    model, pictures = models.resnet18(), _Pictures(12)
+    model.train()(torch.randn(8, 3, 64, 64))
+    model.layer1.requires_grad_(False)
+    expected = _plainly(model, pictures, layer=layer)
+    found = extract_features(model, pictures, layer=layer, cache=False)
+    assert copies[0] is not None and model.training
+    scale = expected.features.abs().max()
+    assert (found.features - expected.features).abs().max() < 1e-4 * scale
+    assert torch.equal(found.labels, expected.labels)
+
+
+def test_a_layer_that_is_not_run_is_named_with_a_copy_too(copies):
+    model = models.inception_v3(init_weights=False).eval()
+    pictures = _Pictures(10, size=80)
+    with pytest.raises(ValueError, match="layer 'AuxLogits.conv0' was not run"):
+        extract_features(model, pictures, layer="AuxLogits.conv0", cache=False)
+    assert copies == [None]
+
+
+def test_pictures_that_change_their_size_are_run(copies):
+    sizes = [64] * 10 + [96] * 10
+    data = [(torch.randn(3, side, side), 0) for side in sizes]
+    model = models.resnet18().eval()
+    expected = _plainly(model, data, batch_size=10).features
+    found = extract_features(model, data, cache=False, batch_size=10).features
+    assert copies[0] is not None and torch.allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["test_resnet", "test_vit"])
+def test_bfloat16_gives_nearly_the_same_and_is_kept_apart(name, monkeypatch, capsys):
+    runs = _count_runs(monkeypatch)
+    model, pictures = timm.create_model(name).eval(), _Pictures(size=160)
+    exact = extract_features(model, pictures).features
+    for _ in range(2):
+        found = extract_features(model, pictures, precision="bfloat16").features
+    assert len(runs) == 2 and found.dtype == torch.float32
+    assert 0 < (found - exact).abs().max() < 0.05 * exact.abs().max()
+    assert capsys.readouterr().out.count("bfloat16: values differ") == 1
+
+
+def test_other_precisions_are_named():
+    with pytest.raises(
+        ValueError, match="precision must be 'float32' or 'bfloat16', got"
+    ):
+        extract_features(_net(), _Pictures(), precision="float16")
+
+
+def test_bfloat16_of_a_net_in_another_type_is_refused_before_anything_is_read():
+    data = _Items(lambda *item: 1 / 0)
+    with pytest.raises(
+        ValueError, match="this one works in float64, and does so without"
+    ):
+        extract_features(_net().double(), data, cache=False, precision="bfloat16")
 
 
 def test_an_unknown_layer_is_named():

@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
+from torchvision import models
 from torchvision.transforms import v2
 
 from course_utils.measured import write_measured
@@ -253,3 +254,42 @@ def test_what_is_no_logits_is_named(change, words):
 def test_data_that_cannot_be_read_is_named(data, words):
     with pytest.raises((ValueError, TypeError), match=words):
         predict(_Colours(), data)
+
+
+def test_a_copy_serves_predictions_of_tasks_too(monkeypatch):
+    class Tasks(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = models.resnet18(num_classes=5)
+
+        def forward(self, x):
+            logits = self.body(x)
+            return {"a": logits[:, :2], "b": logits[:, 2:]}
+
+    model, pictures = Tasks().eval(), torch.randn(12, 3, 64, 64)
+    expected = predict(model, pictures).logits
+    monkeypatch.setattr("course_utils.reading._FEW", 0)
+    monkeypatch.setattr(
+        models.ResNet, "forward", _once(models.ResNet.forward, model.body)
+    )
+    found = predict(model, pictures).logits
+    assert all(torch.allclose(found[task], expected[task], atol=1e-4) for task in "ab")
+
+
+def _once(forward, refused):
+    """A forward pass that one model must not go through."""
+
+    def run(self, x):
+        assert self is not refused
+        return forward(self, x)
+
+    return run
+
+
+def test_predictions_come_in_bfloat16_too(capsys):
+    model = models.resnet18(num_classes=5).eval()
+    pictures = torch.randn(12, 3, 64, 64)
+    found = predict(model, pictures, precision="bfloat16").logits
+    assert found.dtype == torch.float32
+    assert torch.allclose(found, predict(model, pictures).logits, atol=0.1)
+    assert "bfloat16: values differ" in capsys.readouterr().out

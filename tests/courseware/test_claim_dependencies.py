@@ -58,9 +58,8 @@ def test_an_unchanged_copy_makes_nothing_stale(copies):
 
 
 def test_a_broken_training_loop_makes_every_claim_that_trains_stale(copies):
-    edit(
-        copies["course_utils"] / "training" / "loop.py", "optimizer.zero_grad()", "pass"
-    )
+    path = copies["course_utils"] / "training" / "updates.py"
+    edit(path, "self._optimizer.zero_grad()", "pass")
     assert stale(copies) == TRAINS
 
 
@@ -77,9 +76,9 @@ def test_a_function_that_no_measurement_reaches_makes_none_stale(copies):
 
 
 def test_texts_for_people_make_none_stale(copies):
-    path = copies["course_utils"] / "training" / "loop.py"
-    edit(path, '"""Train for one pass', '"""Go once')
-    edit(path, "the step's loss has no gradient", "no gradient")
+    training = copies["course_utils"] / "training"
+    edit(training / "epoch.py", '"""Train for one pass', '"""Go once')
+    edit(training / "updates.py", "the step's loss has no gradient", "no gradient")
     assert stale(copies) == set()
 
 
@@ -94,10 +93,10 @@ def test_a_moved_function_makes_none_stale(copies):
     training, runtime = (copies["course_utils"] / f"{m}.py" for m in
                          ("training/batches", "runtime"))  # fmt: skip
     text = training.read_text(encoding="utf-8")
-    found = re.search(r"def to_device\(.*?\n\n\n", text, re.DOTALL).group()
-    needed = "from collections.abc import Mapping\nfrom typing import Any\n"
+    found = re.search(r"def range_of\(.*?\n\n\n", text, re.DOTALL).group()
+    needed = "from torch import Tensor\n"
     training.write_text(
-        text.replace(found, "from course_utils.runtime import to_device\n\n\n"),
+        text.replace(found, "from course_utils.runtime import range_of\n\n\n"),
         encoding="utf-8",
     )
     with runtime.open("a", encoding="utf-8") as file:
