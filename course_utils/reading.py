@@ -20,6 +20,7 @@ from course_utils.modes import device_of
 from course_utils.runtime import generators_kept, show_progress
 from course_utils.tracing import tensors_in
 from course_utils.training import images_and_labels, to_device
+from course_utils.training.loaders import collate
 
 Labels = Tensor | dict[str, Tensor]
 Read = Iterator[tuple[Tensor, Labels | None]]
@@ -51,7 +52,7 @@ def batches(dataset: Dataset, batch_size: int) -> Read:
         )
     if not isinstance(dataset, IterableDataset) and not len(dataset):
         raise ValueError("the dataset is empty: there is no picture to run")
-    loader = iter(DataLoader(dataset, batch_size))
+    loader = iter(DataLoader(dataset, batch_size, collate_fn=collate))
     while True:
         try:
             batch = next(loader)
