@@ -142,6 +142,7 @@ def main(script: str, expressions: str, kill_after: str = "") -> None:
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
+    torch.set_num_threads(1)  # sums in one order, however many cores are free
     watch = Watch(kill_after=int(kill_after) if kill_after else None)
     if "fastai" in Path(script).name:
         watch_fastai(watch)
