@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
 from torch.utils._python_dispatch import TorchDispatchMode
+from torchvision.models import ShuffleNetV2
 from torchvision.ops import FrozenBatchNorm2d
 
 from course_utils import feature_cache
@@ -187,8 +188,11 @@ def fast_copy(model: nn.Module, images: Tensor, run: Run) -> nn.Module | None:
 def _gains(model: nn.Module) -> bool:
     """Whether a net of this kind was measured to be faster as such a copy.
 
-    That is one with BatchNorm, or with convolutions and no LayerNorm, as VGG.
+    That is one with BatchNorm, or with convolutions and no LayerNorm, as VGG. ShuffleNet is
+    slower: each shuffle of channels that lie side by side copies the map.
     """
+    if isinstance(model, ShuffleNetV2):
+        return False
     layers = list(model.modules())
     convs = sum(_is_conv(layer) for layer in layers)
     plain = convs > 1 and not any(isinstance(layer, nn.LayerNorm) for layer in layers)
