@@ -158,12 +158,12 @@ def check_argument(value: Any, hint: Any, name: str) -> None:
         ...
     course_utils.errors.WrongArgument: epochs must be a whole number of at least 1, got 0
     """
-    wanted = _described(hint)
+    bounds = None
     if _fits(value, hint):
         bounds = _range(value, hint) if isinstance(value, Real) else None
         if bounds is None or value in bounds:
             return
-        wanted = "finite" if bounds is FINITE else wanted
+    wanted = "finite" if bounds is FINITE else _described(hint)
     raise WrongArgument(f"{name} must be {wanted}, got {_shown(value)}")
 
 
