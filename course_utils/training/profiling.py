@@ -114,7 +114,7 @@ def profile(
     return Profile(
         times.median().to_dict(),
         len(table),
-        float(table["images"].sum() / table[list(PARTS)].to_numpy().sum()),
+        float(1000 * table["images"].median() / times.median().sum()),
         (times.quantile(0.75) - times.quantile(0.25)).to_dict(),
     )
 
