@@ -68,7 +68,10 @@ class CutModel(nn.Module):
             return self.model(blank)  # only its shape is looked at
 
     def activations(self, images: Tensor) -> Tensor:
-        """Run the frozen stages in eval mode: (B, C, H, W) -> what leaves the last one."""
+        """Run the frozen stages in eval mode: (B, C, H, W) -> what leaves the last one.
+
+        A tensor of inference mode: to train on it, take a `.clone()`.
+        """
         with inference(self.model):
             return self.activations_of(self.model, images)
 

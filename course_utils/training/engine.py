@@ -53,7 +53,9 @@ class Engine:
     `device`: where the net is moved to, such as "cuda".
     `accelerator`: an `accelerate.Accelerator()`, for a script that `accelerate launch`
     starts in several processes. It decides the device, and precision and accumulation
-    where they are not given. A loader's batch size is that of one process.
+    where they are not given. A loader's batch size is that of one process; so trained, a
+    net without BatchNorm learns what one process learns with the larger batch, up to
+    rounding, and with BatchNorm what the statistics of the small batches allow.
 
     Raises `ValueError` for a precision that is unknown and a device that is not there.
 

@@ -85,7 +85,7 @@ class ZooExplorer(CourseWidget):
     ):
         table = zoo_table() if table is None else table
         machine = table.attrs.get("machine", "")
-        self._table = table = checked(table, gain=gain)
+        self._table = table = plottable(table, gain=gain)
         offered = [name for name in COSTS if _is_known(table, name)]
         if cost not in offered:
             raise ValueError(f"no cost {cost!r} in this table; it has {offered}")
@@ -205,13 +205,13 @@ class ZooExplorer(CourseWidget):
                 "Architecture": rows["architecture"],
                 "Weights": rows["weights"],
                 "Family": rows["family"],
-                COSTS[self.cost]: rows[self.cost].map("{:,.4g}".format),
+                COSTS[self.cost]: rows[self.cost].map(_short),
                 self.gain_label: rows[self.gain].map("{:.1f}".format),
             }
         )
 
 
-def checked(table: pd.DataFrame, *, gain: str) -> pd.DataFrame:
+def plottable(table: pd.DataFrame, *, gain: str) -> pd.DataFrame:
     """Return the table with rows counted from 0; refuse one that cannot be shown."""
     for column in (*NEEDED, gain):
         if column not in table.columns:
@@ -222,6 +222,11 @@ def checked(table: pd.DataFrame, *, gain: str) -> pd.DataFrame:
     if not table[gain].notna().any():
         raise ValueError(f"no row of this table has a {gain}: there is nothing to show")
     return table.reset_index(drop=True)
+
+
+def _short(value: float) -> str:
+    """Write a figure with four digits, however large: 25,660, 1.236."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 
 
 def _is_known(table: pd.DataFrame, column: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
@@ -71,7 +73,7 @@ def best_under(
     >>> best_under(zoo_table(), params=0.5)
     Traceback (most recent call last):
         ...
-    ValueError: nothing has params <= 0.5; the cheapest, squeezenet1_1, has params 1.235
+    ValueError: nothing has params <= 0.5; the cheapest, squeezenet1_1, has params 1.236
     """
     if not budgets:
         raise ValueError("give at least one budget, such as params=10")
@@ -93,9 +95,15 @@ def _nothing_fits(rows: pd.DataFrame, budgets: dict[str, float]) -> str:
         return f"no row has figures for {', '.join(budgets)}; asked for {asked}"
     excess = (rows[list(budgets)] / pd.Series(budgets)).max(axis=1)
     nearest = rows.loc[excess.idxmin()]
-    needs = ", ".join(f"{column} {nearest[column]:.4g}" for column in budgets)
+    needs = ", ".join(f"{c} {_rounded_up(nearest[c]):.4g}" for c in budgets)
     name = nearest.get("architecture", nearest.name)
     return f"nothing has {asked}; the cheapest, {name}, has {needs}"
+
+
+def _rounded_up(value: float) -> float:
+    """Round to four digits, up: a budget of what is said here must do."""
+    unit = 10.0 ** (math.floor(math.log10(value)) - 3) if value > 0 else 1.0
+    return math.ceil(value / unit) * unit
 
 
 def _in_the_columns_unit(figures: pd.Series, most: float) -> None:

@@ -189,6 +189,13 @@ def test_the_best_under_a_budget(cars):
     assert best_under(cars, params=9)["architecture"] in "de"  # cheapest of equals
 
 
+def test_the_figure_that_is_named_as_cheapest_is_a_budget_that_does():
+    with pytest.raises(ValueError, match="has params") as refused:
+        best_under(zoo_table(), params=0.5)
+    enough = float(str(refused.value).rpartition(" ")[2])
+    assert best_under(zoo_table(), params=enough)["params"] <= enough
+
+
 def test_a_budget_that_nothing_meets_says_what_would(cars):
     with pytest.raises(
         ValueError, match=r"params <= 0.5; the cheapest, a, has params 1"

@@ -159,6 +159,14 @@ def test_the_static_form_is_a_picture_and_the_front_as_a_table(zoo):
     assert "<td>80.9</td>" in page and "76.1" not in page
 
 
+def test_large_figures_are_written_out():
+    table = zoo_table(latency=True)
+    assert table["ms"].max() > 10_000
+    rows = table.assign(top1=table["ms"])  # the slowest are the front
+    text = ZooExplorer(rows, cost="ms").static_text()
+    assert "e+" not in text
+
+
 def test_the_static_text_has_a_line_for_each_model_of_the_front(zoo):
     title, _, *lines = zoo.static_text().splitlines()
     assert title == "Pareto front of 4 sets of weights"
