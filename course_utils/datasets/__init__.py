@@ -37,7 +37,7 @@ from course_utils.datasets.real import (
     fetched_names,
     real_source,
 )
-from course_utils.datasets.splits import Source, make_splits
+from course_utils.datasets.splits import Native, Source, make_splits
 from course_utils.datasets.transforms import (
     check_views,
     draws_views,
@@ -192,9 +192,12 @@ def _info_of(like: Any) -> WeightsInfo:
     return info
 
 
-def _resolve_size(image_size: int | str, info: WeightsInfo, native: int | None) -> int:
-    """Turn "auto" into the smaller of the weights' size and the images' own."""
+def _resolve_size(image_size: int | str, info: WeightsInfo, native: Native) -> int:
+    """Turn "auto" into the smaller of the weights' size and the images' own.
+
+    Where many files would have to be asked for that, it is a function.
+    """
     if image_size != "auto":
         return int(image_size)
-    wanted = info.image_size
+    wanted, native = info.image_size, native() if callable(native) else native
     return check_image_size(wanted if native is None else max(8, min(wanted, native)))

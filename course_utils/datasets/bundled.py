@@ -11,7 +11,7 @@ from PIL import Image
 
 from course_utils.datasets.containers import SPLITS, DatasetReport
 from course_utils.datasets.images import pixel_hash, resize_all
-from course_utils.datasets.splits import Pool, Source
+from course_utils.datasets.splits import Native, Pool, Source
 from course_utils.errors import DatasetError
 from course_utils.storage import data_dir, sha256_file
 
@@ -32,7 +32,7 @@ def images_dir() -> Path:
     return data_dir() / "images"
 
 
-def bundled_source(name: str, *, size: Callable[[int | None], int]) -> Source:
+def bundled_source(name: str, *, size: Callable[[Native], int]) -> Source:
     """Read one bundled dataset; the shifted ones have a test set only.
 
     Raises `DatasetError` for files that are missing or differ from SHA256SUMS.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,12 +92,15 @@ def _report_broken(paths, names, decoded, on_error, report) -> None:
 
 
 def _shown(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+    try:
+        return path.relative_to(root).as_posix()
+    except ValueError:  # from elsewhere, as torchvision's files may be
+        return str(path)
 
 
 def median_short_side(paths: Sequence[Path]) -> int | None:
     """Return the median short side in pixels over at most 200 readable files."""
-    every = max(1, len(paths) // _MEASURED)
+    every = max(1, math.ceil(len(paths) / _MEASURED))
     sides = [side for path in paths[::every] if (side := _short_side(path))]
     return int(np.median(sides)) if sides else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,14 @@ from course_utils.datasets.containers import DatasetReport
 from course_utils.datasets.files import LabelledFiles, median_short_side, read_pools
 from course_utils.datasets.layout import find_splits, similar_names
 from course_utils.datasets.listing import Listing
-from course_utils.datasets.splits import Source
+from course_utils.datasets.splits import Native, Source
 from course_utils.errors import DatasetError
 
 
 def folder_source(
     path: str | Path,
     *,
-    size: Callable[[int | None], int],
+    size: Callable[[Native], int],
     on_error: str,
     splits: Mapping[str, str] | bool | None = None,
 ) -> Source:
@@ -42,7 +43,7 @@ def folder_source(
             "to read it, or take another folder"
         ) from error
     every = [path for files in listed.values() for path in files.paths]
-    image_size = size(median_short_side(every))
+    image_size = size(partial(median_short_side, every))
     pools = read_pools(
         listed, root=root, image_size=image_size, on_error=on_error, report=report
     )

@@ -9,12 +9,12 @@ from PIL import Image
 
 from course_utils.datasets.containers import DatasetReport
 from course_utils.datasets.images import fit_square, pixel_hash, stack
-from course_utils.datasets.splits import Pool, Source
+from course_utils.datasets.splits import Native, Pool, Source
 
 _DIGITS_AUTO = 64  # 8 px of their own would be too small for any backbone
 
 
-def digits_source(*, size: Callable[[int | None], int]) -> Source:
+def digits_source(*, size: Callable[[Native], int]) -> Source:
     """Return scikit-learn's 1,797 handwritten digits, 8 x 8 grey enlarged to RGB."""
     from sklearn.datasets import load_digits
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from urllib.error import URLError
 
@@ -15,7 +16,7 @@ from torchvision import datasets as tv
 from course_utils.datasets.containers import DatasetReport
 from course_utils.datasets.files import LabelledFiles, median_short_side, read_pools
 from course_utils.datasets.images import pixel_hash, resize_all
-from course_utils.datasets.splits import Pool, Source
+from course_utils.datasets.splits import Native, Pool, Source
 from course_utils.errors import DatasetError, command
 from course_utils.storage import course_home
 
@@ -94,9 +95,7 @@ def _download(name: str) -> Path:
     return place
 
 
-def real_source(
-    name: str, *, size: Callable[[int | None], int], on_error: str
-) -> Source:
+def real_source(name: str, *, size: Callable[[Native], int], on_error: str) -> Source:
     """Read a real dataset that has been fetched; its own splits are kept.
 
     Raises `DatasetError` with the command that fetches it where it is not there.
@@ -115,7 +114,7 @@ def real_source(
         pools = {s: _array_pool(s, d, image_size) for s, d in opened.items()}
         return Source(name, classes, pools, report, image_size)
     listed = {split: _files(dataset) for split, dataset in opened.items()}
-    image_size = size(median_short_side(listed["train"].paths))
+    image_size = size(partial(median_short_side, listed["train"].paths))
     pools = read_pools(
         listed, root=root, image_size=image_size, on_error=on_error, report=report
     )

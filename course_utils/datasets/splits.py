@@ -55,6 +55,10 @@ class Pool:
         )
 
 
+# The side that pictures have, or what finds it out where that costs time.
+Native = int | None | Callable[[], int | None]
+
+
 @dataclass
 class Source:
     """Hold what a source knows of a dataset: its pools by split, classes, report.

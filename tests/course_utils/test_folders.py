@@ -342,3 +342,22 @@ def test_what_may_not_be_read_is_named(made, monkeypatch):
     monkeypatch.setattr(datasets.listing.os, "scandir", denied)
     with pytest.raises(DatasetError, match=r"b cannot be read \(Permission denied\)"):
         _load(root)
+
+
+def test_the_side_of_the_files_is_asked_for_only_where_it_decides(
+    tmp_path, monkeypatch
+):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for number in range(4):
+            colour = (number, 0, len(name) * 9 + (name == "b"))
+            Image.new("RGB", (40, 30), colour).save(tmp_path / name / f"{number}.png")
+    asked = []
+    monkeypatch.setattr(
+        "course_utils.datasets.folder.median_short_side",
+        lambda paths: asked.append(len(paths)) or 30,
+    )
+    assert load_dataset(f"folder:{tmp_path}", image_size=16).image_size == 16
+    assert asked == []
+    assert load_dataset(f"folder:{tmp_path}", image_size="auto").image_size == 30
+    assert asked == [8]
