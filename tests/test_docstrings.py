@@ -17,8 +17,6 @@ PACKAGES = {m.name for m in pkgutil.iter_modules(course_utils.__path__) if m.isp
 FLAT = {m.name for m in pkgutil.iter_modules(course_utils.__path__)} - PACKAGES
 NOT_IMPORTED = {"__main__", "grading"}  # a command, and a word on where the checks are
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-# Names whose examples are still to come; to be empty before a release.
-PENDING: set[str] = set()
 
 
 def public_names(module):
@@ -89,9 +87,8 @@ def new_machine(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("name", sorted(PUBLIC))
 def test_a_public_name_has_an_example(name):
-    has_one = name in [example.name for example in examples_of(name)]
-    assert has_one or name in PENDING, "show it in its docstring: >>> …"
-    assert not (has_one and name in PENDING), "it is not pending any more"
+    shown = [example.name for example in examples_of(name)]
+    assert name in shown, "show it in its docstring: >>> …"
 
 
 @pytest.mark.parametrize("name", sorted(DOCUMENTED))
@@ -101,7 +98,3 @@ def test_its_examples_are_right(name, new_machine):
     for example in examples_of(name):
         runner.run(example, out=told.append)
     assert not told, "".join(told)
-
-
-def test_what_is_pending_is_public():
-    assert PENDING <= PUBLIC.keys()
