@@ -81,7 +81,7 @@ class _Guard:
         if not self.calls:
             signals = hasattr(signal, "setitimer") and _in_main_thread()
             self.clocks = Clocks.of_this_thread(read_elsewhere=not signals)
-            self.pace = Pace()
+            self.pace, self._paced = Pace(), 0.0
             self.bell = _Signals() if signals else _Watcher(self, min(_TICK, seconds))
         usage = Usage(seconds, self.clocks, self.pace)
         self.calls.append(usage)
@@ -119,7 +119,11 @@ class _Guard:
 
     def look(self) -> BaseException | None:
         """Look at the clocks of all calls; return why one of them has to end, or None."""
-        self.pace.measure()
+        if (
+            self.clocks.cpu() - self._paced >= _TICK
+        ):  # little time, where there is little
+            self.pace.measure()
+            self._paced = self.clocks.cpu()
         for usage in self.calls:
             usage.look()
         return self.late()
@@ -188,10 +192,14 @@ def _alarm(signum: int, frame: FrameType | None) -> None:
     guard.open = False  # on a starved machine the next tick may come before this ends
     try:
         late = guard.look()
+        error = None if late is None else guard.bell.echoing(type(late), signum)
     finally:
         guard.open = True
-    if late is not None:  # what is raised is no variable: its traceback would keep it
-        raise guard.bell.echoing(type(late), signum)
+    if error is not None:  # no call from here on, before which a next one might sound
+        try:
+            raise error
+        finally:
+            del error  # its traceback holds this frame, and would keep it alive
 
 
 def _make_trip() -> Callable:
@@ -208,7 +216,7 @@ class _Watcher:
     def __init__(self, guard: _Guard, first: float):
         self._guard, self._target = guard, threading.get_ident()
         self.echo: weakref.ref | None = None
-        self._wait = first
+        self._wait, self._rang = first, False
         self._done, self._lock = threading.Event(), threading.Lock()
         self._alarms = {kind: self._alarm(kind) for kind in (TookTooLong, NotJudged)}
         threading.Thread(target=self._watch, daemon=True).start()
@@ -234,6 +242,7 @@ class _Watcher:
             with self._lock:
                 late = self._guard.look() if self._is_open() else None
                 if late is not None and self._is_open():
+                    self._rang = True
                     _raise_in(self._target, self._alarms[type(late)], None)
 
     def _is_open(self) -> bool:
@@ -242,15 +251,26 @@ class _Watcher:
     def hush(self) -> None:
         with self._lock:
             self.echo = None
-            _raise_in(self._target, _NOTHING, None)
+            if self._rang:
+                self._rang = False
+                # It takes the place of an alarm that is on its way, and arrives. (To
+                # take one back leaves Python 3.11 waiting for it, for ever if it traces.)
+                with contextlib.suppress(_Arrived):
+                    _raise_in(self._target, _Arrived, None)
+                    while True:
+                        pass
 
     def stop(self) -> None:
         self._done.set()
 
 
+class _Arrived(BaseException):
+    pass
+
+
 def _make_raise_in() -> Callable:
-    # No Python code, for it serves as a callback as well: (thread, error or _NOTHING to
-    # take back one that is on its way, the dead reference).
+    # No Python code, for it serves as a callback as well: (thread, error, the dead
+    # reference).
     kinds = ctypes.c_ulong, ctypes.py_object, ctypes.py_object
     return ctypes.PYFUNCTYPE(ctypes.c_int, *kinds)(
         ("PyThreadState_SetAsyncExc", ctypes.pythonapi)
@@ -258,4 +278,3 @@ def _make_raise_in() -> Callable:
 
 
 _raise_in = _make_raise_in()
-_NOTHING = ctypes.py_object()  # a null pointer
