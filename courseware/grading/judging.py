@@ -131,7 +131,7 @@ class Finding:
 
     def __init__(self, task: Task, case: Case, got: list[Fact], more: dict):
         self.task, self.case, self.facts, self.more = task, case, got, more
-        self._shown: dict[int, list[Fact]] = {}
+        self._shown: dict[int, tuple[Any, list[Fact]]] = {}  # with it, so its id stays
 
     @cached_property
     def rights(self) -> list[Fact]:
@@ -142,8 +142,8 @@ class Finding:
         """The facts that another answer shows in this case."""
         if id(solution) not in self._shown:
             found = observed(self.task.observe, solution, self.case, self.more)
-            self._shown[id(solution)] = found
-        return self._shown[id(solution)]
+            self._shown[id(solution)] = solution, found
+        return self._shown[id(solution)][1]
 
     @cached_property
     def found(self) -> tuple[int, Difference] | None:

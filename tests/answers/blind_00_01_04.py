@@ -1212,7 +1212,7 @@ def t04_4_wrong_tensor(query, features, k):
     return F.cosine_similarity(features, query[None], dim=1).topk(k).indices
 
 
-def t04_4_wrong_list_of_tensors(query, features, k):
+def t04_4_right_list_of_tensors(query, features, k):
     return list(F.cosine_similarity(features, query[None], dim=1).topk(k).indices)
 
 
@@ -1417,7 +1417,11 @@ RIGHT: dict[str, list] = {
     ],
     "04.2": [t04_2_right_identity, t04_2_right_pre_hook, t04_2_right_on_a_copy],
     "04.3": [t04_3_right_identity, t04_3_right_head_replaced, t04_3_right_own_module],
-    "04.4": [t04_4_right_cosine_similarity, t04_4_right_normalise_and_multiply],
+    "04.4": [
+        t04_4_right_cosine_similarity,
+        t04_4_right_normalise_and_multiply,
+        t04_4_right_list_of_tensors,
+    ],
     "04.5": [t04_5_right_modules, t04_5_right_apply],
     "04.6": ["b", "B"],
 }
@@ -1614,7 +1618,6 @@ WRONG: dict[str, list] = {
         t04_4_wrong_first_skipped,
         t04_4_wrong_absolute_values,
         t04_4_wrong_tensor,
-        t04_4_wrong_list_of_tensors,
         t04_4_wrong_similarities,
         t04_4_wrong_in_order_of_position,
         t04_4_wrong_counted_from_one,
