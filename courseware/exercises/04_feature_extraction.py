@@ -42,7 +42,7 @@ def freeze_backbone(model, num_classes):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check_04_1", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "check_04_1", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 check("04.1", freeze_backbone)
 
 # %% [markdown]

@@ -34,7 +34,6 @@ from courseware.grading.facts import (
     Difference,
     Fact,
     Raised,
-    Thing,
     Tolerance,
     difference,
     kind_of,
@@ -159,7 +158,7 @@ class Finding:
 
     def _apart(self, got: Fact, right: Fact) -> Difference | None:
         if got.name != right.name:
-            return Difference(_key_of_end(got), right.value, got.value)
+            return _apart_at_the_end(got)
         if got.name.startswith("type of "):
             return _apart_in_type(got.value, right.value)
         if (rule := self.task.agree.get(got.name)) is not None:
@@ -242,11 +241,13 @@ def _last(facts: Iterable[Fact], name: str) -> Any:
     return next((f.value for f in reversed(list(facts)) if f.name == name), None)
 
 
-def _key_of_end(got: Fact) -> str:
-    """The key of a case that ended before the fact that was due."""
+def _apart_at_the_end(got: Fact) -> Difference:
+    """What ended a case before the fact that was due."""
     if got.name == ERROR:
-        return key_of_error(got.value)
-    return "not-callable" if got.name == ANSWER else "other"
+        return Difference(key_of_error(got.value), None, None)
+    if got.name == ANSWER:
+        return Difference("not-callable", "a function", kind_of(got.value))
+    return Difference("other", None, got.value)
 
 
 def _apart_in_type(got: Any, right: Any) -> Difference | None:
@@ -345,8 +346,6 @@ def _got(it: Finding) -> str:
         return it.error[:600]
     if it.fact == SIDE_EFFECTS:
         return f"changed: {', '.join(it.got)}"
-    if isinstance(it.got, Thing) and it.key == "not-callable":
-        return it.got.kind
     return _side(it, it.difference.got, it.got)
 
 
