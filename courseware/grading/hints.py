@@ -87,6 +87,8 @@ _KINDS = {
 _ERRORS = {
     "NameError": "A name is not known: was the cell that defines or imports it run?",
     "UnboundLocalError": "A variable is read before it has a value in this function.",
+    "takes no arguments": "Whatever you handed over takes no arguments: hand over the "
+    "function that was asked for.",
     "positional argument": "The number of arguments does not fit: compare with the "
     "`def` line that was handed out, and with what you call.",
     "unexpected keyword": "An argument of that name does not exist there: compare with "

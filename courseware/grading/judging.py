@@ -315,7 +315,7 @@ def _verdict(it: Finding, key: str, hint: str) -> Verdict:
         found["given"] = "an input that is not shown"
     else:
         found["given"] = it.given
-        found["expected"] = _side(it, it.difference.expected, it.right)
+        found["expected"] = _expected(it)
     found["got"] = _got(it)
     return Verdict("failed", it.task.title, **found)
 
@@ -329,6 +329,14 @@ def _property(it: Finding) -> str:
     if it.key in ("shape", "dtype", "length", "keys"):
         return f"{it.key} of {it.fact}{it.path and f', at {it.path}'}"
     return it.fact
+
+
+def _expected(it: Finding) -> str:
+    """What is expected, where that is not the answer itself."""
+    if it.fact == ANSWER and it.task.kind != "code":
+        return ""
+    expected = _side(it, it.difference.expected, it.right)
+    return expected if expected != _got(it) else ""  # told alike, they tell nothing
 
 
 def _side(it: Finding, value: Any, whole: Any) -> str:

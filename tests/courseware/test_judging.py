@@ -237,3 +237,16 @@ def test_a_table_s_solution_is_kept_apart_from_one_that_came_before():
     )
     assert found(made(41), task) == ("failed", "same")
     assert found(made(70), task) == ("failed", "value")
+
+
+def test_a_card_tells_no_right_letter_or_value():
+    letter = dataclasses.replace(LETTER, cases=one_case, observe=observe_letter)
+    verdict = examine(letter, "a")
+    assert (verdict.expected, verdict.got) == ("", "a")
+
+
+def test_what_is_told_alike_on_both_sides_is_told_once():
+    rule = {"the result": lambda got, right: False}
+    task = dataclasses.replace(COUNT, agree=rule)
+    verdict = examine(task, count)
+    assert (verdict.status, verdict.expected, verdict.got) == ("failed", "", "[1, 2]")
