@@ -22,15 +22,17 @@ def inline_code(text: str) -> str:
     """
     parts, end = [], 0
     for found in _CODE.finditer(text):
-        parts += [escape(text[end : found.start()]), _code(found[2])]
-        end = found.end()
+        lines = "\n" in found[2].strip("\n")
+        before = text[end : found.start()]
+        parts.append(escape(before.removesuffix("\n") if lines else before))
+        parts.append(_code(found[2].strip("\n"), lines))
+        end = found.end() + (lines and text[found.end() :].startswith("\n"))
     return "".join([*parts, escape(text[end:])])
 
 
-def _code(text: str) -> str:
-    lines = text.strip("\n")
-    block = " style='display:block;white-space:pre-wrap'" if "\n" in lines else ""
-    return f"<code{block}>{escape(lines)}</code>"
+def _code(text: str, lines: bool) -> str:
+    block = " style='display:block;white-space:pre-wrap'" if lines else ""
+    return f"<code{block}>{escape(text)}</code>"
 
 
 def html_table(

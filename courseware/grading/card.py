@@ -110,8 +110,8 @@ def _progress(verdict: Verdict, worth: float, standing: Standing | None) -> str:
 # JupyterLab paints table rows by turns and aligns them to the right: each part says no.
 _CARD = (
     "padding:8px 14px;margin:4px 0;max-width:46em;overflow-wrap:anywhere;"
-    "color:var(--jp-ui-font-color1,inherit);"
-    "background:var(--jp-layout-color2,transparent)"
+    "color:var(--jp-ui-font-color1,inherit);background:var(--jp-layout-color1,none);"
+    "border:1px solid var(--jp-border-color1,#9e9e9e)"
 )
 _CELL = "text-align:left;vertical-align:top;background:none;padding:2px"
 

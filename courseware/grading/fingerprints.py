@@ -112,8 +112,13 @@ def _read_tensor(reader: _Reader, value: Tensor) -> None:
     if value.numel() > _NUMBERS or value.layout is not torch.strided:
         raise _Unreadable
     reader.say(f"{value.dtype} {tuple(value.shape)}")
-    flat = value.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
-    reader.digest.update(flat.view(torch.uint8).numpy().tobytes())
+    try:
+        flat = (
+            value.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
+        )
+        reader.digest.update(flat.view(torch.uint8).numpy().tobytes())
+    except RuntimeError as error:  # one without numbers (meta), or of a kind apart
+        raise _Unreadable from error
 
 
 def _read_array(reader: _Reader, value: np.ndarray) -> None:

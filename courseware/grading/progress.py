@@ -19,6 +19,22 @@ _MARKS = 50  # failed answers that are known again, a task
 
 
 @dataclass(frozen=True)
+class Try:
+    """One try of a task.
+
+    A failed answer whose `mark` has failed before is no new try, and one that `costs`
+    nothing is none of the wrong ones. `keeps` gives the points that a pass keeps after so
+    many wrong tries, without it all of them.
+    """
+
+    points: float
+    passed: bool
+    mark: str | None = None
+    costs: bool = True
+    keeps: Callable[[int], float] | None = None
+
+
+@dataclass(frozen=True)
 class Noted:
     """A task's entry after a try.
 
@@ -38,55 +54,45 @@ def read_progress() -> dict[str, dict]:
     return {id: entry for id, entry in read_record().items() if id != QUIZZES}
 
 
-def note(
-    task_id: str,
-    points: float,
-    *,
-    passed: bool,
-    earned: Callable[[int], float] | None = None,
-    mark: str | None = None,
-    costs: bool = True,
-) -> Noted:
+def note(task_id: str, tried: Try) -> Noted:
     """Note one try; return the task's entry.
 
-    `earned` gives the points that a pass keeps after so many wrong tries (without it all
-    of them). A failed answer whose `mark` has failed before is no new try, and one that
-    `costs` nothing is none of the wrong ones. Two kernels that note tries at the same
-    moment lose none. Nothing is written while nbgrader executes a notebook. Where the
-    file cannot be written, a line says so, and the try does not count.
+    Two kernels that note tries at the same moment lose none. Nothing is read or written
+    while nbgrader executes a notebook. Where the file cannot be written, a line says so,
+    and the try does not count.
     """
-    keep = earned or (lambda wrong: points)
     noted = None
     try:
         with changed_record() as record:
-            noted = _noted(record, task_id, points, passed, keep, mark, costs)
+            noted = _noted(record, task_id, tried)
     except OSError as error:
         say("saved", error)
-    return noted or _noted({}, task_id, points, passed, keep, mark, costs)
+    return noted or _noted({}, task_id, tried)
 
 
 def record_try(task_id: str, points: float, *, passed: bool) -> int:
     """Note one try and its points; return how many tries there were."""
-    return note(task_id, points, passed=passed).tries
+    return note(task_id, Try(points, passed)).tries
 
 
-def _noted(record, task_id, points, passed, keep, mark, costs) -> Noted:
+def _noted(record: dict[str, dict], task_id: str, tried: Try) -> Noted:
     """Add a try to a task's entry, in place."""
     entry = record.setdefault(task_id, {"best": 0.0, "tries": 0})
     failed = entry.get("failed", [])
-    if not passed and mark in failed:
-        return _as_noted(entry, repeats=len(failed) - failed.index(mark))
+    if not tried.passed and tried.mark in failed:
+        return _as_noted(entry, repeats=len(failed) - failed.index(tried.mark))
     before = entry.get("passed", False)
     entry["tries"] += 1
-    entry["best"] = max(entry["best"], points)
-    entry["last"] = points
-    entry["passed"] = before or passed
+    entry["best"] = max(entry["best"], tried.points)
+    entry["last"] = tried.points
+    entry["passed"] = before or tried.passed
     entry["time"] = datetime.now().isoformat(timespec="seconds")
-    if passed and not before:
-        entry["earned"] = keep(entry.get("wrong", 0))
-    if not passed:
-        entry["wrong"] = entry.get("wrong", 0) + (costs and not before)
-        entry["failed"] = [*failed, mark][-_MARKS:] if mark else failed
+    if tried.passed and not before:
+        wrong = entry.get("wrong", 0)
+        entry["earned"] = tried.keeps(wrong) if tried.keeps else tried.points
+    if not tried.passed:
+        entry["wrong"] = entry.get("wrong", 0) + (tried.costs and not before)
+        entry["failed"] = [*failed, tried.mark][-_MARKS:] if tried.mark else failed
     return _as_noted(entry)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
-from course_utils.widgets.markup import escape, html_table, inline_code
+from course_utils.widgets.markup import escape, inline_code
 from courseware.course_map import LESSONS
 from courseware.grading.wording import points
 from courseware.places import NOTEBOOKS, notebooks_root
@@ -86,13 +87,29 @@ class ProgressTable(pd.DataFrame):
 
 
 def _table(rows: pd.DataFrame) -> str:
-    columns = ["task", "title", "state", "earned", "of", "tries", "last tried"]
+    """The tasks of an exercise; JupyterLab's stripes and alignment are told no."""
     shown = rows.assign(**{"last tried": rows["last tried"].str.replace("T", " ")})
-    cells = [
-        [c if isinstance(c, str) else f"{c:g}" for c in row]
-        for row in shown.reset_index().itertuples(index=False, name=None)
-    ]
-    return html_table(columns, cells, row_titles=True)
+    lines = [_COLUMNS, *shown.reset_index().itertuples(index=False, name=None)]
+    first, *rest = (_row(line, is_head=i == 0) for i, line in enumerate(lines))
+    style = "margin:4px 0 12px 16px;background:none"
+    return (
+        f"<table style='{style}'><thead>{first}</thead>"
+        f"<tbody>{''.join(rest)}</tbody></table>"
+    )
+
+
+_COLUMNS = ("task", "title", "state", "earned", "of", "tries", "last tried")
+_CELL = "text-align:left;background:none;padding:3px 14px 3px 0"
+
+
+def _row(cells: Iterable[object], *, is_head: bool) -> str:
+    parts = []
+    for place, cell in enumerate(cells):
+        text = inline_code(cell) if isinstance(cell, str) else f"{cell:g}"
+        scope = "col" if is_head else "row" if place == 0 else ""
+        tag, about = ("th", f" scope='{scope}'") if scope else ("td", "")
+        parts.append(f"<{tag}{about} style='{_CELL}'>{text}</{tag}>")
+    return f"<tr style='background:none'>{''.join(parts)}</tr>"
 
 
 def _linked(place: str | None) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from courseware.grading.earning import earned
 from courseware.grading.fingerprints import fingerprint
-from courseware.grading.progress import Noted, note
+from courseware.grading.progress import Noted, Try, note
 from courseware.grading.record import is_graded
 from courseware.grading.registry import Task
 from courseware.grading.score import Score
@@ -29,14 +29,14 @@ def note_try(task: Task, answer: Any, verdict: Verdict) -> Score:
     points = task.points if verdict.status == "passed" else 0.0
     if verdict.status in NO_TRY or is_graded():
         return Score(points, verdict, task.points)
-    noted = note(
-        task.id,
+    tried = Try(
         points,
         passed=verdict.status == "passed",
-        earned=_price(task),
         mark=_mark(answer, verdict),
         costs=_kind(task) != "choice" or verdict.key not in _MISREAD,
+        keeps=_price(task),
     )
+    noted = note(task.id, tried)
     verdict = _helped(verdict, task.hints, noted.wrong)
     return Score(points, verdict, task.points, _standing(task, answer, noted))
 

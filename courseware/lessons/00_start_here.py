@@ -114,12 +114,12 @@ check("00.0", shape)
 
 # %% [markdown]
 # That card is how every exercise answers: passed or not, which property failed, and a hint
-# that fits. Further tries unfold stronger hints. Try a wrong answer on purpose,
-# say `(32, 64, 64, 3)`.
+# that fits. Further tries unfold stronger hints; a wrong one costs a tenth of the points,
+# in your own progress only. Try a wrong answer on purpose, say `(32, 64, 64, 3)`.
 #
 # - **Lessons** (`notebooks/`) are for reading and running. Change anything; nothing breaks.
-# - **Exercises** (`exercises/`) have gaps for you to fill. The last line of a cell
-#   checks it.
+# - **Exercises** (`exercises/`) have gaps for you to fill. The cell below a gap checks it:
+#   after a change, run the cell with the gap first.
 # - **Solutions** (`solutions/`) hold one good answer, after you have tried.
 # - **Progress** is kept on this machine only. Nothing is sent anywhere.
 

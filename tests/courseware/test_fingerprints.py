@@ -139,7 +139,8 @@ def nested():
 @pytest.mark.parametrize(
     "answer",
     [nn.Linear(2, 2), object(), nested(), [object()] * 3, list(range(10**6)),
-     torch.zeros(1).expand(2_000_000), np.array([object()]), torch.eye(2).to_sparse()],
+     torch.zeros(1).expand(2_000_000), np.array([object()]), torch.eye(2).to_sparse(),
+     torch.ones(2, device="meta")],
     ids=lambda value: type(value).__name__,
 )  # fmt: skip
 def test_of_other_things_and_of_too_large_ones_nothing_is_known(answer):

@@ -197,15 +197,17 @@ def test_the_table_says_what_was_earned():
 
 
 def test_a_line_says_what_is_reached_left_and_next():
-    count, whole = len(progress()), f"{progress()['points'].sum():g}"
-    assert progress().summary == (
+    table = progress()
+    count, whole = len(table), f"{table['points'].sum():g}"
+    first, second = table.index[:2]
+    assert table.summary == (
         f"0 of {whole} points; 0 of {count} tasks passed, {count} left. "
-        "Next: 00.0 The shape of a batch, in notebooks/00_start_here.ipynb"
+        f"Next: {first} {find_task(first).title}, in {notebook_of(first)}"
     )
-    passes("00.0")
+    got = passes(first)
     assert progress().summary == (
-        f"1 of {whole} points; 1 of {count} tasks passed, {count - 1} left. "
-        "Next: 00.1 Count the parameters, in exercises/00_start_here.ipynb"
+        f"{float(got):g} of {whole} points; 1 of {count} tasks passed, {count - 1} left. "
+        f"Next: {second} {find_task(second).title}, in {notebook_of(second)}"
     )
 
 
@@ -225,12 +227,27 @@ def test_a_terminal_shows_the_table_whole_and_the_line(capsys):
 
 def test_a_notebook_shows_the_line_and_opens_the_exercise_that_is_next():
     passes("00.0")
-    page = progress()._repr_html_()
+    tasks = progress()
+    start = tasks[tasks.index.str.startswith("00")]
+    page = tasks._repr_html_()
     assert "<strong>1 of " in page and "Next: 00.1 Count the parameters" in page
     first, second = page.split("<details")[1:3]
-    assert first.startswith(" open") and "1 of 3 tasks passed, 1 of 5 points" in first
+    passed = f"1 of {len(start)} tasks passed, 1 of {start['points'].sum():g} points"
+    assert first.startswith(" open") and passed in first
     assert not second.startswith(" open") and LESSONS[1].title in second
-    assert all(task in page for task in progress().index) and "…" not in page
+    assert all(task in page for task in tasks.index) and "…" not in page
+    assert page.count("scope='row'") == len(tasks)
+
+
+def test_a_title_with_marks_is_escaped_on_the_page():
+    table = progress()
+    table.loc["00.0", "title"] = "a < `b`"
+    assert "a &lt; <code>b</code>" in table._repr_html_()
+
+
+def test_places_of_tasks():
+    assert notebook_of("00.0") == "notebooks/00_start_here.ipynb"
+    assert notebook_of("00.1") == "exercises/00_start_here.ipynb"
 
 
 def test_the_notebook_that_is_next_is_a_link_where_it_lies_near(home, monkeypatch):

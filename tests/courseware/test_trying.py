@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from courseware.grading.earning import earned
-from courseware.grading.progress import note, read_progress, tries
+from courseware.grading.progress import read_progress, record_try, tries
 from courseware.grading.trying import note_try
 from courseware.grading.verdict import Verdict
 
@@ -178,7 +178,7 @@ def test_grading_reads_nobodys_progress(home, monkeypatch):
     assert (score.verdict.more_hints, score.verdict.last_hint) == ((), "")
     assert score.standing is None and "progress" not in score.text
     assert note_try(TASK, 9, PASSED).text == "✓ Passed: Count (2 of 2 points)"
-    assert note("98.1", 0.0, passed=False).tries == 1 and tries("98.1") == 0
+    assert record_try("98.1", 0.0, passed=False) == 1 and tries("98.1") == 0
     assert (home / "progress.json").read_bytes() == before
 
 
