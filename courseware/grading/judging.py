@@ -48,7 +48,7 @@ from courseware.grading.observing import (
     Unwritten,
     observed,
 )
-from courseware.grading.score import Verdict
+from courseware.grading.verdict import Verdict
 
 
 @dataclass(frozen=True)

@@ -190,12 +190,6 @@ def test_ctrl_c_is_the_learner_s_own():
         guard.call_safely(interrupted)
 
 
-def test_more_tries_unfold_stronger_hints():
-    hints = find_task("00.1").hints
-    cards = [check("00.1", lambda model: 1).verdict.more_hints for _ in range(5)]
-    assert cards == [(), hints[:1], hints[:2], hints[:3], hints[:3]]
-
-
 def test_hint_goes_from_mild_to_strong():
     hints = find_task("00.1").hints
     assert hint("00.1") == hints[0]
@@ -203,11 +197,11 @@ def test_hint_goes_from_mild_to_strong():
     assert hint("00.1") == hints[1] and hint("00.1", level=9) == hints[-1]
 
 
-def test_progress_keeps_best_tries_and_last():
+def test_progress_keeps_points_and_tries():
     check("00.1", right)
     check("00.1", lambda model: 1)
     row = progress().loc["00.1"]
-    assert (row["best"], row["tries"], row["state"]) == (2.0, 2, "passed")
+    assert (row["earned"], row["tries"], row["state"]) == (2.0, 2, "passed")
 
 
 def test_progress_is_not_written_while_nbgrader_grades(monkeypatch, home):
@@ -226,7 +220,7 @@ def test_damaged_progress_is_set_aside(home, capsys):
 def test_progress_exports_and_resets(home):
     check("00.1", right)
     rows = json.loads(export_progress(home / "p.json").read_text())
-    assert next(r for r in rows if r["task"] == "00.1")["best"] == 2.0
+    assert next(r for r in rows if r["task"] == "00.1")["earned"] == 2.0
     assert "00.1" in export_progress(home / "p.csv").read_text()
     reset_progress("00.1")
     assert progress().loc["00.1", "state"] == "open"
