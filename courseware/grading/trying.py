@@ -45,9 +45,7 @@ def note_try(task: Task, answer: Any, verdict: Verdict) -> Score:
 
 def _price(task: Task) -> Callable[[int], float]:
     """What a pass of the task keeps, by the wrong tries before it."""
-    return functools.partial(
-        earned, task.points, kind=task.kind, options=task.options
-    )
+    return functools.partial(earned, task.points, kind=task.kind, options=task.options)
 
 
 def _standing(task: Task, answer: Any, noted: Noted) -> Standing:
