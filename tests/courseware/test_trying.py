@@ -1,18 +1,18 @@
 """From a verdict to a score: what is a try, what it costs, which hints it unfolds."""
 
+import dataclasses
 import json
-from types import SimpleNamespace
 
 import pytest
 
+from courseware.grading import Task
 from courseware.grading.earning import earned
 from courseware.grading.progress import read_progress, record_try, tries
 from courseware.grading.trying import note_try
 from courseware.grading.verdict import Verdict
 
-TASK = SimpleNamespace(
-    id="98.1", title="Count", points=2.0, hints=("mild", "more", "all")
-)
+HINTS = ("mild", "more", "all")
+TASK = Task("Count", 2.0, HINTS, solution=None, mistakes={}, id="98.1")
 PASSED = Verdict("passed", "Count")
 
 
@@ -31,7 +31,7 @@ def fail(answer, task=TASK, key="value"):
 
 
 def choice(options=3):
-    return SimpleNamespace(**vars(TASK) | {"kind": "choice", "options": options})
+    return dataclasses.replace(TASK, kind="choice", options=options)
 
 
 def made(body, **around):
