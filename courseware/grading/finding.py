@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from courseware.grading.facts import Difference, Fact, Raised, difference, kind_of
 from courseware.grading.hints import key_of_error
-from courseware.grading.observing import ANSWER, ERROR, SIDE_EFFECTS, Case, observed
+from courseware.grading.observing import (
+    ANSWER,
+    ERROR,
+    PATCHED,
+    SIDE_EFFECTS,
+    Case,
+    observed,
+)
 
 if TYPE_CHECKING:
     from courseware.grading.judging import Task
@@ -139,6 +146,8 @@ def _apart_at_the_end(got: Fact) -> Difference:
     """What ended a case before the fact that was due."""
     if got.name == ERROR:
         return Difference(key_of_error(got.value), None, None)
+    if got.name == PATCHED:
+        return Difference("patched", None, got.value)
     if got.name == ANSWER:
         return Difference("not-callable", "a function", kind_of(got.value))
     return Difference("other", None, got.value)

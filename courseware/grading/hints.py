@@ -50,6 +50,8 @@ _GENERIC = {
     "dtype": "Convert with .float() before computing.",
     "length": "Count the entries: how many are asked for, and how many does yours give?",
     "keys": "Compare the keys with those that are asked for.",
+    "patched": "Your function replaced functions of PyTorch, Python or the course itself. "
+    "They were put back, and nothing is lost: write the answer without that.",
     "mutated": "Work on a copy: avoid methods that end in an underscore, and assignments "
     "into an argument.",
     "changed-layers": "Put back every layer that you took out or replaced.",

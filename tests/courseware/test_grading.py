@@ -151,15 +151,17 @@ def loop_that_catches_everything():
             return "caught once"
 
 
-def sleep_long():
-    time.sleep(60)
-
-
-@pytest.mark.parametrize("function", [loop_for_ever, sleep_long])
-def test_loops_and_sleeps_end(function):
+def test_loops_end():
     start = time.monotonic()
-    outcome = guard.call_safely(function, time_limit=0.3)
+    outcome = guard.call_safely(loop_for_ever, time_limit=0.3)
     assert isinstance(outcome.error, guard.TookTooLong)
+    assert time.monotonic() - start < 5
+
+
+def test_sleeps_end_without_a_verdict():
+    start = time.monotonic()
+    with pytest.raises(guard.NotJudged):
+        guard.call_safely(time.sleep, 60, time_limit=0.3)
     assert time.monotonic() - start < 5
 
 
@@ -172,14 +174,6 @@ def test_a_bare_except_cannot_hold_the_notebook():
 def test_changed_inputs_are_named():
     outcome = guard.call_safely(lambda x: x.add_(1), torch.zeros(2))
     assert outcome.changed == ("argument 1",)
-
-
-def test_ctrl_c_is_the_learner_s_own():
-    def interrupted():
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        guard.call_safely(interrupted)
 
 
 def test_hint_goes_from_mild_to_strong():

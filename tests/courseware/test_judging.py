@@ -1,6 +1,7 @@
 """A task of two halves: what is observed, what fails, and which mistake explains it."""
 
 import dataclasses
+import time
 
 import pytest
 import torch
@@ -250,3 +251,21 @@ def test_what_is_told_alike_on_both_sides_is_told_once():
     task = dataclasses.replace(COUNT, agree=rule)
     verdict = examine(task, count)
     assert (verdict.status, verdict.expected, verdict.got) == ("failed", "", "[1, 2]")
+
+
+def test_an_answer_that_patches_what_checks_rely_on_meets_a_clear_word():
+    whole = torch.equal
+
+    def patches(n):
+        torch.equal = lambda a, b: True
+        return count(n)
+
+    verdict = examine(COUNT, patches)
+    assert (verdict.status, verdict.key) == ("failed", "patched")
+    assert "torch.equal" in verdict.got and torch.equal is whole
+
+
+def test_a_sleeper_is_not_judged(monkeypatch):
+    monkeypatch.setattr("courseware.grading.checking.CHECK_LIMIT", 0.5)
+    verdict = examine(COUNT, lambda n: time.sleep(60))
+    assert verdict.status == "unjudged" and "waited" in verdict.property
