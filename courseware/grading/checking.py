@@ -76,7 +76,7 @@ _WHY = {
 
 
 def _unjudged(task: Task, ended: NotJudged) -> Verdict:
-    """The verdict on an answer that was not seen to its end, through no fault of its own."""
+    """The verdict on an answer that was ended through no fault of its own."""
     return Verdict(
         "unjudged", task.title, property=_WHY[ended.reason], key=ended.reason
     )
