@@ -131,7 +131,7 @@ class Finding:
 
     def __init__(self, task: Task, case: Case, got: list[Fact], more: dict):
         self.task, self.case, self.facts, self.more = task, case, got, more
-        self._shown: dict[int, list[Fact]] = {}
+        self._shown: dict[int, tuple[Any, list[Fact]]] = {}
 
     @cached_property
     def rights(self) -> list[Fact]:
@@ -142,8 +142,9 @@ class Finding:
         """The facts that another answer shows in this case."""
         if id(solution) not in self._shown:
             found = observed(self.task.observe, solution, self.case, self.more)
-            self._shown[id(solution)] = found
-        return self._shown[id(solution)]
+            # The solution is kept too, lest another one get its id.
+            self._shown[id(solution)] = solution, found
+        return self._shown[id(solution)][1]
 
     @cached_property
     def found(self) -> tuple[int, Difference] | None:
@@ -316,6 +317,8 @@ def _verdict(it: Finding, key: str, hint: str) -> Verdict:
         found["given"] = it.given
         found["expected"] = _side(it, it.difference.expected, it.right)
     found["got"] = _got(it)
+    if found.get("expected") == found["got"]:  # judged by a rule: it is no example
+        del found["expected"]
     return Verdict("failed", it.task.title, **found)
 
 
