@@ -17,7 +17,7 @@ of the answer ends the case. This module and what it imports hold nothing that j
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import FunctionType, SimpleNamespace
 from typing import Any
 
@@ -86,6 +86,11 @@ class Seen:
     def note(self, name: str, value: Any) -> None:
         """Note a fact; the value becomes plain data."""
         self.facts.append(Fact(name, describe(value), self.given))
+
+    def notes(self, facts: Mapping[str, Any]) -> None:
+        """Note several facts, in their order."""
+        for name, value in facts.items():
+            self.note(name, value)
 
     def require(self, name: str, value: Any, kinds: type | tuple[type, ...]) -> None:
         """Note whether a value is of a type; where it is not, the case ends here."""
