@@ -13,14 +13,14 @@ from typing import Any
 
 import pandas as pd
 
-from courseware.grading import examine, find_task, task_ids
+from courseware.grading import find_task, task_ids
 from tests.answers import banks
 from tests.mutants import mutants
 
 
 def _timed(task: str, answer: Any) -> tuple[Any, float]:
     start = time.process_time()
-    verdict = examine(task, answer)
+    verdict = banks.examined(task, answer)
     return verdict, time.process_time() - start
 
 
@@ -44,7 +44,7 @@ def _killed(task: str) -> str:
     if source is None:
         return ""
     found = [m for m in mutants(source) if not banks.is_equivalent(task, m)]
-    killed = sum(examine(task, banks.made(m)).status == "failed" for m in found)
+    killed = sum(banks.examined(task, banks.made(m)).status == "failed" for m in found)
     return f"{killed} of {len(found)}"
 
 

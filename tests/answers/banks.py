@@ -10,8 +10,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from courseware.grading import find_task, task_ids
+from courseware.grading import examine, find_task, task_ids
 from courseware.grading.judging import Wrong
+from courseware.grading.verdict import Verdict
 from courseware.places import project_root
 from tests import answers
 
@@ -42,6 +43,13 @@ WRONG = _joined(_KNOWN, "WRONG")  # task -> (answer, key)
 BLIND_RIGHT = _joined(_BLIND, "RIGHT")
 BLIND_WRONG = _joined(_BLIND, "WRONG")  # task -> answers
 EQUIVALENT = _joined(_KNOWN, "EQUIVALENT")  # task -> lines of mutants
+
+
+def examined(task: str, answer: Any, seed: int = 0) -> Verdict:
+    """Examine an answer of a bank, with what belongs to it."""
+    if isinstance(answer, answers.With):
+        return examine(task, answer.answer, seed=seed, **answer.more)
+    return examine(task, answer, seed=seed)
 
 
 def right_answers(task: str) -> list:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from courseware.grading import examine, find_task, sandbox, task_ids
+from courseware.grading import find_task, sandbox, task_ids
 from tests.answers import banks
 from tests.answers.banks import name_of
 from tests.mutants import mutants
@@ -10,14 +10,14 @@ from tests.mutants import mutants
 
 @pytest.mark.parametrize(("task", "answer"), banks.pairs(banks.RIGHT), ids=name_of)
 def test_right_answers_pass(task, answer):
-    verdict = examine(task, answer)
+    verdict = banks.examined(task, answer)
     assert verdict.status == "passed", verdict
 
 
 @pytest.mark.parametrize(("task", "pair"), banks.pairs(banks.WRONG), ids=name_of)
 def test_wrong_answers_fail_with_the_hint_that_fits(task, pair):
     answer, key = pair
-    verdict = examine(task, answer)
+    verdict = banks.examined(task, answer)
     assert (verdict.status, verdict.key) == ("failed", key), verdict
     assert verdict.hint and verdict.property
 
@@ -25,7 +25,7 @@ def test_wrong_answers_fail_with_the_hint_that_fits(task, pair):
 @pytest.mark.parametrize("task", task_ids())
 def test_a_table_s_own_wrong_solutions_meet_their_own_hint(task):
     for answer, key in banks.own_mistakes(task):
-        verdict = examine(task, answer)
+        verdict = banks.examined(task, answer)
         assert (verdict.status, verdict.key) == ("failed", key), verdict
 
 
@@ -33,7 +33,7 @@ def test_a_table_s_own_wrong_solutions_meet_their_own_hint(task):
     ("task", "answer"), banks.pairs(banks.BLIND_RIGHT), ids=name_of
 )
 def test_right_answers_written_without_sight_of_the_checks_pass(task, answer):
-    verdict = examine(task, answer)
+    verdict = banks.examined(task, answer)
     assert verdict.status == "passed", verdict
 
 
@@ -41,7 +41,7 @@ def test_right_answers_written_without_sight_of_the_checks_pass(task, answer):
     ("task", "answer"), banks.pairs(banks.BLIND_WRONG), ids=name_of
 )
 def test_wrong_answers_written_without_sight_of_the_checks_fail(task, answer):
-    verdict = examine(task, answer)
+    verdict = banks.examined(task, answer)
     assert verdict.status == "failed" and verdict.hint, verdict
 
 
@@ -50,10 +50,10 @@ def test_wrong_answers_written_without_sight_of_the_checks_fail(task, answer):
 @pytest.mark.parametrize("task", task_ids())
 def test_fresh_cases_judge_every_answer_as_the_learner_s_own_do(task, seed):
     for answer in banks.right_answers(task):
-        verdict = examine(task, answer, seed=seed)
+        verdict = banks.examined(task, answer, seed)
         assert verdict.status == "passed", (name_of(answer), verdict)
     for answer, key in banks.wrong_answers(task):
-        verdict = examine(task, answer, seed=seed)
+        verdict = banks.examined(task, answer, seed)
         assert verdict.status == "failed", name_of(answer)
         assert key is None or verdict.key == key, (name_of(answer), verdict)
 
@@ -71,7 +71,9 @@ def test_banks_are_large_enough_and_a_third_is_blind(task):
 def test_every_mistake_of_a_table_is_met_by_an_answer(task):
     known = {key for _, key in banks.wrong_answers(task)}
     left = [key for key in find_task(task).mistakes if key not in known]
-    met = {examine(task, answer).key for answer in banks.BLIND_WRONG.get(task, [])}
+    met = {
+        banks.examined(task, answer).key for answer in banks.BLIND_WRONG.get(task, [])
+    }
     assert not set(left) - met, "no answer of the banks meets these"
 
 
@@ -81,7 +83,9 @@ def test_every_mistake_of_a_table_is_met_by_an_answer(task):
 def test_mutants_of_the_solution_fail(task, source, monkeypatch):
     monkeypatch.setattr(sandbox, "TIME_LIMIT", 2.0)
     passing = [
-        m for m in mutants(source) if examine(task, banks.made(m)).status == "passed"
+        m
+        for m in mutants(source)
+        if banks.examined(task, banks.made(m)).status == "passed"
     ]
     survivors = [m for m in passing if not banks.is_equivalent(task, m)]
     assert not survivors, "\n\n".join(survivors)
@@ -92,4 +96,4 @@ def test_mutants_of_the_solution_fail(task, source, monkeypatch):
 
 @pytest.mark.parametrize("task", banks.code_tasks())
 def test_the_exercise_s_own_solution_passes(task):
-    assert examine(task, banks.made(banks.solutions()[task])).status == "passed"
+    assert banks.examined(task, banks.made(banks.solutions()[task])).status == "passed"
