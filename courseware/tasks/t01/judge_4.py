@@ -61,8 +61,8 @@ TASK = Task(
         ),
         "unknown-name": Raises(
             "KeyError",
-            "An entry may have a name that the model does not know: look whether it is "
-            "in `model.state_dict()` before you ask for it.",
+            "Some entries are unknown to the model, and some of its names have none: look "
+            "whether a name is in a dict before you ask for it.",
         ),
         "type": "Return a list: `sorted(...)` makes one.",
         "loaded": When(
