@@ -1,12 +1,19 @@
 """End a call that takes too long: loops, sleeps, and bare `except:` around them.
 
-In the main thread a signal timer ends loops and sleeps. A loop such as
-`while True: try: sleep(1) except: pass` swallows what is raised inside of its `try`,
-and the moment between `except` and the next `try` is too short to be hit by a clock.
-Therefore an alarm that is swallowed sounds again: the death of the exception, at the
-end of the `except`, trips the signal once more, which is handled at the jump that
-follows, outside of that `try`. Elsewhere (Windows, other threads) a watching thread
-raises in the same way; it ends loops, but no sleep.
+What counts is the CPU time of the thread that runs the call: neither other processes nor
+other threads of the kernel, torch's included, can use it up, and a machine on which a
+fixed piece of work takes longer gives more of it. A call that waits (it hardly runs
+although the machine would let it) is ended as well, after as many seconds, and one that
+the machine lets not run after twenty times as many; both are not judged. In the main
+thread a signal timer looks at the clocks five times a second, elsewhere (Windows, other
+threads) a thread that watches; it ends loops, but no sleep. An alarm that is swallowed
+sounds again: the death of the exception, at the end of the `except`, trips the signal
+once more, which is handled at the jump that follows, outside of that `try`. When a call
+returns the clocks decide, so that one that swallowed or switched off all alarms is late
+all the same.
+
+That echo is needed for loops such as `while True: try: sleep(1) except: pass`: the moment
+between `except` and the next `try` is too short to be hit by a clock.
 """
 
 from __future__ import annotations
@@ -18,86 +25,173 @@ import signal
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-_REPEAT = 0.2  # seconds from one alarm to the next
+from courseware.grading.clocks import Clocks, NotJudged, Pace, TookTooLong, Usage
 
-
-class TookTooLong(BaseException):
-    """Raised inside a call again and again, from its time limit on until it ends."""
+_TICK = 0.2  # seconds from one look at the clocks to the next, and between alarms
 
 
 def call_within(function: Callable[[], Any], seconds: float) -> Any:
-    """Call a function and return its value; raise TookTooLong when time is up.
+    """Call a function and return its value; end it when its time is up.
 
-    Calls nest: an inner one leaves the limits of the outer ones in force. A timer that
-    somebody else had set (pytest-timeout's) runs on afterwards.
+    Raise TookTooLong when it has used `seconds` of CPU time, on a slow machine more, and
+    NotJudged when it was ended for another reason. Calls nest: an inner one leaves the
+    limits of the outer ones in force. A timer that somebody else had set
+    (pytest-timeout's) runs on afterwards.
     """
-    main = threading.current_thread() is threading.main_thread()
-    if main and hasattr(signal, "setitimer"):
-        return _with_signal(function, seconds)
-    return _with_watcher(function, seconds)
+    guard = _this_guard()
+    with held():
+        usage = guard.begin(seconds)
+        try:
+            return guard.run(function)
+        finally:
+            late = guard.end(usage)
+            if late is not None:
+                raise late from None
 
 
-def _guarded(function: Callable[[], Any]) -> Any:
-    # A name to look for on the stack: an alarm is raised only below this frame, never
-    # in the code of ours that cleans up.
-    return function()
+@contextlib.contextmanager
+def held() -> Iterator[bool]:
+    """Hold all alarms back but in what `call_within` calls; tell if it is the outermost.
 
-
-def _is_guarded(frame: FrameType | None) -> bool:
-    while frame is not None:
-        if frame.f_code is _guarded.__code__:
-            return True
-        frame = frame.f_back
-    return False
-
-
-_deadlines: list[float] = []  # of the nested calls in the main thread, innermost last
-_echo: weakref.ref | None = None  # of the alarm raised last
-
-
-def _with_signal(function: Callable[[], Any], seconds: float) -> Any:
-    depth, began = len(_deadlines), time.monotonic()
-    if depth == 0:
-        old_handler = signal.signal(signal.SIGALRM, _alarm)
-        old_timer = signal.getitimer(signal.ITIMER_REAL)
-    _deadlines.append(began + seconds)
-    _arm()
+    State that must be put back is put back within this. An outer call whose time is up
+    is ended on entering.
+    """
+    guard = _this_guard()
+    was = guard.open
+    guard.shut()
     try:
-        return _guarded(function)
+        guard.raise_if_late()
+        yield not guard.calls
     finally:
-        del _deadlines[depth:]
-        _arm()
-        if depth == 0:
-            signal.signal(signal.SIGALRM, old_handler)
-            _resume(old_timer, time.monotonic() - began)
+        guard.open = was
 
 
-def _arm() -> None:
-    """Set the timer to the next deadline, or off where there is none."""
-    global _echo
-    _echo = None
-    if _deadlines:
-        wait = max(min(_deadlines) - time.monotonic(), 1e-3)
-        signal.setitimer(signal.ITIMER_REAL, wait, _REPEAT)
-    else:
+class _Guard:
+    """The nested calls of one thread; alarms sound only while it is open."""
+
+    def __init__(self):
+        self.calls: list[Usage] = []  # the innermost last
+        self.open = False
+
+    def begin(self, seconds: float) -> Usage:
+        if not self.calls:
+            signals = hasattr(signal, "setitimer") and _in_main_thread()
+            self.clocks = Clocks.of_this_thread(read_elsewhere=not signals)
+            self.pace = Pace()
+            self.bell = _Signals() if signals else _Watcher(self, min(_TICK, seconds))
+        usage = Usage(seconds, self.clocks, self.pace)
+        self.calls.append(usage)
+        self.bell.arm(min(_TICK, seconds))
+        return usage
+
+    def run(self, function: Callable[[], Any]) -> Any:
+        # An alarm is raised where Python calls or jumps back. It does neither between
+        # `open = True` and the `try`, nor from the end of the call to `open = False`.
+        self.open = True
+        try:
+            return function()
+        finally:
+            self.open = False
+            self.shut()
+
+    def shut(self) -> None:
+        """Let no alarm through from here on, not even one that is on its way."""
+        self.open = False
+        while self.calls:
+            try:
+                self.bell.hush()
+                break
+            except (TookTooLong, NotJudged):
+                self.bell.echo = None
+
+    def end(self, usage: Usage) -> BaseException | None:
+        late = usage.late()
+        del self.calls[self.calls.index(usage) :]
+        if self.calls:
+            self.bell.arm(_TICK)  # the call may have switched it off
+        else:
+            self.bell.stop()
+        return late
+
+    def look(self) -> BaseException | None:
+        """Look at the clocks of all calls; return why one of them has to end, or None."""
+        self.pace.measure()
+        for usage in self.calls:
+            usage.look()
+        return self.late()
+
+    def late(self) -> BaseException | None:
+        found = (usage.late() for usage in self.calls)
+        return next((late for late in found if late is not None), None)
+
+    def raise_if_late(self) -> None:
+        late = self.late()
+        if late is not None:
+            raise late
+
+
+class _Guards(threading.local):
+    def __init__(self):
+        self.guard = _Guard()
+
+
+_guards = _Guards()
+
+
+def _this_guard() -> _Guard:
+    return _guards.guard
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+class _Signals:
+    """A timer whose signal raises in the main thread."""
+
+    def __init__(self):
+        self.echo: weakref.ref | None = None  # of the alarm raised last
+        self._began = time.monotonic()
+        self._old_handler = signal.getsignal(signal.SIGALRM) or signal.SIG_DFL
+        self._old_timer = signal.getitimer(signal.ITIMER_REAL)
+
+    def arm(self, first: float) -> None:
+        signal.signal(signal.SIGALRM, _alarm)
+        signal.setitimer(signal.ITIMER_REAL, max(first, 1e-3), _TICK)
+
+    def hush(self) -> None:
+        self.echo = None
+
+    def stop(self) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, self._old_handler)
+        left, interval = self._old_timer
+        if left:
+            elapsed = time.monotonic() - self._began
+            signal.setitimer(signal.ITIMER_REAL, max(left - elapsed, 1e-3), interval)
+
+    def echoing(self, kind: type[BaseException], signum: int) -> BaseException:
+        error = kind()
+        # The callback must be C code: Python code would handle the signal in itself.
+        self.echo = weakref.ref(error, functools.partial(_trip, signum))
+        return error
 
 
 def _alarm(signum: int, frame: FrameType | None) -> None:
-    if _is_guarded(frame) and time.monotonic() >= min(_deadlines):
-        raise _echoing(signum)  # not a variable here: its traceback would keep it alive
-
-
-def _echoing(signum: int) -> TookTooLong:
-    global _echo
-    error = TookTooLong()
-    # The callback must be C code: Python code would handle the signal in itself.
-    _echo = weakref.ref(error, functools.partial(_trip, signum))
-    return error
+    guard = _this_guard()
+    if not guard.open:
+        return
+    guard.open = False  # on a starved machine the next tick may come before this ends
+    try:
+        late = guard.look()
+    finally:
+        guard.open = True
+    if late is not None:  # what is raised is no variable: its traceback would keep it
+        raise guard.bell.echoing(type(late), signum)
 
 
 def _make_trip() -> Callable:
@@ -108,59 +202,50 @@ def _make_trip() -> Callable:
 _trip = _make_trip()  # (signal, the dead reference, which it ignores)
 
 
-def _resume(timer: tuple[float, float], elapsed: float) -> None:
-    left, interval = timer
-    if left:
-        signal.setitimer(signal.ITIMER_REAL, max(left - elapsed, 1e-3), interval)
-
-
-def _with_watcher(function: Callable[[], Any], seconds: float) -> Any:
-    watcher = _Watcher(seconds)
-    watcher.thread.start()
-    try:
-        return _guarded(function)
-    finally:
-        stopped = False
-        while not stopped:  # an alarm that is on its way may still arrive here
-            with contextlib.suppress(TookTooLong):
-                watcher.stop()
-                stopped = True
-
-
 class _Watcher:
-    """A thread that raises TookTooLong in the thread that made it."""
+    """A thread that raises in the thread that made it."""
 
-    def __init__(self, seconds: float):
-        self.seconds, self.target = seconds, threading.get_ident()
-        self.done, self.lock = threading.Event(), threading.Lock()
-        self.thread = threading.Thread(target=self._watch, daemon=True)
+    def __init__(self, guard: _Guard, first: float):
+        self._guard, self._target = guard, threading.get_ident()
         self.echo: weakref.ref | None = None
-        self.alarm = self._make_alarm()
+        self._wait = first
+        self._done, self._lock = threading.Event(), threading.Lock()
+        self._alarms = {kind: self._alarm(kind) for kind in (TookTooLong, NotJudged)}
+        threading.Thread(target=self._watch, daemon=True).start()
 
-    def _make_alarm(self) -> type[TookTooLong]:
+    def arm(self, first: float) -> None:
+        self._wait = min(self._wait, first)
+
+    def _alarm(self, kind: type[BaseException]) -> type[BaseException]:
         watcher = self
 
-        class Alarm(TookTooLong):  # the interpreter makes the object when it raises
+        class Alarm(kind):  # the interpreter makes the object when it raises
             def __init__(self):
-                if not watcher.done.is_set():
-                    raise_again = functools.partial(_raise_in, watcher.target, Alarm)
-                    watcher.echo = weakref.ref(self, raise_again)
+                super().__init__()
+                if watcher._guard.open:
+                    again = functools.partial(_raise_in, watcher._target, Alarm)
+                    watcher.echo = weakref.ref(self, again)
 
         return Alarm
 
     def _watch(self) -> None:
-        wait = self.seconds
-        while not self.done.wait(wait):
-            with self.lock:
-                if not self.done.is_set():
-                    _raise_in(self.target, self.alarm, None)
-            wait = _REPEAT
+        while not self._done.wait(self._wait):
+            self._wait = _TICK
+            with self._lock:
+                late = self._guard.look() if self._is_open() else None
+                if late is not None and self._is_open():
+                    _raise_in(self._target, self._alarms[type(late)], None)
+
+    def _is_open(self) -> bool:
+        return self._guard.open and not self._done.is_set()
+
+    def hush(self) -> None:
+        with self._lock:
+            self.echo = None
+            _raise_in(self._target, _NOTHING, None)
 
     def stop(self) -> None:
-        self.done.set()
-        with self.lock:
-            self.echo = None
-            _raise_in(self.target, _NOTHING, None)
+        self._done.set()
 
 
 def _make_raise_in() -> Callable:

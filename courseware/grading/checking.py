@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 from typing import Any
 
@@ -11,13 +10,15 @@ from courseware.grading.facts import Raised
 from courseware.grading.hints import hint_for, key_of_error
 from courseware.grading.judging import Task, judge
 from courseware.grading.observing import Unwritten, is_empty, observed
-from courseware.grading.progress import hints_asked, record_try, tries
+from courseware.grading.progress import hints_asked, tries
 from courseware.grading.registry import find_task
-from courseware.grading.sandbox import call_safely
-from courseware.grading.score import Score, Verdict
+from courseware.grading.sandbox import NotJudged, call_safely
+from courseware.grading.score import Score
+from courseware.grading.trying import note_try
 from courseware.grading.values import plain
+from courseware.grading.verdict import Verdict
 
-CHECK_LIMIT = 25.0  # seconds a check in all; nbgrader ends a cell after 30
+CHECK_LIMIT = 25.0  # CPU-seconds a check in all; nbgrader ends a cell after 30
 
 
 @checked
@@ -35,16 +36,7 @@ def check(task_id: str, answer: Any = None, **more: Any) -> Score:
     (0.0, 'failed')
     """
     task = find_task(task_id)
-    verdict = examine(task, answer, **more)
-    if verdict.status == "unwritten":
-        return Score(0.0, verdict, task.points)
-    passed = verdict.status == "passed"
-    points = task.points if passed else 0.0
-    count = record_try(task_id, points, passed=passed)
-    if not passed:
-        unfolded = task.hints[: max(0, count - 1)]
-        verdict = dataclasses.replace(verdict, more_hints=unfolded)
-    return Score(points, verdict, task.points)
+    return note_try(task, answer, examine(task, answer, **more))
 
 
 def examine(task: Task | str, answer: Any, *, seed: int = 0, **more: Any) -> Verdict:
@@ -68,10 +60,26 @@ def examine(task: Task | str, answer: Any, *, seed: int = 0, **more: Any) -> Ver
         facts = (observed(task.observe, plain(answer), case, more) for case in cases)
         return judge(task, cases, facts, more)
 
-    outcome = call_safely(run, time_limit=CHECK_LIMIT)
+    try:
+        outcome = call_safely(run, time_limit=CHECK_LIMIT)
+    except NotJudged as ended:
+        return _unjudged(task, ended)
     if outcome.error is None:
         return outcome.value
     return _unfinished(task, outcome.error)
+
+
+_WHY = {
+    "waiting": "your function waited, or slept, instead of computing",
+    "busy": "the machine was too busy to let your function finish",
+}
+
+
+def _unjudged(task: Task, ended: NotJudged) -> Verdict:
+    """The verdict on an answer that was not seen to its end, through no fault of its own."""
+    return Verdict(
+        "unjudged", task.title, property=_WHY[ended.reason], key=ended.reason
+    )
 
 
 def _unfinished(task: Task, error: BaseException) -> Verdict:

@@ -64,7 +64,7 @@ def choices(
             table[f"{name}-{letter}"] = When(partial(_says, name, letter), hint)
     each = f"Answer with one letter for each {what}: {{{example}}}."
     table["unknown"] = When(lambda it: it.key == "value", each)
-    table["type"] = each
+    table["type"] = When(lambda it: it.key in ("type", "none"), each)
     options = max(len(letters) for letters in why.values()) + 1
     solution = dict(right)
     return Task(

@@ -7,7 +7,7 @@ never as an int, a bool never as either. A tuple inside of a result is as good a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from courseware.grading.values import plain
 
-LARGEST = 4_000_000  # numbers that a description holds at most
+LARGEST = 4_000_000  # numbers of a tensor that a description holds at most
+_ITEMS = 100_000  # of all lists and dictionaries in it together
 _DEEPEST = 20
 
 
@@ -76,7 +77,7 @@ class Difference:
     path: str = ""
 
 
-def describe(value: Any, *, depth: int = 0) -> Any:
+def describe(value: Any) -> Any:
     """Turn a value into plain data; what is no data, or too large, into a `Thing`.
 
     >>> from courseware.grading.facts import describe
@@ -84,36 +85,59 @@ def describe(value: Any, *, depth: int = 0) -> Any:
     >>> describe([np.float64(0.5), (1, "a"), print])
     [0.5, (1, 'a'), Thing(kind='builtin_function_or_method')]
     """
-    value = plain(value)
-    kind = type(value)
-    if value is None or kind in (bool, int, float, complex, str, bytes):
-        return value
-    if issubclass(kind, np.generic):
-        return describe(value.item()) if kind is not np.void else Thing("void")
-    if kind is Tensor:
-        return _array_of_tensor(value)
-    if issubclass(kind, np.ndarray):
-        return _array("ndarray", str(value.dtype), np.asarray(value))
-    if depth < _DEEPEST:
-        return _container(value, kind, depth + 1)
-    return Thing(kind.__name__)
+    return _Reader().read(value)
 
 
-def _container(value: Any, kind: type, depth: int) -> Any:
-    if kind in (list, tuple) and len(value) <= LARGEST:
-        return kind([describe(item, depth=depth) for item in value])
-    if issubclass(kind, dict) and dict.__len__(value) <= LARGEST:
-        pairs = dict.items(value)
-        return {_key(key): describe(item, depth=depth) for key, item in pairs}
-    if kind in (set, frozenset) and len(value) <= LARGEST:
-        return frozenset(_key(item) for item in value)
-    return Thing("Module" if issubclass(kind, nn.Module) else kind.__name__)
+class _Reader:
+    """Reads one value; what goes on without an end is cut off."""
 
+    def __init__(self):
+        self.left = _ITEMS
 
-def _key(key: Any) -> Any:
-    """A dictionary's key, or a set's item: hashable as data too."""
-    found = describe(key)
-    return Thing(type(key).__name__) if isinstance(found, Array) else found
+    def read(self, value: Any, depth: int = 0) -> Any:
+        value = plain(value)
+        kind = type(value)
+        if value is None or kind in (bool, int, float, complex, str, bytes):
+            return value
+        if issubclass(kind, np.generic):
+            return self._scalar(value)
+        if kind is Tensor:
+            return _array_of_tensor(value)
+        if issubclass(kind, np.ndarray):
+            return _array("ndarray", str(value.dtype), np.asarray(value))
+        if depth < _DEEPEST:
+            return self._container(value, kind, depth + 1)
+        return Thing(kind.__name__)
+
+    def _scalar(self, value: np.generic) -> Any:
+        found = value.item()
+        known = type(found) in (bool, int, float, complex, str, bytes)
+        return found if known else Thing(type(value).__name__)
+
+    def _container(self, value: Any, kind: type, depth: int) -> Any:
+        if kind in (list, tuple):
+            return self._spend(value) or kind([self.read(v, depth) for v in value])
+        if issubclass(kind, dict):
+            pairs = dict.items(value)
+            return self._spend(pairs) or {
+                self._key(key): self.read(item, depth) for key, item in pairs
+            }
+        if kind in (set, frozenset):
+            return self._spend(value) or frozenset(map(self._key, value))
+        return Thing("Module" if issubclass(kind, nn.Module) else kind.__name__)
+
+    def _spend(self, items: Sized) -> Thing | None:
+        self.left -= len(items)
+        return Thing("container of too many items") if self.left < 0 else None
+
+    def _key(self, key: Any) -> Any:
+        """A dictionary's key, or a set's item: hashable as data too."""
+        found = self.read(key, _DEEPEST - 1)
+        try:
+            hash(found)
+        except TypeError:
+            return Thing(type(key).__name__)
+        return found
 
 
 def _array_of_tensor(tensor: Tensor) -> Any:
@@ -227,7 +251,11 @@ def shown(value: Any) -> str:
         return f"{value.kind} of shape {value.shape}: [{numbers}{dots}]"
     if isinstance(value, Thing):
         return f"an object of type {value.kind}"
-    return _written(value)
+    text = _written(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+_LONGEST = 600  # letters on a card
 
 
 def _short(x: Any) -> str:

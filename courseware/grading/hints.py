@@ -50,6 +50,8 @@ _GENERIC = {
     "dtype": "Convert with .float() before computing.",
     "length": "Count the entries: how many are asked for, and how many does yours give?",
     "keys": "Compare the keys with those that are asked for.",
+    "patched": "Your function replaced functions of PyTorch, Python or the course itself. "
+    "They were put back, and nothing is lost: write the answer without that.",
     "mutated": "Work on a copy: avoid methods that end in an underscore, and assignments "
     "into an argument.",
     "changed-layers": "Put back every layer that you took out or replaced.",
@@ -87,6 +89,8 @@ _KINDS = {
 _ERRORS = {
     "NameError": "A name is not known: was the cell that defines or imports it run?",
     "UnboundLocalError": "A variable is read before it has a value in this function.",
+    "takes no arguments": "Whatever you handed over takes no arguments: hand over the "
+    "function that was asked for.",
     "positional argument": "The number of arguments does not fit: compare with the "
     "`def` line that was handed out, and with what you call.",
     "unexpected keyword": "An argument of that name does not exist there: compare with "

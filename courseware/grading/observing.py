@@ -30,6 +30,7 @@ from courseware.grading.values import ModelRecord
 
 ERROR = "it runs without an error"
 ANSWER = "the answer"
+PATCHED = "code that is not yours stays as it is"
 SIDE_EFFECTS = "side effects"
 
 
@@ -134,6 +135,9 @@ class Seen:
         outcome = call_safely(function, *args, **kwargs)
         if _is_stub(outcome.error):
             raise Unwritten
+        if outcome.patched:
+            self.facts.append(Fact(PATCHED, list(outcome.patched[:5]), self.given))
+            raise _Ended
         return outcome
 
     def note_error(self, error: BaseException) -> None:

@@ -3,6 +3,13 @@
 It may print, ask for input, exit, loop, sleep, recurse, reseed or change its inputs:
 all of it is caught, reported or undone. This keeps a notebook alive; it is no security
 boundary (classroom grading runs in processes of its own).
+
+Each call has a limit of CPU time, which a busy machine does not use up (`alarms`).
+Settings of torch and of the process are put back after each call (`kept`), figures and
+child processes when the outermost call ends (`leftovers`). Within the outermost call
+torch starts from its own defaults, on the CPU and in one thread. What a call replaces in
+the course's own code or in torch's is put back and named (`patches`). Threads that it
+started, and what it does within one long call of C code, cannot be stopped from here.
 """
 
 from __future__ import annotations
@@ -18,15 +25,24 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
-from course_utils.runtime import generators_kept
-from courseware.grading.alarms import TookTooLong, call_within
+from courseware.grading.alarms import call_within, held
+from courseware.grading.clocks import NotJudged, TookTooLong
+from courseware.grading.interrupts import interrupts_told_apart
+from courseware.grading.kept import DEEPEST, state_kept
+from courseware.grading.leftovers import leftovers_cleared
+from courseware.grading.patches import code_kept
 from courseware.grading.values import copied, plain, unchanged
 
-__all__ = ["AskedForInput", "Outcome", "TIME_LIMIT", "TookTooLong", "call_safely"]
+__all__ = [
+    "AskedForInput",
+    "NotJudged",
+    "Outcome",
+    "TIME_LIMIT",
+    "TookTooLong",
+    "call_safely",
+]
 
-TIME_LIMIT = 10.0  # seconds a call
+TIME_LIMIT = 10.0  # CPU-seconds a call, on a machine that is fast enough
 
 
 class AskedForInput(BaseException):
@@ -35,11 +51,16 @@ class AskedForInput(BaseException):
 
 @dataclass
 class Outcome:
-    """What a call gave: a value, or the error that ended it; and what it changed."""
+    """What a call gave: a value, or the error that ended it; and what it changed.
+
+    `changed` names its arguments; `patched` what it replaced in the code that checks rely
+    on, such as "torch.equal". Both are as before again.
+    """
 
     value: Any = None
     error: BaseException | None = None
     changed: tuple[str, ...] = ()
+    patched: tuple[str, ...] = ()
 
 
 def call_safely(
@@ -49,20 +70,14 @@ def call_safely(
 
     `changed` names the arguments that it changed: tensors, arrays, lists and dicts.
     Other objects, such as models, are handed over themselves and are not compared.
-    A person's own interrupt is raised as ever.
+    A person's own interrupt is raised as ever, and NotJudged where the call was ended
+    although it had CPU time left (of `time_limit` seconds, TIME_LIMIT by default): it
+    slept, or the machine was too busy.
     """
     limit = TIME_LIMIT if time_limit is None else time_limit
     handed = [copied(value) for value in args]
     named = {name: copied(value) for name, value in kwargs.items()}
-    outcome = Outcome()
-    with _state_kept(), _quiet(), _no_way_out():
-        try:
-            value = call_within(lambda: function(*handed, **named), limit)
-            outcome.value = plain(value)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # exit(), recursion and all else: it is reported
-            outcome.error = error
+    outcome = _call(lambda: function(*handed, **named), limit)
     before = {f"argument {i}": value for i, value in enumerate(args, start=1)} | kwargs
     after = dict(zip(before, [*handed, *named.values()], strict=True))
     changed = (name for name in before if not unchanged(before[name], after[name]))
@@ -70,16 +85,43 @@ def call_safely(
     return outcome
 
 
+def _call(function: Callable[[], Any], limit: float) -> Outcome:
+    outcome = Outcome()
+    with held() as outermost, code_kept() as patched:
+        with _surroundings(outermost=outermost), interrupts_told_apart() as by_person:
+            try:
+                outcome.value = plain(call_within(_ended_with(function), limit))
+            except NotJudged:
+                raise
+            except KeyboardInterrupt as error:
+                if by_person():
+                    raise
+                outcome.error = error
+            except BaseException as error:  # exit(), recursion and all else: reported
+                outcome.error = error
+    outcome.patched = tuple(patched)
+    return outcome
+
+
 @contextlib.contextmanager
-def _state_kept() -> Iterator[None]:
-    """Undo reseeding, a switched-off autograd and another default dtype."""
-    grad, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
-    try:
-        with generators_kept():
-            yield
-    finally:
-        torch.set_grad_enabled(grad)
-        torch.set_default_dtype(dtype)
+def _surroundings(*, outermost: bool) -> Iterator[None]:
+    cleared = leftovers_cleared() if outermost else contextlib.nullcontext()
+    with state_kept(outermost=outermost), cleared, _quiet(), _no_way_out():
+        yield
+
+
+def _ended_with(function: Callable[[], Any]) -> Callable[[], Any]:
+    """Let a child that the function forks end with it: the notebook is its parent's."""
+    process = os.getpid()
+
+    def run() -> Any:
+        try:
+            return function()
+        finally:
+            if os.getpid() != process:
+                os._exit(0)
+
+    return run
 
 
 @contextlib.contextmanager
@@ -88,20 +130,28 @@ def _quiet() -> Iterator[None]:
 
     A word on stderr makes nbgrader give no points at all.
     """
-    silenced = logging.root.manager.disable
     with (
         open(os.devnull, "w", encoding="utf-8") as sink,
         _descriptors_to(sink.fileno()),
         contextlib.redirect_stdout(sink),
         contextlib.redirect_stderr(sink),
         warnings.catch_warnings(),
+        _log_disabled(),
     ):
         warnings.simplefilter("ignore")
+        yield
+
+
+@contextlib.contextmanager
+def _log_disabled() -> Iterator[None]:
+    before = logging.root.manager.disable
+    if before < logging.CRITICAL:  # to set it clears the cache of every logger
         logging.disable(logging.CRITICAL)
-        try:
-            yield
-        finally:
-            logging.disable(silenced)
+    try:
+        yield
+    finally:
+        if logging.root.manager.disable != before:
+            logging.disable(before)
 
 
 @contextlib.contextmanager
@@ -129,15 +179,23 @@ def _leave(*_: object) -> None:
     raise SystemExit
 
 
+def _set_recursion_limit(limit: int) -> None:
+    _unbounded(min(limit, DEEPEST))
+
+
+_unbounded = sys.setrecursionlimit
+
+
 @contextlib.contextmanager
 def _no_way_out() -> Iterator[None]:
-    """Turn input() into an error and IPython's exit() into SystemExit."""
+    """Turn input() into an error, IPython's exit() into SystemExit; bound recursion."""
+    bounded = {"setrecursionlimit": _set_recursion_limit}
     shadowed = {n: _leave for n in ("exit", "quit") if n in _user_namespace()}
     with (
         _replaced(vars(builtins), {"input": _ask, "exit": _leave, "quit": _leave}),
         _replaced(_user_namespace(), shadowed),
         _replaced(vars(getpass), {"getpass": _ask}),
-        _replaced(vars(sys), {"breakpointhook": _ask}),
+        _replaced(vars(sys), {"breakpointhook": _ask, **bounded}),
     ):
         yield
 
@@ -149,7 +207,7 @@ def _replaced(namespace: dict[str, Any], new: dict[str, Any]) -> Iterator[None]:
     try:
         yield
     finally:
-        for name in new:
+        for name in new.keys() - kept.keys():
             namespace.pop(name, None)
         namespace.update(kept)
 

@@ -1,11 +1,14 @@
 """What keeps a notebook whole while a learner's code runs; what a check believes."""
 
+import contextlib
 import copy
 import getpass
 import logging
 import os
 import pickle
 import signal
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -16,8 +19,8 @@ import torch
 from torch import nn
 
 from courseware.grading import Task, check, examine, hint, progress, task
-from courseware.grading.alarms import TookTooLong, call_within
-from courseware.grading.sandbox import call_safely
+from courseware.grading.alarms import call_within
+from courseware.grading.sandbox import NotJudged, TookTooLong, call_safely
 from courseware.grading.score import Score, Verdict
 from courseware.grading.values import ModelRecord, plain
 
@@ -91,9 +94,15 @@ STUBBORN = [sleeps_in_a_bare_except, sleeps_in_three, never_leaves_finally]
 
 
 @needs_signals
-@pytest.mark.parametrize("function", [*STUBBORN, loops_in_a_bare_except])
-def test_nothing_that_swallows_alarms_outlives_its_time(function):
-    outcome = call_safely(function, time_limit=0.1)
+@pytest.mark.parametrize("function", STUBBORN)
+def test_no_sleeper_that_swallows_alarms_outlives_its_time(function):
+    with pytest.raises(NotJudged) as ended:
+        call_safely(function, time_limit=0.1)
+    assert ended.value.reason == "waiting"
+
+
+def test_no_loop_that_swallows_alarms_outlives_its_time():
+    outcome = call_safely(loops_in_a_bare_except, time_limit=0.1)
     assert isinstance(outcome.error, TookTooLong)
 
 
@@ -112,7 +121,36 @@ def test_an_inner_call_leaves_the_outer_limit_in_force():
         call_safely(lambda: 1, time_limit=5)
         time.sleep(30)
 
-    assert seconds(lambda: call_safely(outer, time_limit=0.2)) < 10
+    with pytest.raises(NotJudged):
+        call_safely(outer, time_limit=0.2)
+
+
+def test_an_outer_call_that_is_late_begins_no_other():
+    begun = []
+
+    def outer():
+        with contextlib.suppress(TookTooLong):
+            loops_in_a_bare_except()
+        while True:
+            call_safely(begun.append, 1)
+
+    assert isinstance(call_safely(outer, time_limit=0.1).error, TookTooLong)
+    assert begun == []
+
+
+def test_one_who_waits_in_another_thread_is_not_judged():
+    found = []
+
+    def limited():
+        try:
+            call_safely(lambda: [time.sleep(0.05) for _ in range(600)], time_limit=0.2)
+        except NotJudged as ended:
+            found.append(ended.reason)
+
+    thread = threading.Thread(target=limited)
+    thread.start()
+    thread.join(timeout=20)
+    assert found == ["waiting"]
 
 
 @needs_signals
@@ -135,6 +173,100 @@ def test_no_alarm_sounds_after_the_call():
         with pytest.raises(TookTooLong):
             call_within(loops_in_a_bare_except, 0.002)
     assert sum(range(100_000)) == 4_999_950_000
+
+
+def works(seconds):
+    """Use CPU time, whatever the limit."""
+    start = time.thread_time()
+    while time.thread_time() - start < seconds:
+        pass
+
+
+def ignores_the_alarm():
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+
+
+def stops_the_timer():
+    signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def blocks_the_alarm():
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+
+
+DISARM = [ignores_the_alarm, stops_the_timer, blocks_the_alarm]
+
+
+@needs_signals
+@pytest.mark.parametrize("disarm", DISARM)
+def test_who_returns_too_late_has_not_passed(disarm):
+    outcome = call_safely(lambda: (disarm(), works(0.3)), time_limit=0.1)
+    assert isinstance(outcome.error, TookTooLong)
+    with pytest.raises(NotJudged):
+        call_safely(lambda: (disarm(), time.sleep(0.5)), time_limit=0.1)
+
+
+def test_who_swallows_the_alarm_and_returns_is_late_too():
+    def careful():
+        with contextlib.suppress(TookTooLong):
+            works(30)
+        return 1
+
+    outcome = call_safely(careful, time_limit=0.1)
+    assert isinstance(outcome.error, TookTooLong) and outcome.value is None
+
+
+@needs_signals
+@pytest.mark.parametrize("disarm", DISARM)
+def test_an_alarm_switched_off_by_one_call_is_on_for_the_next(disarm):
+    def cases():
+        call_safely(disarm)
+        loops_in_a_bare_except()
+
+    assert isinstance(call_safely(cases, time_limit=0.2).error, TookTooLong)
+    assert isinstance(call_safely(cases, time_limit=0.2).error, TookTooLong)
+
+
+def test_recursion_without_a_limit_ends():
+    def deeper(n):
+        return deeper(n + 1)
+
+    def unlimited(_):
+        sys.setrecursionlimit(10**9)
+        return deeper(0)
+
+    assert judge(lambda answer, c: c.call(answer, 0), unlimited) == ("failed", "error")
+
+
+@needs_signals
+def test_an_alarm_sounds_at_any_depth():
+    unbounded = sys.setrecursionlimit  # by another name, it is
+
+    def deeper(n):
+        return deeper(n - 1) if n else loops_in_a_bare_except()
+
+    def deep():
+        unbounded(300_000)
+        deeper(200_000)
+
+    outcomes = []
+    taken = seconds(lambda: outcomes.append(call_safely(deep, time_limit=0.3)))
+    assert isinstance(outcomes[0].error, TookTooLong) and taken < 10
+
+
+def test_no_alarm_sounds_after_a_call_in_another_thread():
+    ended = []
+
+    def calls():
+        for _ in range(30):
+            outcome = call_safely(loops_in_a_bare_except, time_limit=0.002)
+            ended.append(type(outcome.error))
+        ended.append(sum(range(100_000)))
+
+    thread = threading.Thread(target=calls)
+    thread.start()
+    thread.join(timeout=60)
+    assert ended == [TookTooLong] * 30 + [4_999_950_000]
 
 
 def test_an_answer_that_loops_when_looked_at_ends(monkeypatch):
@@ -183,16 +315,52 @@ def test_a_handler_of_the_log_set_up_before_is_silent_too(capfd):
     assert "heard" in capfd.readouterr().err
 
 
-# ------------------------------------------------------------------ what is given back
+# --------------------------------------------------------------- interrupts, and forks
 
 
-def test_autograd_and_the_default_dtype_are_given_back():
-    def careless():
-        torch.set_grad_enabled(False)
-        torch.set_default_dtype(torch.float64)
+def raises_an_interrupt():
+    raise KeyboardInterrupt
 
-    call_safely(careless)
-    assert torch.is_grad_enabled() and torch.get_default_dtype() == torch.float32
+
+def interrupts_the_main_thread():
+    import _thread
+
+    _thread.interrupt_main()
+    time.sleep(0.1)
+
+
+OWN = [raises_an_interrupt, interrupts_the_main_thread]
+
+
+@pytest.mark.parametrize("interrupt", OWN)
+def test_an_interrupt_that_the_answer_raises_is_reported(interrupt):
+    assert isinstance(call_safely(interrupt).error, KeyboardInterrupt)
+    assert judge(lambda answer, c: c.call(answer), interrupt) == ("failed", "error")
+
+
+@needs_signals
+def test_a_person_s_interrupt_is_raised_as_ever():
+    person = ["sh", "-c", f"sleep 0.5; kill -INT {os.getpid()}"]
+    handler = signal.getsignal(signal.SIGINT)
+    with subprocess.Popen(person):
+        with pytest.raises(KeyboardInterrupt):
+            call_safely(time.sleep, 20)
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_child_never_comes_back_into_the_notebook():
+    found = []
+
+    def forks():
+        child = os.fork()
+        found.append(os.waitpid(child, 0)[1] if child else None)
+
+    assert call_safely(forks).error is None
+    assert found == [0]  # and this line was reached by one process
+
+
+# ------------------------------------------------------------------ what is asked of it
 
 
 @pytest.mark.parametrize("ask", [lambda: getpass.getpass(), lambda: breakpoint()])

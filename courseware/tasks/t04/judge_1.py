@@ -19,7 +19,7 @@ def _nothing_learns(it):
 
 TASK = Task(
     title="Freeze the backbone, give it a new head",
-    points=2,
+    points=1,
     hints=(
         "First freeze all parameters, then make the new head: it is trainable by itself.",
         "`for p in model.parameters(): p.requires_grad = False`",

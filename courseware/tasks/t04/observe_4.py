@@ -13,10 +13,10 @@ def cases(seed):
     small = torch.tensor([[3.0, 0.1], [0.0, 9.0], [0.5, 0.4], [-2.0, 0.0]])
     tried = (
         (torch.tensor([1.0, 0.0]), small, 3),
+        (table[5] + table[8], table, 20),
         (table[4] * 0.5, table, 5),
         (-table[9], table, 1),
         (table[2] - 3 * table[7], table, 12),
-        (table[5] + table[8], table, 20),
     )
     for query, features, k in tried:
         given = f"{len(features)} rows, k = {k}"
