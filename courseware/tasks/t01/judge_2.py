@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
+import torch
+
 from courseware.grading.facts import Tolerance
 from courseware.grading.judging import Raises, Task, When, Wrong
 
-
-def softmax(logits):
-    return logits.softmax(0)
+softmax = partial(torch.softmax, dim=0)
 
 
 def solution(logits, classes, k, likely=softmax, shown=lambda values: values):

@@ -18,9 +18,8 @@ def cases(seed):
         (side + 1, side + 1, (means, (0.5, 0.25, 1))),
         (70, 66, IMAGENET),
     ):
-        shape = height, width, 3
-        image = torch.randint(256, shape, generator=draw, dtype=torch.uint8)
-        given = f"a uint8 picture of shape {shape}, mean {mean}, std {std}"
+        image = torch.randint(256, (height, width, 3), generator=draw).byte()
+        given = f"a uint8 picture of shape {(*image.shape,)}, mean {mean}, std {std}"
         yield Case(given, image=image, mean=mean, std=std)
 
 

@@ -58,13 +58,13 @@ TASK = Task(
             "or by `id(p)`, or with `is`.",
         ),
         "single-layer": Raises(
-            "has no attribute",
+            "'Sequential' object has no attribute",
             "The head may be several layers: `model.fc.parameters()` gives all of theirs.",
         ),
         **GROUPS,
         "woken": At(
             "frozen parameters that were woken",
-            "What was frozen learns now: leave requires_grad as it is.",
+            "What was frozen learns now: leave `requires_grad` as it is.",
         ),
         "head-twice": When(
             lambda it: it.fact == TWICE and all(n[:3] == "fc." for n in it.got),

@@ -34,6 +34,7 @@ TASK = Task(
             lambda it: it.key == "type" and it.difference.got in ("list", "ndarray"),
             "Return one rate, that of `step`.",
         ),
+        "type": "The rate is a number, a `float`.",
         "over-total": When(
             counting(
                 lambda s, n, w: s / (n - 1),

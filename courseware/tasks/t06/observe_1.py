@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from courseware.grading.observing import Case
 from courseware.tasks.t06.groups import called, note_places, option
-from courseware.tasks.t06.inputs import scaled, told
+from courseware.tasks.t06.inputs import numbered_case
 from courseware.tasks.t06.nets import frozen, resnet, row, rungs
 
 _RESNET = {
@@ -34,21 +33,27 @@ _DOTTED = {
 
 
 def cases(seed):
-    for given, make, asleep, stages, lr, ratio in (
+    for what, make, asleep, stages, lr, ratio in (
         ("a small ResNet", resnet, (), _RESNET, 1e-2, 0.1),
-        ("conv1 and layer2 frozen", resnet, ("conv1", "layer2"), _THREE, 0.3, 0.5),
+        (
+            "a small ResNet, conv1 and layer2 frozen",
+            resnet,
+            ("conv1", "layer2"),
+            _THREE,
+            0.3,
+            0.5,
+        ),
         ("", rungs, (), _RUNGS, 1e-3, 0.2),
         ("", row, ("features.1",), _DOTTED, 0.05, 0.1),
     ):
-        lr, ratio = scaled(seed, lr, ratio)
-        given = told(f"{given}, groups {', '.join(stages)}", lr=lr, ratio=ratio)
-        needed = {"make": make, "asleep": asleep, "numbers": (stages, lr, ratio)}
-        yield Case(given, hidden=make is not resnet, **needed)
+        needed = {"make": make, "asleep": asleep, "stages": stages, "hidden": not what}
+        named = f"{what}, groups {', '.join(stages)}"
+        yield numbered_case(seed, named, {"lr": lr, "ratio": ratio}, **needed)
 
 
 def observe(stage_groups, case, seen):
     model = frozen(case.make(), *case.asleep)
-    groups = called(seen, stage_groups, model, *case.numbers)
+    groups = called(seen, stage_groups, model, case.stages, *case.numbers)
     seen.note("how many groups", len(groups))
     seen.note("the names of the groups", option(seen, groups, "name"))
     note_places(seen, groups, dict(model.named_parameters()))

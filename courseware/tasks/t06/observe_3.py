@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-from courseware.grading.observing import Case
 from courseware.tasks.t06.groups import called, note_places, option
-from courseware.tasks.t06.inputs import scaled, told
+from courseware.tasks.t06.inputs import numbered_case
 from courseware.tasks.t06.nets import frozen, in_a_row, mixed, resnet
 
 _IN_A_ROW = "Conv2d, BatchNorm2d, Conv2d, GroupNorm, Flatten and Linear in a row"
 
 
 def cases(seed):
-    for name, make, asleep, decay in (
+    for what, make, asleep, decay in (
         ("a small ResNet, conv1 frozen", resnet, ("conv1",), 0.05),
         (_IN_A_ROW, in_a_row, (), 1e-4),
         ("", mixed, (), 0.3),
     ):
-        (decay,) = scaled(seed, decay)
-        given = told(name, weight_decay=decay)
-        needed = {"make": make, "asleep": asleep, "decay": decay}
-        yield Case(given, hidden=not name, **needed)
+        needed = {"make": make, "asleep": asleep, "hidden": not what}
+        yield numbered_case(seed, what, {"weight_decay": decay}, **needed)
 
 
 def observe(decay_groups, case, seen):
     model = frozen(case.make(), *case.asleep)
-    parameters = dict(model.named_parameters())
-    groups = called(seen, decay_groups, model, case.decay)
+    groups = called(seen, decay_groups, model, *case.numbers)
+    matrices = {name for name, p in model.named_parameters() if p.ndim > 1}
     seen.note("how many groups", len(groups))
-    note_places(seen, groups, parameters)
+    note_places(seen, groups, dict(model.named_parameters()))
     values = option(seen, groups, "weight_decay")
     seen.note("the values of weight_decay", sorted(values, key=str))
     decays = {n for g in groups if g.options["weight_decay"] for n in g.names}
-    matrices = {name for name, p in parameters.items() if p.ndim > 1}
     seen.note("vectors and numbers that decay", _told(model, decays - matrices))
     seen.note("weights that do not decay", _told(model, matrices - decays))
     seen.note("some weights decay", bool(matrices & decays))

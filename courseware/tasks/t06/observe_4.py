@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from courseware.grading.facts import describe, number_of
-from courseware.grading.observing import Case, generator
+from courseware.grading.observing import generator
 from courseware.grading.values import ModelRecord
-from courseware.tasks.t06.inputs import scaled, told
+from courseware.tasks.t06.inputs import numbered_case
 from courseware.tasks.t06.nets import overflowing, small
 
 LISTS = "how many lists"
@@ -21,31 +21,25 @@ PAIRED = "each loss has its rate"
 
 
 def cases(seed):
+    steps = 7 + seed % 3
     training, resting = (partial(small, seed + 4, mode) for mode in (True, False))
     few, many, some, broken = (_batches(count, seed) for count in (3, 5, 4, 6))
     broken[3][0][0, 0, 0, 0] = math.nan
-    sizes = (
-        0.5,
-        0.8,
-        9.0,
-        0.9,
-        3e38,
-        0.4,
-    )  # the third loss is high, the fifth infinite
+    # The third loss is high, the fifth infinite.
+    sizes = 0.5, 0.8, 9.0, 0.9, 3e38, 0.4
     huge = [(torch.full((1, 1), x), torch.ones(1, dtype=torch.long)) for x in sizes]
-    for given, make, batches, numbers, count in (
-        ("a small net in train mode, 3 batches", training, few, (1e-3, 0.5), 7),
-        ("a small net in eval mode, 5 batches, the defaults", resting, many, (), 40),
-        ("a NaN in the fourth of 6 batches", resting, broken, (0.01, 0.1), 6),
-        ("", overflowing, huge, (1e-4, 1e-2), 6),
-        ("", training, some, (1e-5, 1e-1), 3),
+    for what, make, batches, *numbers in (
+        ("a small net in train mode, 3 batches", training, few, 1e-3, 0.5, steps),
+        ("a small net in eval mode, 5 batches, and the defaults", resting, many),
+        ("6 batches, a NaN in the fourth", resting, broken, 0.01, 0.1, 6),
+        ("", overflowing, huge, 1e-4, 1e-2, 6),
+        ("", training, some, 1e-5, 1e-1, 3),
     ):
-        if numbers:
-            numbers = (*scaled(seed, *numbers), count)
-        names = dict(zip(("start_lr", "end_lr", "num_iter"), numbers, strict=False))
-        stops = batches is broken or batches is huge
-        needed = {"make": make, "batches": batches, "numbers": numbers, "count": count}
-        yield Case(told(given, **names), hidden=not given, stops=stops, **needed)
+        named = dict(zip(("start_lr", "end_lr", "num_iter"), numbers, strict=False))
+        needed = {"make": make, "batches": batches, "hidden": not what}
+        needed["stops"] = batches is broken or batches is huge
+        needed["count"] = numbers[2] if numbers else 40
+        yield numbered_case(seed, what, named, **needed)
 
 
 def _batches(count, seed):

@@ -18,10 +18,10 @@ def observe(answer, case, seen, measured=None):
     observe_letter(answer, case, seen)
 
 
-def _holds(measured):
+def _holds(found):
     try:
-        high, low = measured[0.1], measured[0.001]
-        moves = high["move"] > 0.05 > low["move"]
-        return moves and high["accuracy"] < low["accuracy"]
+        high, low = found[0.1], found[0.001]
+        worse = high["accuracy"] < low["accuracy"]
+        return worse and high["move"] > 0.05 > low["move"]
     except (TypeError, KeyError, IndexError):
         return False
