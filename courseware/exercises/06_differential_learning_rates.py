@@ -9,7 +9,7 @@
 # %% [markdown]
 # # Exercise 06 · Differential learning rates
 #
-# Six tasks, 12 points.
+# Six tasks, 14 points.
 # Belongs to [lesson 06](../notebooks/06_differential_learning_rates.ipynb). Write the tasks
 # by hand, in plain PyTorch: the tools of the course come after.
 #
@@ -192,7 +192,7 @@ def range_test(model, batches, start_lr=1e-7, end_lr=1.0, num_iter=40):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check_06_4", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "check_06_4", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 check("06.4", range_test)
 
 # %% [markdown]
@@ -223,7 +223,7 @@ def lr_at(step, total, warmup, peak, final=0.0):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check_06_5", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "check_06_5", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 check("06.5", lr_at)
 
 # %% [markdown]

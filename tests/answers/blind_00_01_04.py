@@ -305,7 +305,7 @@ def t01_2_wrong_least_probable(logits, classes, k):
     return [(classes[i], float(probabilities[i])) for i in order]
 
 
-def t01_2_wrong_tensors_in_pairs(logits, classes, k):
+def t01_2_right_tensors_in_pairs(logits, classes, k):
     values, positions = logits.softmax(dim=0).topk(k)
     return [(classes[i], v) for v, i in zip(values, positions, strict=True)]
 
@@ -1406,7 +1406,11 @@ RIGHT: dict[str, list] = {
         t01_1_right_channel_by_channel,
         t01_1_right_torchvision,
     ],
-    "01.2": [t01_2_right_topk, t01_2_right_sorted],
+    "01.2": [
+        t01_2_right_topk,
+        t01_2_right_sorted,
+        t01_2_right_tensors_in_pairs,
+    ],
     "01.3": [t01_3_right_sum, t01_3_right_add_channels, t01_3_right_einsum],
     "01.4": [t01_4_right_load_state_dict, t01_4_right_copy_each],
     "01.5": ["c", "C"],
@@ -1492,7 +1496,6 @@ WRONG: dict[str, list] = {
         t01_2_wrong_softmax_over_the_k,
         t01_2_wrong_worst_first,
         t01_2_wrong_least_probable,
-        t01_2_wrong_tensors_in_pairs,
         t01_2_wrong_positions_for_names,
         t01_2_wrong_probability_first,
         t01_2_wrong_sigmoid,
