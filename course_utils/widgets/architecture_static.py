@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .base import escape, html_table
+from .markup import escape, html_table
 
 COLUMNS = ("stage", "kind", "layers", "output", "parameters", "MACs", "trainable")
 LAYER_COLUMNS = ("layer", "type", "kind", "output", "parameters", "MACs")

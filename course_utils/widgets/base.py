@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import base64
-import html
 import io
 import re
-from collections.abc import Iterable, Sequence
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -113,42 +110,6 @@ class CourseWidget(StaticForm, anywidget.AnyWidget):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
-
-
-def escape(text: object) -> str:
-    """Return text that is safe inside HTML, quotes included."""
-    return html.escape(str(text), quote=True)
-
-
-def html_table(
-    columns: Iterable[object],
-    rows: Iterable[Sequence[object]],
-    *,
-    caption: str = "",
-    row_titles: bool = False,
-) -> str:
-    """Return a table of escaped cells; with `row_titles` each row's first is its title."""
-
-    def line(cells: Iterable[object], titles: int) -> str:
-        tags = ("th" if place < titles else "td" for place in count())
-        found = (f"<{t}>{escape(c)}</{t}>" for t, c in zip(tags, cells, strict=False))
-        return f"<tr>{''.join(found)}</tr>"
-
-    columns = list(columns)
-    body = "".join(line(row, int(row_titles)) for row in rows)
-    about = f"<caption>{escape(caption)}</caption>" if caption else ""
-    return (
-        f"<table>{about}<thead>{line(columns, len(columns))}</thead>"
-        f"<tbody>{body}</tbody></table>"
-    )
-
-
-def inline_code(text: str) -> str:
-    """Return escaped HTML in which `backticks` have become `<code>`."""
-    parts = escape(text).split("`")
-    if len(parts) % 2 == 0:  # an unpaired backtick stays as it is
-        return escape(text)
-    return "".join(f"<code>{p}</code>" if i % 2 else p for i, p in enumerate(parts))
 
 
 def png_data_url(picture: Image.Image | np.ndarray) -> str:

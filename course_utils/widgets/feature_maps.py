@@ -23,7 +23,8 @@ from course_utils.layer_groups import layer_groups
 from course_utils.rgb import as_pil, to_rgb, upright
 from course_utils.weights import WeightsInfo, default_weights_info
 
-from .base import CourseWidget, escape, png_data_url, script, style
+from .base import CourseWidget, png_data_url, script, style
+from .markup import escape
 from .pictures import figure_png
 
 __all__ = ["FeatureMapViewer"]

@@ -12,7 +12,8 @@ from course_utils import weights
 from course_utils.arguments import checked
 from course_utils.errors import command
 
-from .base import CourseWidget, escape, script, style
+from .base import CourseWidget, script, style
+from .markup import escape
 
 __all__ = ["FetchButton"]
 

@@ -9,7 +9,8 @@ import traitlets
 
 from course_utils.arguments import checked
 
-from .base import CourseWidget, escape, script, style
+from .base import CourseWidget, script, style
+from .markup import escape
 
 __all__ = ["FlowSwitcher"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .architecture_static import compact
-from .base import escape, html_table
+from .markup import escape, html_table
 
 WAKES, LEARNS, FROZEN = "🔥", "●", "❄"
 LEGEND = f"{WAKES} wakes, {LEARNS} learns, {FROZEN} frozen"

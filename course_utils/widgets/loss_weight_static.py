@@ -13,7 +13,8 @@ from matplotlib.ticker import FixedLocator, StrMethodFormatter
 
 from course_utils.plots import BLUE, GREEN, ORANGE
 
-from .base import data_url, escape, html_table
+from .base import data_url
+from .markup import escape, html_table
 from .pictures import figure_png
 
 TICKS = (0, 20, 40, 60, 80, 90, 95, 98, 99, 99.5, 99.8, 99.9)  # per cent

@@ -13,7 +13,8 @@ from PIL import Image
 
 from course_utils.arguments import checked
 
-from .base import CourseWidget, data_url, escape, png_data_url, script, style
+from .base import CourseWidget, data_url, png_data_url, script, style
+from .markup import escape
 
 __all__ = ["PictureSwitcher"]
 

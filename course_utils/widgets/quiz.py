@@ -1,8 +1,12 @@
-"""A quick check: questions with an explanation for every choice."""
+"""A quick check: questions with an explanation for every choice.
+
+The kernel judges: the browser, and whatever is saved of the widget or exported, holds
+what was asked and what was answered, and of the reasons only those that were opened.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +14,8 @@ import traitlets
 
 from course_utils.arguments import checked
 
-from .base import CourseWidget, inline_code, script, style
+from .base import CourseWidget, script, style
+from .markup import inline_code
 
 __all__ = ["Question", "Quiz"]
 
@@ -50,63 +55,95 @@ class Question:
             )
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what the browser needs."""
-        return {
-            "prompt": self.prompt,
-            "choices": list(self.choices),
-            "answer": self.answer,
-            "verdicts": [self.verdict(i) for i in range(len(self.choices))],
-            "why": [_without_verdict(text) for text in self.why],
-        }
+        """Return what the browser may know before an answer."""
+        return {"prompt": self.prompt, "choices": list(self.choices)}
 
-    def verdict(self, choice: int) -> str:
-        """Return the word that stands before the explanation of a choice."""
-        return "Right." if choice == self.answer else "Not this one."
+    def reply(self, choice: int) -> dict[str, Any]:
+        """Return what the browser is told of a choice that was taken."""
+        right = choice == self.answer
+        return {
+            "choice": choice,
+            "right": right,
+            "verdict": "Right." if right else "Not this one.",
+            "why": _without_verdict(self.why[choice]),
+        }
 
 
 class Quiz(CourseWidget):
     """Ask questions; explain each choice at once, and why a wrong one is wrong.
 
     A question's first try counts. After it, the other choices can still be opened to
-    read their explanations. "Start again" clears all tries.
+    read their explanations. "Start again" clears all tries; a quiz in which every right
+    choice has been found was passed, and stays so.
+
+    `tries` (choices by question, the first one first) and `passed` take up where an
+    earlier one ended, and `on_change` is called with the quiz after each try.
 
     >>> from course_utils.widgets import Question, Quiz
     >>> one = Question("2 + 2?", ["4", "5"], answer=0, why=["Yes.", "Count again."])
     >>> quiz = Quiz([one])
     >>> quiz.answer(0, 1)
-    >>> quiz.answers, quiz.score
-    ([1], 0)
+    >>> quiz.answers, quiz.score, quiz.passed
+    ([1], 0, False)
     """
 
     _esm = script("quiz")
     _css = style("quiz")
 
     questions = traitlets.List(traitlets.Dict()).tag(sync=True)
-    tries = traitlets.List(traitlets.List(traitlets.Int())).tag(sync=True)
+    replies = traitlets.List(traitlets.List(traitlets.Dict())).tag(sync=True)
+    passed = traitlets.Bool(False).tag(sync=True)
     one_at_a_time = traitlets.Bool(True).tag(sync=True)
     position = traitlets.Int(0).tag(sync=True)
 
     @checked
-    def __init__(self, questions: Sequence[Question], *, one_at_a_time: bool = True):
+    def __init__(
+        self,
+        questions: Sequence[Question],
+        *,
+        one_at_a_time: bool = True,
+        tries: Sequence[Sequence[int]] | None = None,
+        passed: bool = False,
+        on_change: Callable[[Quiz], None] | None = None,
+    ):
         if not questions:
             raise ValueError("a quiz needs at least one question")
+        self._questions, self._on_change = list(questions), on_change
+        tries = [[] for _ in questions] if tries is None else tries
+        self._check_tries(tries)
         super().__init__(
             questions=[question.as_dict() for question in questions],
-            tries=[[] for _ in questions],
+            replies=self._judged(tries),
+            passed=passed,
             one_at_a_time=one_at_a_time,
+            position=next((i for i, picked in enumerate(tries) if not picked), 0),
         )
+        self.on_msg(self._hear)
 
-    @traitlets.validate("tries")
-    def _valid_tries(self, proposal: dict) -> list[list[int]]:
-        tries = proposal["value"]
-        if len(tries) != len(self.questions):
-            raise traitlets.TraitError("`tries` needs one list for each question")
-        for question, picked in zip(self.questions, tries, strict=True):
-            if any(not 0 <= i < len(question["choices"]) for i in picked):
-                raise traitlets.TraitError(
-                    f"{question['prompt']!r} has no choice {picked}"
-                )
-        return tries
+    def _check_tries(self, tries: Sequence[Sequence[int]]) -> None:
+        if len(tries) != len(self._questions):
+            raise ValueError("`tries` needs one list for each question")
+        for question, picked in zip(self._questions, tries, strict=True):
+            for choice in picked:
+                _check_choice(question, choice)
+
+    def _judged(self, tries: Sequence[Sequence[int]]) -> list[list[dict]]:
+        pairs = zip(self._questions, tries, strict=True)
+        return [
+            [question.reply(choice) for choice in picked] for question, picked in pairs
+        ]
+
+    def _hear(self, _: object, message: dict, buffers: object) -> None:
+        """Do what the browser asks: {"pick": [question, choice]} or {"again": true}."""
+        if message.get("again"):
+            self.start_again()
+        elif pick := message.get("pick"):
+            self.answer(*pick)
+
+    @property
+    def tries(self) -> list[list[int]]:
+        """Return the choices taken, by question, the first one first."""
+        return [[reply["choice"] for reply in taken] for taken in self.replies]
 
     @property
     def answers(self) -> list[int | None]:
@@ -116,25 +153,40 @@ class Quiz(CourseWidget):
     @property
     def score(self) -> int:
         """Return the number of questions that were right at the first try."""
-        return sum(
-            given == question["answer"]
-            for given, question in zip(self.answers, self.questions, strict=True)
-        )
+        return sum(bool(taken) and taken[0]["right"] for taken in self.replies)
 
+    @checked
     def answer(self, question: int, choice: int) -> None:
         """Choose as a click does; question and choice are counted from 0."""
-        tries = [list(picked) for picked in self.tries]
-        if choice not in tries[question]:
-            tries[question].append(choice)
-        self.tries = tries
+        if not 0 <= question < len(self._questions):
+            raise ValueError(f"no question {question}; they are counted from 0")
+        asked = self._questions[question]
+        _check_choice(asked, choice)
+        if choice in self.tries[question]:
+            return
+        replies = [list(taken) for taken in self.replies]
+        replies[question].append(asked.reply(choice))
+        self.replies = replies
+        self.passed = self.passed or all(map(_is_found, replies))
+        self._tell()
+
+    def start_again(self) -> None:
+        """Clear all tries; whether the quiz was passed stays."""
+        self.replies = [[] for _ in self._questions]
+        self.position = 0
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._on_change is not None:
+            self._on_change(self)
 
     def static_html(self) -> str:
-        """Return the questions, each with its answers folded away."""
+        """Return the questions and their choices, and how to answer."""
         parts = [_question_html(i, q) for i, q in enumerate(self.questions, start=1)]
-        return "<p><b>Quick check</b></p>" + "".join(parts)
+        return f"<p><b>Quick check</b></p>{''.join(parts)}<p><i>{_HOW}</i></p>"
 
     def static_text(self) -> str:
-        """Return the questions and their lettered choices, without the answers."""
+        """Return the questions and their lettered choices, and how to answer."""
         lines = ["Quick check"]
         for i, question in enumerate(self.questions, start=1):
             lines.append(f"{i}. {question['prompt']}")
@@ -142,10 +194,22 @@ class Quiz(CourseWidget):
                 f"   {letter}) {choice}"
                 for letter, choice in zip(_LETTERS, question["choices"], strict=False)
             ]
-        return "\n".join(lines)
+        return "\n".join([*lines, _HOW])
 
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_HOW = (
+    "To answer, run this cell in JupyterLab: each choice is judged and explained there."
+)
+
+
+def _check_choice(question: Question, choice: int) -> None:
+    if not 0 <= choice < len(question.choices):
+        raise ValueError(f"{question.prompt!r} has no choice {choice}")
+
+
+def _is_found(taken: list[dict]) -> bool:
+    return any(reply["right"] for reply in taken)
 
 
 def _without_verdict(text: str) -> str:
@@ -158,14 +222,9 @@ def _without_verdict(text: str) -> str:
 
 
 def _question_html(number: int, question: dict[str, Any]) -> str:
-    """Return one question with its choices, and the explanations in `<details>`."""
+    """Return one question with its choices."""
     choices = "".join(f"<li>{inline_code(c)}</li>" for c in question["choices"])
-    reasons = "".join(
-        f"<li><b>{verdict}</b> {inline_code(why)}</li>"
-        for verdict, why in zip(question["verdicts"], question["why"], strict=True)
-    )
     return (
         f"<p><b>{number}.</b> {inline_code(question['prompt'])}</p>"
         f'<ol type="a">{choices}</ol>'
-        f'<details><summary>Answer</summary><ol type="a">{reasons}</ol></details>'
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .base import escape, html_table
+from .markup import escape, html_table
 
 
 def share_text(share: float) -> str:

@@ -16,7 +16,8 @@ from course_utils.arguments import checked
 from course_utils.layer_groups import UnfreezeSchedule
 from course_utils.training import EpochState
 
-from .base import CourseWidget, escape, png_data_url, script, style
+from .base import CourseWidget, png_data_url, script, style
+from .markup import escape
 from .pictures import figure_png
 from .training_monitor_static import (
     COLUMNS,

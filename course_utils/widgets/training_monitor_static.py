@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from course_utils.plots import BLUE, ORANGE, PURPLE
 
-from .base import html_table
+from .markup import html_table
 
 STYLES = {"train": (ORANGE, "--", "s"), "val": (BLUE, "-", "o")}
 GREY = "#767676"  # reads on a white and on a black ground

@@ -14,7 +14,8 @@ from course_utils.zoo.figure import plot_zoo
 from course_utils.zoo.table import COSTS, GAINS
 
 from .architecture_explorer import ArchitectureExplorer
-from .base import CourseWidget, data_url, escape, html_table, script, style
+from .base import CourseWidget, data_url, script, style
+from .markup import escape, html_table
 from .pictures import figure_png
 
 __all__ = ["ZooExplorer"]

@@ -9,8 +9,17 @@
 # %% [markdown]
 # # Exercise 01 · Loading pretrained models
 #
-# Five tasks, 10 points. Write your answer, run the cell that checks it, read the card.
+# Five tasks, 10 points.
 # All of it runs offline, on the bundled weights.
+#
+# Write your answer and run its cell. The cell below it is the check: run that one next, and
+# read its card. After a change run your own cell *first*, for a check sees only what has run.
+# Each wrong try unfolds a stronger hint and costs a little, in your own progress only;
+# `hint("01.1")` shows the next hint at once.
+#
+# A check stops loops and sleeps. What it cannot stop is a long computation inside one C call
+# (such as `sum(range(10**12))`) or a function that switches the alarm off: then use the ■ of
+# the toolbar.
 
 # %%
 import torch

@@ -9,8 +9,17 @@
 # %% [markdown]
 # # Exercise 04 · Feature extraction
 #
-# Six tasks, 12 points. Write your answer, run the cell that checks it, read the card.
+# Six tasks, 12 points.
 # The nets here are `test_resnet`: stages `layer1` to `layer4`, and the head `fc`.
+#
+# Write your answer and run its cell. The cell below it is the check: run that one next, and
+# read its card. After a change run your own cell *first*, for a check sees only what has run.
+# Each wrong try unfolds a stronger hint and costs a little, in your own progress only;
+# `hint("04.1")` shows the next hint at once.
+#
+# A check stops loops and sleeps. What it cannot stop is a long computation inside one C call
+# (such as `sum(range(10**12))`) or a function that switches the alarm off: then use the ■ of
+# the toolbar.
 
 # %%
 import torch
@@ -42,7 +51,7 @@ def freeze_backbone(model, num_classes):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check_04_1", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "check_04_1", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 check("04.1", freeze_backbone)
 
 # %% [markdown]

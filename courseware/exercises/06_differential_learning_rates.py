@@ -9,9 +9,18 @@
 # %% [markdown]
 # # Exercise 06 · Differential learning rates
 #
-# Six tasks, 12 points. Write your answer, run the cell that checks it, read the card.
+# Six tasks, 14 points.
 # Belongs to [lesson 06](../notebooks/06_differential_learning_rates.ipynb). Write the tasks
 # by hand, in plain PyTorch: the tools of the course come after.
+#
+# Write your answer and run its cell. The cell below it is the check: run that one next, and
+# read its card. After a change run your own cell *first*, for a check sees only what has run.
+# Each wrong try unfolds a stronger hint and costs a little, in your own progress only;
+# `hint("06.1")` shows the next hint at once.
+#
+# A check stops loops and sleeps. What it cannot stop is a long computation inside one C call
+# (such as `sum(range(10**12))`) or a function that switches the alarm off: then use the ■ of
+# the toolbar.
 
 # %%
 import math
@@ -183,7 +192,7 @@ def range_test(model, batches, start_lr=1e-7, end_lr=1.0, num_iter=40):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check_06_4", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "check_06_4", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 check("06.4", range_test)
 
 # %% [markdown]
@@ -214,7 +223,7 @@ def lr_at(step, total, warmup, peak, final=0.0):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check_06_5", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "check_06_5", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 check("06.5", lr_at)
 
 # %% [markdown]

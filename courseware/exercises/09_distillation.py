@@ -9,9 +9,22 @@
 # %% [markdown]
 # # Exercise 09 · Distillation
 #
-# Seven tasks, 13 points. Write your answer, run the cell that checks it, read the card.
+<<<<<<< HEAD
+# Seven tasks, 13 points.
+=======
+# Seven tasks, 18 points. Write your answer, run the cell that checks it, read the card.
+>>>>>>> p-c9
 # Belongs to [lesson 09](../notebooks/09_distillation.ipynb). A large net, the *teacher*,
 # answers with logits; a small one, the *student*, learns from them and from the labels.
+#
+# Write your answer and run its cell. The cell below it is the check: run that one next, and
+# read its card. After a change run your own cell *first*, for a check sees only what has run.
+# Each wrong try unfolds a stronger hint and costs a little, in your own progress only;
+# `hint("09.1")` shows the next hint at once.
+#
+# A check stops loops and sleeps. What it cannot stop is a long computation inside one C call
+# (such as `sum(range(10**12))`) or a function that switches the alarm off: then use the ■ of
+# the toolbar.
 
 # %%
 import math
@@ -154,7 +167,7 @@ def temperature_for(logits, bits):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check_09_3", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "check_09_3", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 check("09.3", temperature_for)
 
 # %% [markdown]
@@ -189,7 +202,7 @@ def cache_answers(teacher, dataset):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check_09_4", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "check_09_4", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 check("09.4", cache_answers)
 
 # %% [markdown]
@@ -241,7 +254,7 @@ if share_without_t2 is not ...:
     shorter = forgotten.norm() / right.norm()
     print(f"length, as a share of that with T²: {shorter:.0%}")
 
-# %% nbgrader={"grade": true, "grade_id": "check_09_5", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "check_09_5", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 check("09.5", share_without_t2, measured=measured)
 
 # %% [markdown]
@@ -404,7 +417,7 @@ for text in {str(warning.message) for warning in said}:
 # for any number of classes; with `"mean"`, an alpha that was tuned with 5 of them means
 # something else with 1000.
 
-# %% nbgrader={"grade": true, "grade_id": "check_09_7", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "check_09_7", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 check("09.7", soft_share, predicted=times_too_weak)
 
 # %% [markdown]

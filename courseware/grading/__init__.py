@@ -1,42 +1,40 @@
 """Exercises that grade themselves: `check("04.2", answer)` as the last line of a cell.
 
-How a task is written (in `tasks/tNN.py`, one module an exercise):
-
-    @task("04.9", title="Count to n", points=1, hints=("mild", "stronger", "nearly"))
-    def count_to(answer, c):
-        for n in c.cases([2, 5], hidden=[1, 7]):
-            got = c.call(answer, n, given=f"n = {n}")   # runs the learner's function
-            c.type(got, list, "the result")
-            c.that(got != list(range(n)) or n == 0, "the numbers", key="off-by-one",
-                   hint="range(n) stops before n.", got=got)
-            c.same(got, list(range(1, n + 1)), "the numbers", hint="From 1 to n.")
-
-Properties are asked for in this order: type, shape, dtype, known misconceptions, value.
-A changed argument is reported after them all, without a line in the task. Every
-property has a `key`: the banks in `tests/answers` hold, for each task, right answers
-that must pass and wrong ones that must fail at the key whose hint fits.
+A task has two halves, in two files: `tasks/t04/observe_2.py` calls the answer on seeded
+cases and notes what happens as plain data (see `observing`); `tasks/t04/judge_2.py` knows
+the solution, and holds a table of mistakes with the hint that fits each (see `judging`).
+The first can be imported without the second: names here are imported when first used.
 """
 
-from courseware.grading.checking import Checker, check, examine, hint
-from courseware.grading.progress import (
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from courseware.grading.progress import (  # noqa: F401 (named in __all__)
     export_progress,
     progress,
     reset_progress,
 )
-from courseware.grading.registry import Task, find_task, task, task_ids
-from courseware.grading.score import Score
 
-__all__ = [
-    "Checker",
-    "Score",
-    "Task",
-    "check",
-    "examine",
-    "export_progress",
-    "find_task",
-    "hint",
-    "progress",
-    "reset_progress",
-    "task",
-    "task_ids",
-]
+_HOLDS = {
+    "checking": ("check", "examine", "hint"),
+    "registry": ("find_observing", "find_task", "task_ids"),
+    "judging": ("At", "Raises", "Task", "When", "Wrong"),
+    "observing": ("Case",),
+    "score": ("Score",),
+}
+_MODULE_OF = {name: module for module, names in _HOLDS.items() for name in names}
+__all__ = sorted([*_MODULE_OF, "export_progress", "progress", "reset_progress"])
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_MODULE_OF[name]}")
+    globals()[name] = getattr(module, name)
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,131 +1,109 @@
-"""What the learner has reached: kept on this machine, whole or not at all."""
+"""What the learner has reached: each try noted, all of it as a table."""
 
 from __future__ import annotations
 
-import json
-import math
-import os
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import pandas as pd
-
-from course_utils.durable import durable_path, locked
-from course_utils.storage import course_home
+from course_utils.durable import durable_path
+from courseware.grading.progress_table import ProgressTable
+from courseware.grading.record import QUIZZES, changed_record, read_record, say
 
 # Hints asked for with hint(), a task; they start anew with each kernel.
 hints_asked: Counter[str] = Counter()
 
+_MARKS = 50  # failed answers that are known again, a task
 
-def _path() -> Path:
-    path = course_home() / "progress.json"
-    return path.resolve() if path.is_symlink() else path  # the link stays one
+
+@dataclass(frozen=True)
+class Try:
+    """One try of a task.
+
+    A failed answer whose `mark` has failed before is no new try, and one that `costs`
+    nothing is none of the wrong ones. `keeps` gives the points that a pass keeps after so
+    many wrong tries, without it all of them.
+    """
+
+    points: float
+    passed: bool
+    mark: str | None = None
+    costs: bool = True
+    keeps: Callable[[int], float] | None = None
+
+
+@dataclass(frozen=True)
+class Noted:
+    """A task's entry after a try.
+
+    `wrong` are the wrong tries before the pass, `earned` the points kept since. `repeats`
+    counts back to the failed try of the same mark: 1 for the last, 0 for none.
+    """
+
+    tries: int
+    wrong: int
+    passed: bool
+    earned: float
+    repeats: int = 0
 
 
 def read_progress() -> dict[str, dict]:
-    """Read the record; a damaged one is set aside, with a word, and begun anew.
+    """Read the entries of all tasks that were tried."""
+    return {id: entry for id, entry in read_record().items() if id != QUIZZES}
 
-    Where it cannot be read, a line says so, and it is empty.
+
+def note(task_id: str, tried: Try) -> Noted:
+    """Note one try; return the task's entry.
+
+    Two kernels that note tries at the same moment lose none. Nothing is read or written
+    while nbgrader executes a notebook. Where the file cannot be written, a line says so,
+    and the try does not count.
     """
+    noted = None
     try:
-        return _read()
+        with changed_record() as record:
+            noted = _noted(record, task_id, tried)
     except OSError as error:
-        _say("read", error)
-        return {}
-
-
-def _read() -> dict[str, dict]:
-    path = _path()
-    if not path.is_file():
-        return {}
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        _validate(record)
-        return record
-    except (ValueError, RecursionError):
-        if not _is_graded():
-            _set_aside(path)
-        return {}
-
-
-def _set_aside(path: Path) -> None:
-    """Keep a damaged record under a name of its own."""
-    names = (path.with_suffix(f".damaged{n}.json") for n in ("", *range(2, 1000)))
-    aside = next(name for name in names if not name.exists())
-    os.replace(path, aside)
-    print(f"progress was unreadable; it is set aside as {aside.name}")
-
-
-def _say(what: str, error: OSError) -> None:
-    """Say in a line what could not be done, why, and the way out."""
-    if not _is_graded():
-        why = error.strerror or error
-        where = f": {error.filename}" if error.filename else ""
-        print(
-            f"progress could not be {what} ({why}{where}): set COURSE_HOME to a folder "
-            "that can be written"
-        )
-
-
-def _validate(record: object) -> None:
-    if not isinstance(record, dict):
-        raise ValueError("not a table")
-    for entry in record.values():
-        if not isinstance(entry, dict):
-            raise ValueError("not an entry")
-        numbers = entry.get("tries"), entry.get("best")
-        if not all(isinstance(n, (int, float)) and math.isfinite(n) for n in numbers):
-            raise ValueError("an entry without tries and best")
-
-
-def _is_graded() -> bool:
-    return "NBGRADER_EXECUTION" in os.environ
+        say("saved", error)
+    return noted or _noted({}, task_id, tried)
 
 
 def record_try(task_id: str, points: float, *, passed: bool) -> int:
-    """Note one try and its points; return how many tries there were.
-
-    Two kernels that note tries at the same moment lose none. Nothing is written while
-    nbgrader executes a notebook. Where the file cannot be written, a line says so, and the
-    try does not count.
-    """
-    if _is_graded():
-        return _tried(read_progress(), task_id, points, passed)["tries"]
-    record = {}
-    try:
-        with _changed() as record:
-            return _tried(record, task_id, points, passed)["tries"]
-    except OSError as error:
-        _say("saved", error)
-        if task_id not in record:
-            _tried(record, task_id, points, passed)
-        return record[task_id]["tries"]
+    """Note one try and its points; return how many tries there were."""
+    return note(task_id, Try(points, passed)).tries
 
 
-@contextmanager
-def _changed() -> Iterator[dict[str, dict]]:
-    """Give the record to change, while no other kernel can; then write it."""
-    path = _path()
-    with locked(path):
-        record = _read()
-        yield record
-        with durable_path(path) as temporary:
-            text = json.dumps(record, indent=1, sort_keys=True)
-            temporary.write_text(text, encoding="utf-8")
-
-
-def _tried(record: dict[str, dict], task_id: str, points: float, passed: bool) -> dict:
-    """Add one try to a task's entry, in place; return it."""
+def _noted(record: dict[str, dict], task_id: str, tried: Try) -> Noted:
+    """Add a try to a task's entry, in place."""
     entry = record.setdefault(task_id, {"best": 0.0, "tries": 0})
+    failed = entry.get("failed", [])
+    if not tried.passed and tried.mark in failed:
+        return _as_noted(entry, repeats=len(failed) - failed.index(tried.mark))
+    before = entry.get("passed", False)
     entry["tries"] += 1
-    entry["best"] = max(entry["best"], points)
-    entry["last"] = points
-    entry["passed"] = entry.get("passed", False) or passed
+    entry["best"] = max(entry["best"], tried.points)
+    entry["last"] = tried.points
+    entry["passed"] = before or tried.passed
     entry["time"] = datetime.now().isoformat(timespec="seconds")
-    return entry
+    if tried.passed and not before:
+        wrong = entry.get("wrong", 0)
+        entry["earned"] = tried.keeps(wrong) if tried.keeps else tried.points
+    if not tried.passed:
+        entry["wrong"] = entry.get("wrong", 0) + (tried.costs and not before)
+        entry["failed"] = [*failed, tried.mark][-_MARKS:] if tried.mark else failed
+    return _as_noted(entry)
+
+
+def _as_noted(entry: dict, *, repeats: int = 0) -> Noted:
+    return Noted(
+        tries=entry["tries"],
+        wrong=entry.get("wrong", 0),
+        passed=entry.get("passed", False),
+        earned=entry.get("earned", entry["best"]),
+        repeats=repeats,
+    )
 
 
 def tries(task_id: str) -> int:
@@ -133,28 +111,25 @@ def tries(task_id: str) -> int:
     return read_progress().get(task_id, {}).get("tries", 0)
 
 
-def progress() -> pd.DataFrame:
-    """Tabulate all tasks: title, points, best, tries, last try's time."""
+def progress() -> ProgressTable:
+    """Tabulate all tasks: title, state, points earned and to earn, tries, last try's time.
+
+    A line says what that comes to, and which task is next.
+    """
     from courseware.grading.registry import find_task, task_ids
 
     record = read_progress()
-    rows = []
-    for task_id in task_ids():
-        task, entry = find_task(task_id), record.get(task_id, {})
-        state = "passed" if entry.get("passed") else "tried" if entry else "open"
-        rows.append(
-            (
-                task_id,
-                task.title,
-                state,
-                entry.get("best", 0.0),
-                task.points,
-                entry.get("tries", 0),
-                entry.get("time", ""),
-            )
-        )
-    columns = ["task", "title", "state", "best", "points", "tries", "last tried"]
-    return pd.DataFrame(rows, columns=columns).set_index("task")
+    tasks = [find_task(task_id) for task_id in task_ids()]
+    rows = [_row(task, record.get(task.id, {})) for task in tasks]
+    columns = ["task", "title", "state", "earned", "points", "tries", "last tried"]
+    return ProgressTable(rows, columns=columns).as_indexed("task")
+
+
+def _row(task, entry: dict) -> tuple:
+    state = "passed" if entry.get("passed") else "tried" if entry else "open"
+    earned = entry.get("earned", entry.get("best", 0.0))
+    tried = entry.get("tries", 0), entry.get("time", "")
+    return task.id, task.title, state, earned, task.points, *tried
 
 
 def export_progress(path: str | Path) -> Path:
@@ -180,16 +155,19 @@ def export_progress(path: str | Path) -> Path:
 
 
 def reset_progress(task_id: str | None = None) -> None:
-    """Forget one task, or everything. Where that cannot be written, a line says so."""
+    """Forget one task, or everything, quizzes too.
+
+    Where that cannot be written, a line says so.
+    """
     forgotten = hints_asked if task_id is None else [task_id]
     for name in list(forgotten):
         hints_asked.pop(name, None)
     try:
-        with _changed() as record:
+        with changed_record() as record:
             for name in list(record) if task_id is None else [task_id]:
                 record.pop(name, None)
     except OSError as error:
-        _say("saved", error)
+        say("saved", error)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -205,7 +183,5 @@ def main(argv: list[str] | None = None) -> int:
     if options.export:
         print(export_progress(options.export).name)
     else:
-        table = progress()
-        print(table.to_string())
-        print(f"\n{table['best'].sum():g} of {table['points'].sum():g} points")
+        print(progress())
     return 0

@@ -1,68 +1,94 @@
-"""The tasks by their id; a task's module is imported when it is first asked for."""
+"""The tasks by their id: `tasks/t04/judge_2.py` and `observe_2.py` are task 04.2.
+
+A task is imported when it is first asked for; the ids are read off the files' names.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import pkgutil
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
 from difflib import get_close_matches
+from functools import cache
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-from courseware import tasks as _modules
+from courseware import tasks as _tasks
 
-
-@dataclass(frozen=True)
-class Task:
-    """One graded task: what it is called, what it is worth, and how it is checked."""
-
-    id: str
-    title: str
-    points: float
-    hints: tuple[str, ...]
-    check: Callable
+if TYPE_CHECKING:
+    from courseware.grading.judging import Task
 
 
-_TASKS: dict[str, Task] = {}
+@cache
+def find_task(id: str) -> Task:
+    """Return a task by its id, such as "04.2"; an unknown one names the nearest.
 
-
-def task(id: str, *, title: str, points: float, hints: tuple[str, ...]) -> Callable:
-    """Register the decorated function `(answer, c)` as the check of a task.
-
-    Raise ValueError where another function already checks a task of this id.
+    >>> from courseware.grading import find_task
+    >>> find_task("04.2").points
+    3.0
     """
+    if id in _old_ids():
+        return _OLD[id]
+    judge, observe = _half(id, "judge"), find_observing(id)
+    return dataclasses.replace(
+        judge.TASK,
+        id=id,
+        points=float(judge.TASK.points),
+        observe=observe.observe,
+        cases=observe.cases,
+    )
 
-    def register(function: Callable) -> Callable:
-        known = _TASKS.get(id)
-        if known is not None and _name(known.check) != _name(function):
-            raise ValueError(f"task {id!r} is already {_name(known.check)}")
-        _TASKS[id] = Task(id, title, float(points), tuple(hints), function)
+
+def find_observing(id: str) -> ModuleType:
+    """Return the half of a task that knows no right answer: `cases` and `observe`."""
+    return _half(id, "observe")
+
+
+def _half(id: str, which: str) -> ModuleType:
+    if id not in task_ids():
+        near = get_close_matches(str(id), task_ids(), n=3)
+        hint = f"did you mean {', '.join(near)}?" if near else "see progress()"
+        raise ValueError(f"no task {id!r}; {hint}")
+    lesson, number = id.split(".")
+    return importlib.import_module(f"{_tasks.__name__}.t{lesson}.{which}_{number}")
+
+
+@cache
+def task_ids() -> tuple[str, ...]:
+    """List the ids of all tasks, in the order of the course."""
+    names = (
+        m.name for m in pkgutil.walk_packages(_tasks.__path__, f"{_tasks.__name__}.")
+    )
+    found = (re.search(r"\.t(\d\d)\.judge_(\d+)$", name) for name in names)
+    ids = [(m[1], int(m[2])) for m in found if m]
+    return tuple(sorted([*(f"{a}.{b}" for a, b in ids), *_old_ids()]))
+
+
+_OLD = {}
+
+
+def task(id, *, title, points, hints):
+    from types import SimpleNamespace
+
+    def register(function):
+        _OLD[id] = SimpleNamespace(
+            id=id,
+            title=title,
+            points=float(points),
+            hints=tuple(hints),
+            check=function,
+            kind="code",
+            options=None,
+        )
         return function
 
     return register
 
 
-def _name(function: Callable) -> str:
-    return f"{function.__module__}.{function.__qualname__}"
-
-
-def find_task(id: str) -> Task:
-    """Return a task by its id, such as "04.2"; an unknown one names the nearest."""
-    number = str(id).partition(".")[0]
-    if f"t{number}" in _module_names():
-        importlib.import_module(f"{_modules.__name__}.t{number}")
-    if id not in _TASKS:
-        near = get_close_matches(str(id), task_ids(), n=3)
-        hint = f"did you mean {', '.join(near)}?" if near else "see progress()"
-        raise ValueError(f"no task {id!r}; {hint}")
-    return _TASKS[id]
-
-
-def task_ids() -> list[str]:
-    """List the ids of all tasks, in the order of the course."""
-    for name in _module_names():
-        importlib.import_module(f"{_modules.__name__}.{name}")
-    return sorted(_TASKS)
-
-
-def _module_names() -> list[str]:
-    return [module.name for module in pkgutil.iter_modules(_modules.__path__)]
+@cache
+def _old_ids():
+    for module in pkgutil.iter_modules(_tasks.__path__):
+        if not module.ispkg:
+            importlib.import_module(f"{_tasks.__name__}.{module.name}")
+    return tuple(_OLD)

@@ -114,12 +114,12 @@ check("00.0", shape)
 
 # %% [markdown]
 # That card is how every exercise answers: passed or not, which property failed, and a hint
-# that fits. Further tries unfold stronger hints. Try a wrong answer on purpose,
-# say `(32, 64, 64, 3)`.
+# that fits. Further tries unfold stronger hints; a wrong one costs a tenth of the points,
+# in your own progress only. Try a wrong answer on purpose, say `(32, 64, 64, 3)`.
 #
 # - **Lessons** (`notebooks/`) are for reading and running. Change anything; nothing breaks.
-# - **Exercises** (`exercises/`) have gaps for you to fill. The last line of a cell
-#   checks it.
+# - **Exercises** (`exercises/`) have gaps for you to fill. The cell below a gap checks it:
+#   after a change, run the cell with the gap first.
 # - **Solutions** (`solutions/`) hold one good answer, after you have tried.
 # - **Progress** is kept on this machine only. Nothing is sent anywhere.
 
@@ -218,41 +218,10 @@ course_map()
 #
 # ## Quick check
 
-# %% jupyter={"source_hidden": true}
-from course_utils.widgets import Question, Quiz
+# %%
+from courseware.quizzes import Quiz
 
-Quiz(
-    [
-        Question(
-            "Why did the network say 'bow tie' and not 'person'?",
-            [
-                "It is a bad network",
-                "'Person' is not among the 1,000 classes that it knows",
-                "The picture is too small",
-            ],
-            answer=1,
-            why=[
-                "It is a small one, but this is not why.",
-                "Right: softmax answers within its own list only.",
-                "It was resized to 224 pixels, as in training.",
-            ],
-        ),
-        Question(
-            "Which weights are bundled with this course?",
-            [
-                "Small nets trained on the course's own drawings",
-                "ImageNet weights",
-                "Random weights",
-            ],
-            answer=0,
-            why=[
-                "Right. ImageNet weights are one click away.",
-                "Those are downloaded, if you ask for it.",
-                "They are trained; lesson 01 measures the difference.",
-            ],
-        ),
-    ]
-)
+Quiz("00")
 
 # %% [markdown]
 # ## Summary

@@ -616,56 +616,10 @@ pd.concat(
 #
 # ## Quick check
 
-# %% jupyter={"source_hidden": true}
-from course_utils.widgets import Question, Quiz
+# %%
+from courseware.quizzes import Quiz
 
-Quiz(
-    [
-        Question(
-            "What does model.eval() do?",
-            [
-                "It stops gradients from being computed",
-                "It switches BatchNorm and dropout to inference",
-                "It loads the evaluation weights",
-            ],
-            answer=1,
-            why=[
-                "That is inference_mode(). After eval() the output above "
-                "still required gradients.",
-                "Right: modes only.",
-                "Weights do not change.",
-            ],
-        ),
-        Question(
-            "A paper's numbers must be repeatable. Which do you write?",
-            [
-                'weights="DEFAULT"',
-                "pretrained=True",
-                "ResNet50_Weights.IMAGENET1K_V2",
-            ],
-            answer=2,
-            why=[
-                "DEFAULT moves when the library finds something better.",
-                "It is deprecated, and names no recipe.",
-                "Right: it names one file and one preprocessing.",
-            ],
-        ),
-        Question(
-            "load_state_dict(…, strict=False) ran without error. So …",
-            [
-                "all weights were loaded",
-                "some or none may have been loaded",
-                "only the head is random",
-            ],
-            answer=1,
-            why=[
-                "In the pitfall above, none were: see missing_keys.",
-                "Right: read what it returns.",
-                "It may be, or not. Only missing_keys can tell.",
-            ],
-        ),
-    ]
-)
+Quiz("01")
 
 # %% [markdown]
 # ## Summary

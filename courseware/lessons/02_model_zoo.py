@@ -387,55 +387,10 @@ pd.Series(
 #
 # ## Quick check
 
-# %% jupyter={"source_hidden": true}
-from course_utils.widgets import Question, Quiz
+# %%
+from courseware.quizzes import Quiz
 
-Quiz(
-    [
-        Question(
-            "V1 and V2 of ResNet-50 differ by almost 5 points. Why?",
-            [
-                "V2 is a larger net",
-                "V2 was trained by a newer recipe",
-                "V2 was tested on easier pictures",
-            ],
-            answer=1,
-            why=[
-                "Same architecture, same number of parameters.",
-                "Right: so compare recipes before architectures.",
-                "Both are scored on the same ImageNet set.",
-            ],
-        ),
-        Question(
-            "A model is on the Pareto front. What does that say?",
-            [
-                "It is the most accurate",
-                "No other is at least as good in both and better in one",
-                "It is the fastest",
-            ],
-            answer=1,
-            why=[
-                "Only the last point of the front is.",
-                "Right: every other choice gives something up.",
-                "Only the first point of the front is.",
-            ],
-        ),
-        Question(
-            "Why warm up before timing?",
-            [
-                "To load weights from disk",
-                "First passes allocate memory and choose algorithms",
-                "To make the median larger",
-            ],
-            answer=1,
-            why=[
-                "They are in memory already.",
-                "Right: those costs are paid once, not per image.",
-                "It makes it smaller, if anything.",
-            ],
-        ),
-    ]
-)
+Quiz("02")
 
 # %% [markdown]
 # ## Summary

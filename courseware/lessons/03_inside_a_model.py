@@ -446,47 +446,10 @@ claim.table
 #
 # ## Quick check
 
-# %% jupyter={"source_hidden": true}
-from course_utils.widgets import Question, Quiz
+# %%
+from courseware.quizzes import Quiz
 
-Quiz(
-    [
-        Question(
-            "Where are most of ResNet-18's parameters?",
-            ["In the stem", "In the last stage", "Spread evenly"],
-            answer=1,
-            why=[
-                "It has under 10,000.",
-                "Right: channels double, so parameters grow fourfold.",
-                "The work is spread evenly; the parameters are not.",
-            ],
-        ),
-        Question(
-            "Half the batch: what shrinks?",
-            ["Everything", "The activations", "The optimiser's state"],
-            answer=1,
-            why=[
-                "Weights, gradients and state do not know the batch.",
-                "Right: they are the only part that grows with it.",
-                "It has one or two values a weight that learns.",
-            ],
-        ),
-        Question(
-            "A hook was registered and never removed. What follows?",
-            [
-                "Nothing: it is gone after one pass",
-                "It runs at every pass, and keeps what it holds alive",
-                "The weights change",
-            ],
-            answer=1,
-            why=[
-                "It stays until handle.remove().",
-                "Right: a slow leak, and a puzzle for whoever comes next.",
-                "A hook that only looks changes nothing.",
-            ],
-        ),
-    ]
-)
+Quiz("03")
 
 # %% [markdown]
 # ## Summary

@@ -588,55 +588,10 @@ print(f"feature extraction {saved_megabytes(freeze(net)):6.2f} MB")
 #
 # ## Quick check
 
-# %% jupyter={"source_hidden": true}
-from course_utils.widgets import Question, Quiz
+# %%
+from courseware.quizzes import Quiz
 
-Quiz(
-    [
-        Question(
-            "All is frozen, yet the outputs changed after an epoch. Why?",
-            [
-                "The optimiser's weight decay",
-                "BatchNorm's running statistics, in train mode",
-                "Dropout",
-            ],
-            answer=1,
-            why=[
-                "In the cell above there was no optimiser at all.",
-                "Right: buffers move with each pass in train mode.",
-                "Dropout leaves no trace after eval().",
-            ],
-        ),
-        Question(
-            "What does caching features rule out?",
-            [
-                "Dropout in the head",
-                "Random crops of the pictures",
-                "A hidden layer in the head",
-            ],
-            answer=1,
-            why=[
-                "The head still runs in every epoch.",
-                "Right: a cached feature belongs to one fixed picture.",
-                "Anything behind the cut may change.",
-            ],
-        ),
-        Question(
-            "Why does the truncated Sequential fail on DenseNet?",
-            [
-                "It has no children",
-                "forward() does work that is in no child module",
-                "It needs 224-pixel pictures",
-            ],
-            answer=1,
-            why=[
-                "It has: features and classifier.",
-                "Right: relu, pooling and flatten are functions there.",
-                "It is fully convolutional up to its pooling.",
-            ],
-        ),
-    ]
-)
+Quiz("04")
 
 # %% [markdown]
 # ## Summary

@@ -605,58 +605,10 @@ table(record)
 #
 # ## Quick check
 
-# %% jupyter={"source_hidden": true}
-from course_utils.widgets import Question, Quiz
+# %%
+from courseware.quizzes import Quiz
 
-Quiz(
-    [
-        Question(
-            "You wake a stage in epoch 4, but its weights never change. "
-            "What is the likeliest cause?",
-            [
-                "Its learning rate is too low",
-                "It is not in the optimiser",
-                "BatchNorm is in eval mode",
-            ],
-            answer=1,
-            why=[
-                "Then they would change a little.",
-                "Right: an optimiser made from what was awake knows no "
-                "more.",
-                "That holds statistics still, not weights.",
-            ],
-        ),
-        Question(
-            "A run with a schedule is resumed in epoch 5. What makes it "
-            "right?",
-            [
-                "Waking what the schedule names for epoch 5",
-                "Waking all that was due by epoch 5",
-                "Starting again with the head",
-            ],
-            answer=1,
-            why=[
-                "What woke earlier would be asleep again.",
-                "Right: the state follows from the epoch alone.",
-                "That is another run.",
-            ],
-        ),
-        Question(
-            "Frozen weights drift although their gradients are zero. Why?",
-            [
-                "Zero is a gradient: momentum and weight decay go on",
-                "requires_grad is ignored in train mode",
-                "The head's gradient leaks into them",
-            ],
-            answer=0,
-            why=[
-                "Right: only a gradient that is None is passed over.",
-                "It is not: no new gradient is computed.",
-                "Backward stops at frozen parameters.",
-            ],
-        ),
-    ]
-)
+Quiz("05")
 
 # %% [markdown]
 # ## Summary

@@ -536,58 +536,10 @@ print(" ".join(seen))
 #
 # ## Quick check
 
-# %% jupyter={"source_hidden": true}
-from course_utils.widgets import Question, Quiz
+# %%
+from courseware.quizzes import Quiz
 
-Quiz(
-    [
-        Question(
-            "Fine-tuning at lr 0.1 ends far below the probe. Why?",
-            [
-                "The head learns too fast for the body",
-                "A few huge steps destroy the pretrained weights",
-                "BatchNorm cannot follow",
-            ],
-            answer=1,
-            why=[
-                "Then a small rate for the body alone would be the cure; "
-                "the body itself is gone.",
-                "Right: few pictures cannot bring them back.",
-                "Nets without BatchNorm fall as well (claim C5).",
-            ],
-        ),
-        Question(
-            "Which rate do you take from a range test's curve?",
-            [
-                "The one at its minimum",
-                "The largest at which it has not exploded",
-                "One from the middle of the fall, or a tenth of the "
-                "minimum's",
-            ],
-            answer=2,
-            why=[
-                "There it is about to climb.",
-                "That is further still.",
-                "Right, and as an order of magnitude.",
-            ],
-        ),
-        Question(
-            "Why do a norm's scale and biases get no weight decay?",
-            [
-                "They have no gradient",
-                "Their neutral value is not zero, or they are not what "
-                "overfits",
-                "It would be too slow",
-            ],
-            answer=1,
-            why=[
-                "They do.",
-                "Right: a scale's neutral value is one.",
-                "It costs nothing.",
-            ],
-        ),
-    ]
-)
+Quiz("06")
 
 # %% [markdown]
 # ## Summary

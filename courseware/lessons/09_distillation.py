@@ -512,57 +512,10 @@ pd.DataFrame(rows).T
 # %% [markdown]
 # ## Quick check
 
-# %% jupyter={"source_hidden": true}
-from course_utils.widgets import Question, Quiz
+# %%
+from courseware.quizzes import Quiz
 
-Quiz(
-    [
-        Question(
-            "You raise T from 2 to 8 and forget T². What happens?",
-            [
-                "The teacher's share of the gradient nearly vanishes",
-                "The loss explodes",
-                "Nothing: alpha keeps the balance",
-            ],
-            answer=0,
-            why=[
-                "Right: it falls by about 1/T², here sixteen times.",
-                "It shrinks.",
-                "Alpha weighs the losses, not what T does to their "
-                "gradients.",
-            ],
-        ),
-        Question(
-            "Which distillation setting rules out cached answers?",
-            [
-                "A student with dropout",
-                "Random crops of the pictures, one view kept",
-                "alpha = 1",
-            ],
-            answer=1,
-            why=[
-                "The student runs anew in each epoch.",
-                "Right: the answer would belong to another crop.",
-                "The labels are simply not used.",
-            ],
-        ),
-        Question(
-            "The teacher's BatchNorm moved during distillation. Why?",
-            [
-                "The optimiser had its parameters",
-                "The temperature was too high",
-                "It was in train mode",
-            ],
-            answer=2,
-            why=[
-                "Running statistics are buffers: no optimiser touches "
-                "them.",
-                "T acts on logits only.",
-                "Right: every forward pass in train mode moves them.",
-            ],
-        ),
-    ]
-)
+Quiz("09")
 
 # %% [markdown]
 # ## Summary

@@ -425,55 +425,10 @@ print("colour's part:", float(parts["loss_colour"][0]))
 # %% [markdown]
 # ## Quick check
 
-# %% jupyter={"source_hidden": true}
-from course_utils.widgets import Question, Quiz
+# %%
+from courseware.quizzes import Quiz
 
-Quiz(
-    [
-        Question(
-            "Two heads, but twice the parameters. What went wrong?",
-            [
-                "The backbone was built once for each head",
-                "The heads are too wide",
-                "BatchNorm doubles its buffers",
-            ],
-            answer=0,
-            why=[
-                "Right: build it once, and hand the same object on.",
-                "Linear heads are a few thousand numbers.",
-                "There is one set a layer.",
-            ],
-        ),
-        Question(
-            "A batch has no label for a task. What should its loss be?",
-            [
-                "NaN, so that one notices",
-                "Exactly 0, without a gradient",
-                "The mean of the last batches",
-            ],
-            answer=1,
-            why=[
-                "It would destroy every weight at once.",
-                "Right: there is nothing to learn from.",
-                "That would be a gradient from nowhere.",
-            ],
-        ),
-        Question(
-            "The cosine of two tasks' gradients is -0.4. What is that?",
-            [
-                "One of the tasks is wrong",
-                "The learning rate is too high",
-                "Here a step for one sets the other back a little",
-            ],
-            answer=2,
-            why=[
-                "Both are what they are.",
-                "Direction, not length.",
-                "Right: interference, measured.",
-            ],
-        ),
-    ]
-)
+Quiz("10")
 
 # %% [markdown]
 # ## Summary

@@ -305,7 +305,7 @@ def t01_2_wrong_least_probable(logits, classes, k):
     return [(classes[i], float(probabilities[i])) for i in order]
 
 
-def t01_2_wrong_tensors_in_pairs(logits, classes, k):
+def t01_2_right_tensors_in_pairs(logits, classes, k):
     values, positions = logits.softmax(dim=0).topk(k)
     return [(classes[i], v) for v, i in zip(values, positions, strict=True)]
 
@@ -1212,7 +1212,7 @@ def t04_4_wrong_tensor(query, features, k):
     return F.cosine_similarity(features, query[None], dim=1).topk(k).indices
 
 
-def t04_4_wrong_list_of_tensors(query, features, k):
+def t04_4_right_list_of_tensors(query, features, k):
     return list(F.cosine_similarity(features, query[None], dim=1).topk(k).indices)
 
 
@@ -1406,7 +1406,11 @@ RIGHT: dict[str, list] = {
         t01_1_right_channel_by_channel,
         t01_1_right_torchvision,
     ],
-    "01.2": [t01_2_right_topk, t01_2_right_sorted],
+    "01.2": [
+        t01_2_right_topk,
+        t01_2_right_sorted,
+        t01_2_right_tensors_in_pairs,
+    ],
     "01.3": [t01_3_right_sum, t01_3_right_add_channels, t01_3_right_einsum],
     "01.4": [t01_4_right_load_state_dict, t01_4_right_copy_each],
     "01.5": ["c", "C"],
@@ -1417,7 +1421,11 @@ RIGHT: dict[str, list] = {
     ],
     "04.2": [t04_2_right_identity, t04_2_right_pre_hook, t04_2_right_on_a_copy],
     "04.3": [t04_3_right_identity, t04_3_right_head_replaced, t04_3_right_own_module],
-    "04.4": [t04_4_right_cosine_similarity, t04_4_right_normalise_and_multiply],
+    "04.4": [
+        t04_4_right_cosine_similarity,
+        t04_4_right_normalise_and_multiply,
+        t04_4_right_list_of_tensors,
+    ],
     "04.5": [t04_5_right_modules, t04_5_right_apply],
     "04.6": ["b", "B"],
 }
@@ -1488,7 +1496,6 @@ WRONG: dict[str, list] = {
         t01_2_wrong_softmax_over_the_k,
         t01_2_wrong_worst_first,
         t01_2_wrong_least_probable,
-        t01_2_wrong_tensors_in_pairs,
         t01_2_wrong_positions_for_names,
         t01_2_wrong_probability_first,
         t01_2_wrong_sigmoid,
@@ -1614,7 +1621,6 @@ WRONG: dict[str, list] = {
         t04_4_wrong_first_skipped,
         t04_4_wrong_absolute_values,
         t04_4_wrong_tensor,
-        t04_4_wrong_list_of_tensors,
         t04_4_wrong_similarities,
         t04_4_wrong_in_order_of_position,
         t04_4_wrong_counted_from_one,

@@ -3179,7 +3179,7 @@ def t06_4_wrong_all_rates(model, batches, start_lr=1e-7, end_lr=1.0, num_iter=40
     return lrs, _ranged(model, batches, lrs)[1]
 
 
-def t06_4_wrong_tensors(model, batches, start_lr=1e-7, end_lr=1.0, num_iter=40):
+def t06_4_right_tensors(model, batches, start_lr=1e-7, end_lr=1.0, num_iter=40):
     rates, losses = _ranged(model, batches, _geometric(start_lr, end_lr, num_iter))
     return rates, [torch.tensor(loss) for loss in losses]
 

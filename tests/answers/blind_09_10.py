@@ -1090,7 +1090,7 @@ def t09_3_wrong_logarithm(logits, bits):
     return math.log(_t09_3(logits, bits))
 
 
-def t09_3_wrong_tensor(logits, bits):
+def t09_3_right_tensor(logits, bits):
     return torch.tensor(_t09_3(logits, bits))
 
 
@@ -1687,7 +1687,7 @@ def t09_7_wrong_rounded(student_logits, teacher_logits, labels, reduction, times
     return round(_share(*pair), 2)
 
 
-def t09_7_wrong_tensor(student_logits, teacher_logits, labels, reduction, times):
+def t09_7_right_tensor(student_logits, teacher_logits, labels, reduction, times):
     soft, hard = _pair(student_logits, teacher_logits, labels, reduction, times)
     return soft.norm() / (soft.norm() + hard.norm())
 

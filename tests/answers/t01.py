@@ -68,6 +68,14 @@ def prepare_divide_first(image, mean, std):
     return image.permute(2, 0, 1).float() / 255 / std - mean
 
 
+def prepare_clamped(image, mean, std):
+    return prepare_movedim(image, mean, std).clamp(0, 1)
+
+
+def prepare_cropped(image, mean, std):
+    return prepare_movedim(image, mean, std)[:, :64, :64]
+
+
 def prepare_without_return(image, mean, std):
     image.permute(2, 0, 1).float().div(255).sub(0.5)
 
@@ -89,6 +97,11 @@ def top_k_loop(logits, classes, k):
     for index in p.topk(k).indices:
         found.append((classes[index], p[index].item()))
     return found
+
+
+def top_k_numpy(logits, classes, k):
+    p = logits.softmax(0).double().numpy()
+    return [(classes[i], p[i]) for i in np.argsort(-p)[:k]]
 
 
 def top_k_logits(logits, classes, k):
@@ -138,6 +151,27 @@ def top_k_swapped(logits, classes, k):
     return [(p, name) for name, p in top_k_sorted(logits, classes, k)]
 
 
+def top_k_texts(logits, classes, k):
+    return [(name, f"{p:.4f}") for name, p in top_k_sorted(logits, classes, k)]
+
+
+def top_k_names(logits, classes, k):
+    return [name for name, _ in top_k_sorted(logits, classes, k)]
+
+
+def top_k_overflows(logits, classes, k):
+    powers = logits.exp()
+    return top_k_logits(powers / powers.sum(), classes, k)
+
+
+def top_k_rounded(logits, classes, k):
+    return [(name, round(p, 3)) for name, p in top_k_sorted(logits, classes, k)]
+
+
+def top_k_tempered(logits, classes, k):
+    return top_k_sorted(logits / 2, classes, k)
+
+
 def top_k_pops(logits, classes, k):
     result = top_k_sorted(logits, classes, k)
     classes.sort(reverse=True)
@@ -184,6 +218,10 @@ def grey_new_layer(weight):
 def grey_luminance(weight):
     parts = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
     return (weight * parts).sum(1, keepdim=True)
+
+
+def grey_pooled(weight):
+    return weight.mean(dim=(2, 3), keepdim=True)
 
 
 def grey_in_place(weight):
@@ -276,6 +314,57 @@ def load_names_unexpected(model, state):
     return sorted({*left, *(plain - set(model.state_dict()))})
 
 
+def _loaded_with(model, state, change):
+    """What fits is changed before it is loaded."""
+    own, left = model.state_dict(), load_by_strip(model, state)
+    loaded = {name: own[name] for name in own if name not in left}
+    model.load_state_dict(change(loaded), strict=False)
+    return left
+
+
+def load_tripled(model, state):
+    return _loaded_with(model, state, lambda own: {k: v * 3 for k, v in own.items()})
+
+
+def load_without_norms(model, state):
+    state = {name: value for name, value in state.items() if "bn" not in name}
+    return load_by_strip(model, state)
+
+
+def load_without_asking(model, state):
+    own, fits = model.state_dict(), {}
+    for name, value in state.items():
+        name = name.removeprefix("module.")
+        if own[name].shape == value.shape:
+            fits[name] = value
+    missing, _ = model.load_state_dict(fits, strict=False)
+    return sorted(missing)
+
+
+def load_copies_into_all(model, state):
+    state = {name.removeprefix("module."): value for name, value in state.items()}
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            tensor.copy_(state.get(name, tensor))
+    return sorted(set(model.state_dict()) - set(state))
+
+
+def load_names_heads(model, state):
+    left = load_by_strip(model, state)
+    return sorted({*left, *(n for n in model.state_dict() if n.startswith("fc."))})
+
+
+def load_into_dict(model, state):
+    own = dict(model.state_dict())
+    own.update({name.removeprefix("module."): value for name, value in state.items()})
+    return []
+
+
+def load_modes(model, state):
+    model.eval()
+    return load_by_strip(model, state)
+
+
 def load_strips_in_place(model, state):
     for name in list(state):
         state[name.removeprefix("module.")] = state.pop(name)
@@ -284,7 +373,7 @@ def load_strips_in_place(model, state):
 
 RIGHT = {
     "01.1": [prepare_movedim, prepare_last_first, prepare_torchvision],
-    "01.2": [top_k_sorted, top_k_argsort, top_k_loop],
+    "01.2": [top_k_sorted, top_k_argsort, top_k_loop, top_k_numpy, top_k_tensors],
     "01.3": [grey_einsum, grey_adds, grey_mean_times_three],
     "01.4": [load_by_copy, load_by_strip, load_into_own],
     "01.5": ["c", "C", " c "],
@@ -294,11 +383,13 @@ WRONG = {
         (prepare_reshape, "reshape"),
         (prepare_without_scaling, "range"),
         (prepare_without_normalising, "raw"),
-        (prepare_channels_last, "shape"),
+        (prepare_channels_last, "channels-last"),
         (prepare_without_std, "no-std"),
         (prepare_imagenet_always, "constants"),
         (prepare_double, "dtype"),
-        (prepare_batch, "shape"),
+        (prepare_batch, "batch"),
+        (prepare_cropped, "shape"),
+        (prepare_clamped, "value"),
         (prepare_numpy, "type"),
         (prepare_divide_first, "order"),
         (prepare_without_return, "none"),
@@ -312,30 +403,42 @@ WRONG = {
         (top_k_indices, "names"),
         (top_k_always_five, "length"),
         (top_k_dict, "type"),
-        (top_k_tensors, "floats"),
-        (top_k_swapped, "names"),
+        (top_k_texts, "floats"),
+        (top_k_names, "pairs"),
+        (top_k_overflows, "nan"),
+        (top_k_rounded, "rounded"),
+        (top_k_tempered, "value"),
+        (top_k_swapped, "swapped"),
         (top_k_pops, "mutated"),
     ],
     "01.3": [
         (grey_mean, "mean"),
         (grey_first, "first"),
         (grey_last, "last"),
-        (grey_without_dimension, "shape"),
-        (grey_filters_summed, "shape"),
+        (grey_without_dimension, "no-dimension"),
+        (grey_pooled, "shape"),
+        (grey_filters_summed, "axis"),
         (grey_new_layer, "value"),
-        (grey_luminance, "value"),
+        (grey_luminance, "luminance"),
         (grey_in_place, "mutated"),
     ],
     "01.4": [
-        (load_strict, "error"),
+        (load_strict, "strict"),
         (load_not_strict, "prefix"),
         (load_returns_loaded, "loaded"),
         (load_returns_nothing, "none"),
         (load_returns_set, "type"),
         (load_unsorted, "sorted"),
-        (load_claims_all, "names"),
-        (load_parameters_only, "incomplete"),
-        (load_names_unexpected, "names"),
+        (load_claims_all, "some"),
+        (load_parameters_only, "buffers"),
+        (load_names_unexpected, "unknown"),
+        (load_tripled, "altered"),
+        (load_without_norms, "incomplete"),
+        (load_without_asking, "unknown-name"),
+        (load_copies_into_all, "shapes"),
+        (load_names_heads, "names"),
+        (load_into_dict, "not-loaded"),
+        (load_modes, "changed-mode"),
         (load_strips_in_place, "mutated"),
     ],
     "01.5": [
@@ -356,6 +459,7 @@ EQUIVALENT = {
         # topk gives as many values as positions
         "return list(zip(names, values.tolist()))",
         "return list(zip(names, values.tolist(), strict=False))",
+        "return list(zip(names, values, strict=True))",  # tensors of one number serve
         "names = [classes[i] for i in indices]",  # a tensor of one int is an index
         "values, indices = logits.softmax(dim=-1).topk(k)",  # a vector's only dimension
     ),

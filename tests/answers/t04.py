@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -70,6 +71,21 @@ def freeze_without_bias(model, num_classes):
 def freeze_fixed_width(model, num_classes):
     model.requires_grad_(False)
     model.fc = nn.Linear(2048, num_classes)
+    return model
+
+
+def freeze_softmax(model, num_classes):
+    freeze_flag(model, num_classes)
+    model.fc = nn.Sequential(model.fc, nn.Softmax(dim=1))
+    return model
+
+
+def freeze_two_layers(model, num_classes):
+    width = model.fc.in_features
+    freeze_flag(model, num_classes)
+    model.fc = nn.Sequential(
+        nn.Linear(width, 32), nn.ReLU(), nn.Linear(32, num_classes)
+    )
     return model
 
 
@@ -188,6 +204,22 @@ def features_max_pooled(model, images):
     return features_maps(model, images).amax((2, 3))
 
 
+def features_normalised(model, images):
+    return nn.functional.normalize(features_hook(model, images), dim=1)
+
+
+def features_scaled(model, images):
+    return features_hook(model, images) * 2
+
+
+def features_forgotten_statistics(model, images):
+    found = features_hook(model, images)
+    mode = model.training
+    model.train()(images)
+    model.train(mode)
+    return found
+
+
 def features_always_train(model, images):
     found = features_hook(model, images)
     model.train()
@@ -273,8 +305,29 @@ def build_swapped(backbone, hidden, num_classes):
 def build_softmax_last(backbone, hidden, num_classes):
     width = backbone.fc.in_features
     backbone.fc = nn.Identity()
-    layers = nn.Linear(width, hidden), nn.Linear(hidden, num_classes)
+    layers = nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, num_classes)
     return nn.Sequential(backbone, *layers, nn.Softmax(1))
+
+
+def _with(between, *behind):
+    def build(backbone, hidden, num_classes):
+        width = backbone.fc.in_features
+        backbone.fc = nn.Identity()
+        first, last = nn.Linear(width, hidden), nn.Linear(hidden, num_classes)
+        return nn.Sequential(backbone, first, between, last, *behind)
+
+    return build
+
+
+build_relu_last = _with(nn.ReLU(), nn.ReLU())
+build_gelu = _with(nn.GELU())
+build_leaky = _with(nn.LeakyReLU())
+build_dropout = _with(nn.Sequential(nn.ReLU(), nn.Dropout(0.5)))
+build_flattened = _with(nn.Sequential(nn.Flatten(), nn.ReLU(inplace=True)))
+
+
+def nearest_of_numpy(query, features, k):
+    return list(np.array(nearest_functional(query, features, k)))
 
 
 def nearest_functional(query, features, k):
@@ -408,11 +461,36 @@ def batchnorm_replaced(model):
                 setattr(parent, name, nn.Identity())
 
 
+def batchnorm_two_only(model):
+    model.train()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
+
+
+def batchnorm_untracked(model):
+    batchnorm_base_class(model)
+    for module in model.modules():
+        if isinstance(module, _BatchNorm):
+            module.running_mean = module.running_var = None
+
+
+def _drift(module):
+    module.running_mean.add_(0.1)
+
+
+def batchnorm_eval_overridden(model):
+    batchnorm_base_class(model)
+    for module in model.modules():
+        if isinstance(module, _BatchNorm):
+            module.register_forward_hook(lambda m, _, out: _drift(m))
+
+
 RIGHT = {
     "04.1": [freeze_flag, freeze_then_thaw, freeze_by_timm],
     "04.2": [features_hook, features_timm, features_copy],
-    "04.3": [build_in_fc, build_empty_head, _Both],
-    "04.4": [nearest_functional, nearest_normalize, nearest_loop],
+    "04.3": [build_in_fc, build_empty_head, _Both, build_flattened],
+    "04.4": [nearest_functional, nearest_normalize, nearest_loop, nearest_of_numpy],
     "04.5": [batchnorm_base_class, batchnorm_apply, batchnorm_names],
     "04.6": ["b", "B", " b"],
 }
@@ -426,9 +504,11 @@ WRONG = {
         (freeze_no_return, "none"),
         (freeze_fixed_classes, "shape"),
         (freeze_without_bias, "part-of-head"),
-        (freeze_fixed_width, "error"),
+        (freeze_fixed_width, "fixed-width"),
         (freeze_last_stage_too, "not-frozen"),
         (freeze_zeroed, "weights-changed"),
+        (freeze_softmax, "softmax"),
+        (freeze_two_layers, "head"),
     ],
     "04.2": [
         (features_logits, "logits"),
@@ -437,11 +517,14 @@ WRONG = {
         (features_new_head, "head-lost"),
         (features_graph, "gradients"),
         (features_mode_lost, "mode-lost"),
-        (features_train_mode, "batchnorm"),
+        (features_train_mode, "mode"),
         (features_flat_maps, "shape"),
         (features_numpy, "type"),
-        (features_max_pooled, "value"),
+        (features_max_pooled, "max-pooled"),
         (features_always_train, "mode-lost"),
+        (features_normalised, "normalised"),
+        (features_scaled, "value"),
+        (features_forgotten_statistics, "changed-statistics"),
     ],
     "04.3": [
         (build_as_written, "old-head"),
@@ -449,11 +532,15 @@ WRONG = {
         (build_old_head, "old-head"),
         (build_without_relu, "no-relu"),
         (build_one_layer, "layers"),
-        (build_fixed_width, "error"),
-        (build_truncated, "error"),
-        (build_classifier_only, "error"),
+        (build_fixed_width, "width"),
+        (build_truncated, "children"),
+        (build_classifier_only, "children"),
         (build_swapped, "shape"),
-        (build_softmax_last, "value"),
+        (build_softmax_last, "softmax"),
+        (build_relu_last, "value"),
+        (build_gelu, "gelu"),
+        (build_leaky, "other-activation"),
+        (build_dropout, "dropout"),
     ],
     "04.4": [
         (nearest_dot, "dot"),
@@ -462,26 +549,31 @@ WRONG = {
         (nearest_tensor, "tensor"),
         (nearest_reversed, "order"),
         (nearest_all, "length"),
-        (nearest_scores, "value"),
-        (nearest_columns, "value"),
+        (nearest_scores, "items"),
+        (nearest_columns, "axis"),
         (nearest_in_place, "mutated"),
     ],
     "04.5": [
         (batchnorm_train_only, "train"),
         (batchnorm_eval_only, "not-train"),
         (batchnorm_children_only, "train"),
-        (batchnorm_requires_grad, "requires-grad"),
+        (batchnorm_requires_grad, "changed-requires_grad"),
         (batchnorm_gradients_only, "train"),
         (batchnorm_before_train, "train"),
         (batchnorm_and_dropout, "others"),
         (batchnorm_flag_on_model, "others"),
         (batchnorm_replaced, "removed"),
+        (batchnorm_two_only, "one-kind"),
+        (batchnorm_untracked, "lost"),
+        (batchnorm_eval_overridden, "moved"),
     ],
     "04.6": [
         ("a", "a"),
         ("c", "c"),
         ("d", "d"),
         ("x", "unknown"),
+        ("random crops", "unknown"),
+        ("ab", "unknown"),
         (2, "type"),
         (("b",), "type"),
     ],

@@ -135,6 +135,53 @@ def stages_texts(model, stages, lr, ratio):
     return groups
 
 
+def stages_of_tensor_rates(model, stages, lr, ratio):
+    groups = stages_counted(model, stages, lr, ratio)
+    return [{**group, "lr": torch.tensor(group["lr"])} for group in groups]
+
+
+def _altered(answer, alter):
+    """Answers whose groups are altered, each or all together."""
+    return lambda *given: alter(answer(*given))
+
+
+def _each(answer, alter):
+    return _altered(answer, lambda groups: [alter(group) for group in groups])
+
+
+def _lists(group):
+    return group["params"]
+
+
+def _other_key(group):
+    return {"parameters" if k == "params" else k: v for k, v in group.items()}
+
+
+def _set(group):
+    return {**group, "params": set(group["params"])}
+
+
+def _detached(group):
+    return {**group, "params": [p.data for p in group["params"]]}
+
+
+def _twice(group):
+    return {**group, "params": [*group["params"], *group["params"][:1]]}
+
+
+def _moved(groups):
+    groups[1]["params"].append(groups[0]["params"].pop())
+    return groups
+
+
+stages_lists = _each(stages_counted, _lists)
+stages_other_key = _each(stages_counted, _other_key)
+stages_sets = _each(stages_counted, _set)
+stages_detached = _each(stages_counted, _detached)
+stages_repeated = _each(stages_counted, _twice)
+stages_moved = _altered(stages_counted, _moved)
+
+
 def stages_thawed(model, stages, lr, ratio):
     return stages_counted(model.requires_grad_(True), stages, lr, ratio)
 
@@ -259,6 +306,17 @@ def bug_last_linear(model, lr, head_lr):
     return _two(body, _learning(last.parameters()), lr, head_lr)
 
 
+def bug_names(model, lr, head_lr):
+    learning = [n for n, p in model.named_parameters() if p.requires_grad]
+    head = [n for n in learning if n.startswith("fc.")]
+    return _two([n for n in learning if n not in head], head, lr, head_lr)
+
+
+bug_lists = _each(bug_by_id, _lists)
+bug_other_key = _each(bug_by_id, _other_key)
+bug_repeated = _each(bug_by_id, _twice)
+
+
 def bug_layers(model, lr, head_lr):
     return _two([model.layer1], [model.fc], lr, head_lr)
 
@@ -364,6 +422,20 @@ def decay_layer_by_layer(model, weight_decay):
         {"params": [p for p in known if p.ndim > 1], "weight_decay": weight_decay},
         {"params": [p for p in known if p.ndim < 2], "weight_decay": 0.0},
     ]
+
+
+def decay_bare_vectors(model, weight_decay):
+    return _decays(
+        model, lambda n, p: p.ndim > 1 or (p.ndim == 1 and "." not in n), weight_decay
+    )
+
+
+decay_numpy = _each(
+    decay_shape, lambda g: g | {"weight_decay": np.float64(g["weight_decay"])}
+)
+decay_other_key = _each(decay_shape, _other_key)
+decay_sets = _each(decay_shape, _set)
+decay_detached = _each(decay_shape, _detached)
 
 
 def decay_known_layers(model, weight_decay):
@@ -501,6 +573,11 @@ def _range(rates=_rates, keep=copy.deepcopy, **options):
     return answer
 
 
+def range_numpy(model, batches, start_lr=1e-7, end_lr=1.0, num_iter=40):
+    found = range_on_a_copy(model, batches, start_lr, end_lr, num_iter)
+    return [list(np.array(values)) for values in found]
+
+
 range_linear = _range(lambda a, b, n: np.linspace(a, b, n).tolist())
 range_end_missed = _range(lambda a, b, n: [a * (b / a) ** (i / n) for i in range(n)])
 range_start_missed = _range(lambda a, b, n: _rates(a, b, n + 1)[1:])
@@ -630,6 +707,11 @@ def range_tensors(model, batches, start_lr=1e-7, end_lr=1.0, num_iter=40):
     return lrs, [torch.tensor(loss) for loss in losses]
 
 
+def range_graphs(model, batches, start_lr=1e-7, end_lr=1.0, num_iter=40):
+    lrs, losses = range_on_a_copy(model, batches, start_lr, end_lr, num_iter)
+    return lrs, [torch.tensor(loss, requires_grad=True) for loss in losses]
+
+
 def range_pairs(model, batches, start_lr=1e-7, end_lr=1.0, num_iter=40):
     found = range_on_a_copy(model, batches, start_lr, end_lr, num_iter)
     return list(zip(*found, strict=True))
@@ -681,6 +763,10 @@ def rate_torch(step, total, warmup, peak, final=0.0):
         return peak * (step + 1) / (warmup + 1)
     left = torch.tensor(math.pi * _rest(step, total, warmup), dtype=torch.float64)
     return float(peak - (peak - final) * (1 - left.cos()) / 2)
+
+
+def rate_tensor(step, total, warmup, peak, final=0.0):
+    return torch.tensor(rate_by_mixing(step, total, warmup, peak, final))
 
 
 def rate_scheduler(step, total, warmup, peak, final=0.0):
@@ -751,11 +837,12 @@ def rate_both_wrong(step, total, warmup, peak, final=0.0):
 
 RIGHT = {
     "06.1": [stages_counted, stages_from_the_head, stages_by_names,
-             stages_of_generators],
+             stages_of_generators, stages_of_tensor_rates],
     "06.2": [bug_by_id, bug_by_is, bug_by_children, bug_by_first_part],
-    "06.3": [decay_shape, decay_loop, decay_set],
-    "06.4": [range_on_a_copy, range_by_hand, range_scheduler, range_logspace],
-    "06.5": [rate_by_mixing, rate_numpy, rate_torch, rate_scheduler],
+    "06.3": [decay_shape, decay_loop, decay_set, decay_numpy],
+    "06.4": [range_on_a_copy, range_by_hand, range_scheduler, range_logspace,
+             range_tensors, range_numpy],
+    "06.5": [rate_by_mixing, rate_numpy, rate_torch, rate_scheduler, rate_tensor],
     "06.6": ["d", "D", " d\n"],
 }  # fmt: skip
 WRONG = {
@@ -777,6 +864,12 @@ WRONG = {
         (stages_without_names, "no-name"),
         (stages_texts, "text"),
         (stages_thawed, "changed-requires_grad"),
+        (stages_lists, "no-dict"),
+        (stages_other_key, "no-params"),
+        (stages_sets, "set"),
+        (stages_detached, "foreign"),
+        (stages_repeated, "twice"),
+        (stages_moved, "wrong-group"),
     ],
     "06.2": [
         (bug_as_written, "head-twice"),
@@ -792,13 +885,17 @@ WRONG = {
         (bug_frozen_head_in, "frozen-in"),
         (bug_sets, "set"),
         (bug_default_rate, "no-lr"),
-        (bug_last_linear, "head-lr"),
+        (bug_last_linear, "last"),
         (bug_layers, "foreign"),
+        (bug_names, "text"),
+        (bug_lists, "no-dict"),
+        (bug_other_key, "no-params"),
+        (bug_repeated, "twice"),
     ],
     "06.3": [
         (decay_bn_in_name, "norms"),
         (decay_norm_in_name, "norms"),
-        (decay_batchnorm_class, "norms"),
+        (decay_batchnorm_class, "other-norms"),
         (decay_biases_only, "only-biases"),
         (decay_norms_only, "biases"),
         (decay_swapped, "swapped"),
@@ -812,6 +909,10 @@ WRONG = {
         (decay_unsaid, "no-key"),
         (decay_fixed, "values"),
         (decay_one_each, "count"),
+        (decay_other_key, "no-params"),
+        (decay_sets, "set"),
+        (decay_detached, "foreign"),
+        (decay_bare_vectors, "lone-vectors"),
     ],
     "06.4": [
         (range_linear, "linear"),
@@ -824,15 +925,15 @@ WRONG = {
         (range_gradients_add_up, "no-zero-grad"),
         (range_momentum, "momentum"),
         (range_slight_decay, "losses"),
-        (range_until_it_diverges, "steps"),
+        (range_until_it_diverges, "stops-early"),
         (range_wrong_attribute, "constant-lr"),
         (range_set_late, "shifted"),
-        (range_aliased, "left-weights"),
-        (range_aliased_dict, "left-weights"),
-        (range_aliased_detached, "left-weights"),
-        (range_not_undone, "left-weights"),
-        (range_parameters_only, "left-statistics"),
-        (range_left_in_train, "left-mode"),
+        (range_aliased, "changed-weights"),
+        (range_aliased_dict, "changed-weights"),
+        (range_aliased_detached, "changed-weights"),
+        (range_not_undone, "changed-weights"),
+        (range_parameters_only, "changed-statistics"),
+        (range_left_in_train, "changed-mode"),
         (range_in_eval, "eval-mode"),
         (range_one_round, "one-round"),
         (range_one_batch, "one-batch"),
@@ -840,14 +941,14 @@ WRONG = {
         (range_never_stops, "not-finite"),
         (range_skips, "no-stop"),
         (range_only_nan, "not-finite"),
-        (range_returns_early, "stopped-weights"),
+        (range_returns_early, "stopped"),
         (range_rate_first, "lengths"),
-        (range_tensors, "tensors"),
+        (range_graphs, "graph"),
         (range_pairs, "two-lists"),
     ],
     "06.5": [
         (rate_from_zero, "from-zero"),
-        (rate_zero_strides, "from-zero"),
+        (rate_zero_strides, "from-one"),
         (rate_peak_early, "peak-early"),
         (rate_squared_climb, "warmup"),
         (rate_over_total, "over-total"),
@@ -865,7 +966,7 @@ WRONG = {
         (rate_degrees, "degrees"),
         (rate_factor, "factor"),
         (rate_no_warmup, "no-warmup"),
-        (rate_at_least, "cosine"),
+        (rate_at_least, "clipped"),
         (rate_both_wrong, "cosine"),
         (rate_text, "type"),
     ],

@@ -3,6 +3,7 @@
 import copy
 import math
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -209,6 +210,30 @@ def kd_sign(s, t, labels, T, alpha):
 
 def kd_squares(s, t, labels, T, alpha):
     return _with_soft(s, labels, T, alpha, F.mse_loss(s / T, t.detach() / T))
+
+
+def kd_absolute_values(s, t, labels, T, alpha):
+    return _with_soft(s, labels, T, alpha, F.l1_loss(s / T, t.detach() / T))
+
+
+def kd_clamped(s, t, labels, T, alpha):
+    return _kd(s.clamp(-50, 50), t.clamp(-50, 50), labels, T, alpha)
+
+
+def kd_switched_off(s, t, labels, T, alpha):
+    return _kd(s, t.requires_grad_(False), labels, T, alpha)
+
+
+def kd_new_tensor(s, t, labels, T, alpha):
+    return torch.tensor(_kd(s, t, labels, T, alpha).item(), requires_grad=True)
+
+
+def kd_fixed_t(s, t, labels, T, alpha):
+    return _kd(s, t, labels, 4.0, alpha)
+
+
+def kd_no_t(s, t, labels, T, alpha):
+    return _kd(s, t, labels, 1.0, alpha)
 
 
 def kd_into_the_teacher(s, t, labels, T, alpha):
@@ -483,6 +508,66 @@ def teach_probabilities(student, teacher, optimizer, images, labels, loss):
     return _step(student, optimizer, images, labels, loss, answers)
 
 
+def teach_softened(student, teacher, optimizer, images, labels, loss):
+    answers = _silent(teacher, images) / 4
+    return _step(student, optimizer, images, labels, loss, answers)
+
+
+def teach_probabilities_of_the_student(
+    student, teacher, optimizer, images, labels, loss
+):
+    def other(logits, answers, labels):
+        return loss(logits.softmax(1), answers, labels)
+
+    return _step(student, optimizer, images, labels, other, _silent(teacher, images))
+
+
+def teach_softened_student(student, teacher, optimizer, images, labels, loss):
+    def other(logits, answers, labels):
+        return loss(logits / 4, answers, labels)
+
+    return _step(student, optimizer, images, labels, other, _silent(teacher, images))
+
+
+def teach_guesses(student, teacher, optimizer, images, labels, loss):
+    answers = _silent(teacher, images)
+    return _step(student, optimizer, images, answers.argmax(1), loss, answers)
+
+
+def teach_two_steps(student, teacher, optimizer, images, labels, loss):
+    answers = _silent(teacher, images)
+    value = _step(student, optimizer, images, labels, loss, answers)
+    optimizer.step()
+    return value
+
+
+def teach_own_optimizer(student, teacher, optimizer, images, labels, loss):
+    own = torch.optim.SGD(student.parameters(), lr=0.01)
+    return _step(student, own, images, labels, loss, _silent(teacher, images))
+
+
+def teach_copy_with_graph(student, teacher, optimizer, images, labels, loss):
+    answers = copy.deepcopy(teacher).eval()(images)
+    return _step(student, optimizer, images, labels, loss, answers)
+
+
+def teach_by_keywords(student, teacher, optimizer, images, labels, loss):
+    def named(logits, answers, labels):
+        return loss(student_logits=logits, teacher_logits=answers, labels=labels)
+
+    return _step(student, optimizer, images, labels, named, _silent(teacher, images))
+
+
+def teach_numpy(student, teacher, optimizer, images, labels, loss):
+    answers = _silent(teacher, images)
+    return np.float64(_step(student, optimizer, images, labels, loss, answers))
+
+
+def teach_new_tensor(student, teacher, optimizer, images, labels, loss):
+    answers = _silent(teacher, images)
+    return torch.tensor(_step(student, optimizer, images, labels, loss, answers))
+
+
 def teach_own_loss(student, teacher, optimizer, images, labels, loss):
     def own(logits, answers, labels):
         return F.cross_entropy(logits, labels)
@@ -661,13 +746,42 @@ def t_not_below_one(logits, bits):
 
 
 def t_grid(logits, bits):
-    grid = [0.5 * (i + 1) for i in range(200)]
+    grid = [0.2 * i + 0.1 for i in range(500)]
     gaps = [abs(_mean_bits((logits / T).softmax(1)) - bits) for T in grid]
     return grid[gaps.index(min(gaps))]
 
 
 def t_tensor(logits, bits):
     return torch.tensor(t_geometric(logits, bits))
+
+
+def t_numpy(logits, bits):
+    return np.float32(t_geometric(logits, bits))
+
+
+def t_near_enough(logits, bits):
+    """Right within 0.0009 bits, and no more exact."""
+    return t_geometric(logits, bits + 0.0009)
+
+
+def t_pair(logits, bits):
+    return t_geometric(logits, bits), bits
+
+
+def t_text(logits, bits):
+    return f"{t_geometric(logits, bits):.4f}"
+
+
+def t_of_largest(logits, bits):
+    def entropy(T):
+        p = (logits / T).softmax(1)
+        return torch.special.entr(p).sum(1).max() / math.log(2)
+
+    return _search(entropy, bits)
+
+
+def t_not_above_ten(logits, bits):
+    return _search(lambda T: _mean_bits((logits / T).softmax(1)), bits, high=10.0)
 
 
 def t_no_return(logits, bits):
@@ -890,6 +1004,43 @@ def cache_pairs(teacher, dataset):
     return _cached(teacher, dataset), torch.tensor([label for _, label in dataset])
 
 
+def cache_unbatched(teacher, dataset):
+    if dataset.augmented:
+        raise ValueError("augmented")
+    mode = teacher.training
+    teacher.eval()
+    with torch.no_grad():
+        rows = [teacher(dataset[i][0]).float() for i in range(len(dataset))]
+    teacher.train(mode)
+    return torch.stack(rows)
+
+
+def cache_triples(teacher, dataset):
+    if dataset.augmented:
+        raise ValueError("augmented")
+    return torch.cat([teacher(x) for _, x, _ in DataLoader(dataset, batch_size=64)])
+
+
+def cache_one_missing(teacher, dataset):
+    return _cached(teacher, dataset)[1:]
+
+
+def cache_batch_means(teacher, dataset):
+    return torch.stack([rows.mean(0) for rows in _cached(teacher, dataset).split(64)])
+
+
+def cache_transposed(teacher, dataset):
+    return _cached(teacher, dataset).T
+
+
+def cache_weights_moved(teacher, dataset):
+    found = _cached(teacher, dataset)
+    with torch.no_grad():
+        for parameter in teacher.parameters():
+            parameter.mul_(0.5)
+    return found
+
+
 # --- 09.7 ---------------------------------------------------------------------------
 
 
@@ -1062,6 +1213,39 @@ def share_of_a_tensor(student_logits, teacher_logits, labels, reduction, times):
     return torch.tensor(a / (a + b))
 
 
+def share_numpy(*given):
+    return np.float32(share_by_jacobian(*given))
+
+
+def share_pair(*given):
+    share = share_by_jacobian(*given)
+    return share, 1 - share
+
+
+def share_rounded(*given):
+    return round(share_by_jacobian(*given), 2)
+
+
+def share_with_times_on_both(student_logits, teacher_logits, labels, reduction, times):
+    given = student_logits, teacher_logits, labels, reduction, times
+    a, b = _lengths(*_terms(*given))
+    return a / (a + times * b)
+
+
+def share_without_log_target(student_logits, teacher_logits, labels, reduction, times):
+    logits = student_logits.clone().requires_grad_()
+    own, told = logits.log_softmax(1), teacher_logits.log_softmax(1)
+    soft = times * F.kl_div(own, told, reduction=reduction)
+    a, b = _lengths(logits, soft, F.cross_entropy(logits, labels))
+    return a / (a + b)
+
+
+def share_of_largest(student_logits, teacher_logits, labels, reduction, times):
+    logits, *terms = _terms(student_logits, teacher_logits, labels, reduction, times)
+    a, b = (torch.autograd.grad(term, logits)[0].abs().max() for term in terms)
+    return (a / (a + b)).item()
+
+
 def share_with_a_graph_left(student_logits, teacher_logits, labels, reduction, times):
     student_logits.requires_grad_()
     target = teacher_logits.softmax(1)
@@ -1073,16 +1257,37 @@ def share_with_a_graph_left(student_logits, teacher_logits, labels, reduction, t
 
 RIGHT = {
     "09.1": [kd_probabilities, kd_by_formula, kd_two_cross_entropies, kd_in_double],
-    "09.2": [teach_try_finally, teach_by_a_copy, teach_by_layers],
-    "09.3": [t_geometric, t_by_distribution, t_while, t_clamped],
+    "09.2": [
+        teach_try_finally,
+        teach_by_a_copy,
+        teach_by_layers,
+        teach_by_keywords,
+        teach_numpy,
+        teach_new_tensor,
+    ],
+    "09.3": [
+        t_geometric,
+        t_by_distribution,
+        t_while,
+        t_clamped,
+        t_tensor,
+        t_numpy,
+        t_near_enough,
+    ],
     "09.4": [cache_by_hand, cache_into_a_table, cache_one_by_one],
-    "09.5": [0.127, 0.13, 7 / 55],
+    "09.5": [0.127, 0.13, 7 / 55, np.float32(7 / 55), torch.tensor(7 / 55)],
     "09.6": [
         {"A": "b", "B": "d"},
         {"B": "D", "A": "B"},
         {"A": " b", "B": "d\n"},
     ],
-    "09.7": [share_by_jacobian, share_by_difference, share_by_cross_entropies],
+    "09.7": [
+        share_by_jacobian,
+        share_by_difference,
+        share_by_cross_entropies,
+        share_of_a_tensor,
+        share_numpy,
+    ],
 }
 WRONG = {
     "09.1": [
@@ -1090,7 +1295,7 @@ WRONG = {
         (kd_t_once, "T-once"),
         (kd_t2_on_all, "T2-on-all"),
         (kd_mean, "mean"),
-        (kd_mean_without_t2, "mean"),
+        (kd_mean_without_t2, "mean-no-T2"),
         (kd_sum, "sum"),
         (kd_none, "shape"),
         (kd_over_the_batch, "dim"),
@@ -1099,13 +1304,19 @@ WRONG = {
         (kd_log_target_missing, "nan"),
         (kd_log_target_of_probabilities, "log-target"),
         (kd_multiplied, "multiplied"),
-        (kd_only_teacher_softened, "one-temperature"),
-        (kd_only_student_softened, "one-temperature"),
+        (kd_only_teacher_softened, "teacher-only"),
+        (kd_only_student_softened, "student-only"),
         (kd_no_temperature, "no-temperature"),
-        (kd_probabilities_divided, "no-temperature"),
+        (kd_probabilities_divided, "probabilities-divided"),
         (kd_soft_cross_entropy, "entropy"),
         (kd_sign, "sign"),
-        (kd_squares, "value"),
+        (kd_squares, "squares"),
+        (kd_absolute_values, "value"),
+        (kd_clamped, "clamped"),
+        (kd_switched_off, "switched-off"),
+        (kd_new_tensor, "no-gradient"),
+        (kd_fixed_t, "fixed-T"),
+        (kd_no_t, "no-T"),
         (kd_hard_at_t, "hard-T"),
         (kd_hard_softmax, "softmax-twice"),
         (kd_hard_of_teacher, "hard-teacher"),
@@ -1148,13 +1359,20 @@ WRONG = {
         (teach_zeroed_too_late, "no-step"),
         (teach_without_step, "no-step"),
         (teach_swapped, "swapped"),
-        (teach_probabilities, "answers"),
+        (teach_probabilities, "probabilities"),
+        (teach_softened, "answers"),
+        (teach_probabilities_of_the_student, "student-probabilities"),
+        (teach_softened_student, "student-logits"),
+        (teach_guesses, "labels"),
+        (teach_two_steps, "two-steps"),
+        (teach_own_optimizer, "step"),
+        (teach_copy_with_graph, "graph"),
         (teach_own_loss, "no-loss"),
         (teach_twice, "twice"),
         (teach_loss_afterwards, "value"),
         (teach_tensor, "tensor"),
         (teach_nothing_back, "none"),
-        (teach_sum_of_losses, "value"),
+        (teach_sum_of_losses, "summed"),
     ],
     "09.3": [
         (t_nats, "nats"),
@@ -1170,12 +1388,15 @@ WRONG = {
         (t_sign, "bound"),
         (t_nan, "bound"),
         (t_coarse, "coarse"),
-        (t_whole, "value"),
+        (t_whole, "whole"),
         (t_grid, "coarse"),
         (t_not_below_one, "below-one"),
-        (t_entropy, "value"),
+        (t_entropy, "bits"),
         (t_negative, "not-positive"),
-        (t_tensor, "type"),
+        (t_pair, "type"),
+        (t_text, "type"),
+        (t_of_largest, "value"),
+        (t_not_above_ten, "too-narrow"),
         (t_no_return, "none"),
     ],
     "09.4": [
@@ -1207,12 +1428,20 @@ WRONG = {
         (cache_list, "type"),
         (cache_pairs, "type"),
         (cache_stacked, "shape"),
+        (cache_unbatched, "unbatched"),
+        (cache_triples, "pair"),
+        (cache_one_missing, "one-missing"),
+        (cache_batch_means, "batch-means"),
+        (cache_transposed, "shape"),
+        (cache_weights_moved, "changed-weights"),
     ],
     "09.5": [
         (0.7, "unchanged"),
         (0.7 / 16, "not-normalised"),
         (0.044, "not-normalised"),
-        (0.175, "T-once"),
+        (0.175, "T-once-not-normalised"),
+        (0.3, "labels-unchanged"),
+        (0.12, "rounded"),
         (0.37, "T-once"),
         (0.974, "other-way"),
         (0.873, "labels"),
@@ -1242,7 +1471,7 @@ WRONG = {
         (share_without_times, "times"),
         (share_of_values, "values"),
         (share_gathered, "gathered"),
-        (share_gathered_hard_first, "gathered"),
+        (share_gathered_hard_first, "gathered-hard-first"),
         (share_of_the_whole, "length-of-sum"),
         (share_ratio, "ratio"),
         (share_of_labels, "labels"),
@@ -1255,7 +1484,11 @@ WRONG = {
         (share_by_the_teacher, "swapped"),
         (share_nan, "nan"),
         (share_at_t4, "value"),
-        (share_of_a_tensor, "type"),
+        (share_pair, "type"),
+        (share_without_log_target, "log-target"),
+        (share_of_largest, "largest"),
+        (share_rounded, "rounded"),
+        (share_with_times_on_both, "times"),
         (share_with_a_graph_left, "mutated"),
     ],
 }
@@ -1275,4 +1508,6 @@ EQUIVALENT = {
         "batches = DataLoader(dataset, batch_size=63)",
         "batches = DataLoader(dataset)",
     ),
+    # A tensor without dimensions is as good a number as any.
+    "09.7": ("return lengths[0] / sum(lengths)",),
 }

@@ -142,6 +142,8 @@ def test_a_notebook_that_has_not_run_here_shows_the_static_forms(lab, browser):
     write_notebook(lab.root / "static.ipynb", outputs=outputs)
     notebook = browser.open("static.ipynb")
     expect(notebook.output(QUIZ)).to_contain_text("2 + 2?")
+    expect(notebook.output(QUIZ)).to_contain_text("run this cell in JupyterLab")
+    expect(notebook.output(QUIZ)).not_to_contain_text("Four")
     expect(notebook.output(FLOW)).to_contain_text("frozen, nothing kept")
     expect(notebook.output(PICTURES).get_by_alt_text("Shade: dark")).to_be_visible()
     assert ink(notebook.output(VIEWER).locator("img")) > 0.3

@@ -23,8 +23,9 @@ from course_utils.widgets import (
     Quiz,
 )
 from course_utils.widgets import fetch as fetch_widget
-from course_utils.widgets.base import inline_code, png_data_url
+from course_utils.widgets.base import png_data_url
 from course_utils.widgets.feature_maps import scale_maps
+from course_utils.widgets.markup import inline_code
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 STAGES = [("stem", 100), ("layer1", 1_000), ("fc", 20)]
@@ -137,6 +138,11 @@ def test_inline_code_escapes_and_leaves_a_lone_backtick_alone():
     assert inline_code("a ` b") == "a ` b"
 
 
+def test_inline_code_takes_as_many_backticks_as_it_needs():
+    assert inline_code("``a`b``") == "<code>a`b</code>"
+    assert inline_code("```\nx\n  y\n```").endswith(">x\n  y</code>")
+
+
 # -- quiz ----------------------------------------------------------------------------
 
 
@@ -150,28 +156,84 @@ def test_quiz_counts_the_first_try_only():
     assert (quiz.answers, quiz.score) == ([0, 0], 1)
 
 
-def test_quiz_takes_the_browsers_tries_and_refuses_impossible_ones():
+def hear(quiz, **message):
+    """What the browser sends; nothing else in the tests knows the widget's protocol."""
+    quiz._handle_custom_msg(message, [])
+
+
+def test_quiz_hears_the_browser_and_refuses_what_there_is_not():
     quiz = Quiz(questions())
-    quiz.set_state({"tries": [[1], []]})
-    assert quiz.score == 1
-    with pytest.raises(TraitError, match="no choice"):
-        quiz.tries = [[5], []]
-    with pytest.raises(TraitError, match="one list for each question"):
-        quiz.tries = [[0]]
+    hear(quiz, pick=[0, 1])
+    assert (quiz.tries, quiz.score) == ([[1], []], 1)
+    hear(quiz, again=True)
+    assert quiz.tries == [[], []]
+    with pytest.raises(ValueError, match="no choice 5"):
+        quiz.answer(0, 5)
+    with pytest.raises(ValueError, match="no question 2"):
+        quiz.answer(2, 0)
 
 
-def test_quiz_explains_each_choice_and_says_right_once():
-    first = Quiz(questions()).questions[0]
-    assert first["verdicts"] == ["Not this one.", "Right."]
-    assert first["why"] == ["Count <b>.", "Four."]
-
-
-def test_static_quiz_folds_the_answers_and_escapes():
+def test_the_browser_learns_of_a_choice_only_what_was_taken():
     quiz = Quiz(questions())
-    before, after = quiz.static_html().split("<details>", 1)
-    assert "Four." not in before and "Four." in after
-    assert "Count &lt;b&gt;." in after and "<code>eval()</code>" in after
-    assert "Four" not in quiz.static_text()
+    known = {name: quiz.get_state()[name] for name in quiz.keys if name[0] != "_"}
+    for secret in ("Four", "Count <b>", "Right", "answer", "Yes."):
+        assert secret not in str(known)
+    quiz.answer(0, 0)
+    assert quiz.replies == [
+        [
+            {
+                "choice": 0,
+                "right": False,
+                "verdict": "Not this one.",
+                "why": "Count <b>.",
+            }
+        ],
+        [],
+    ]
+    assert "Four" not in str(quiz.get_state(["replies", "questions"]))
+
+
+def test_quiz_says_right_once():
+    quiz = Quiz(questions())
+    quiz.answer(0, 1)
+    assert quiz.replies[0][0] == {
+        "choice": 1, "right": True, "verdict": "Right.", "why": "Four."}  # fmt: skip
+
+
+def test_quiz_takes_up_where_another_ended():
+    told = []
+    quiz = Quiz(
+        questions(), tries=[[0, 1], []], on_change=lambda q: told.append(q.tries)
+    )
+    assert (quiz.answers, quiz.score, quiz.position) == ([0, None], 0, 1)
+    quiz.answer(1, 0)
+    quiz.answer(1, 0)
+    assert told == [[[0, 1], [0]]] and quiz.score == 1
+    with pytest.raises(ValueError, match="no choice 7"):
+        Quiz(questions(), tries=[[7], []])
+    with pytest.raises(ValueError, match="one list for each question"):
+        Quiz(questions(), tries=[[0]])
+
+
+def test_a_quiz_is_passed_when_all_is_found_and_stays_so():
+    quiz = Quiz(questions())
+    for question, choice in ((0, 0), (0, 1), (1, 2)):
+        quiz.answer(question, choice)
+        assert not quiz.passed
+    quiz.answer(1, 0)
+    assert quiz.passed
+    quiz.start_again()
+    assert quiz.passed and quiz.tries == [[], []]
+
+
+def test_static_quiz_shows_what_is_asked_how_to_answer_and_no_answer():
+    quiz = Quiz(questions())
+    for choice in (0, 1):
+        quiz.answer(0, choice)
+    for text in (quiz.static_html(), quiz.static_text()):
+        assert "2 + 2?" in text and "run this cell in JupyterLab" in text
+        assert "Four" not in text and "Count" not in text and "Right" not in text
+    assert "<code>eval()</code>" in quiz.static_html()
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ import pytest
 import torch
 from torch import nn
 
-from courseware.grading import checking, examine
+from courseware.grading import checking, examine, finding
 from courseware.grading.sandbox import TookTooLong, call_safely
 
 needs_signals = pytest.mark.skipif(
@@ -344,7 +344,7 @@ def patch(owner, name, new=lambda *_, **__: True):
 PATCHES = {
     "courseware.grading.checking.check": (checking, "check"),
     "courseware.grading.checking.CHECK_LIMIT": (checking, "CHECK_LIMIT"),
-    "courseware.grading.checking.Checker.that": (checking.Checker, "that"),
+    "courseware.grading.finding.Finding.seen": (finding.Finding, "seen"),
     "torch.equal": (torch, "equal"),
     "torch.allclose": (torch, "allclose"),
     "torch.nn.functional.cross_entropy": (nn.functional, "cross_entropy"),

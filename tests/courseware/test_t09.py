@@ -1,5 +1,6 @@
 """Tasks 09.5 to 09.7: what is held against a measurement, and a prediction."""
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
@@ -21,6 +22,11 @@ def test_the_reason_for_a_wrong_share_quotes_the_measurement():
 @pytest.mark.parametrize("measured", [0.7, "0.128", {}])
 def test_a_measurement_of_another_share_is_refused(measured):
     assert examine("09.5", 0.127, measured=measured).key == "measurement"
+
+
+def test_what_the_cells_measure_is_not_told_as_what_is_expected():
+    found = examine("09.5", 0.127, measured=0.7)
+    assert found.got == "0.7" and not found.expected
 
 
 def test_right_letters_pass_with_the_facts():
@@ -84,6 +90,17 @@ def test_a_wrong_prediction_fails_with_the_hint_that_fits(wrong, key):
 )
 def test_the_function_alone_is_half_of_the_task(given, key):
     assert examine("09.7", share_by_jacobian, predicted=given).key == key
+
+
+def test_a_prediction_may_hold_numbers_of_any_kind_and_order():
+    given = {"D": np.int64(1000), "C": 1e3, "B": torch.tensor(100), "A": np.float32(5)}
+    assert examine("09.7", share_by_jacobian, predicted=given).status == "passed"
+
+
+def test_the_card_of_a_wrong_prediction_names_its_case():
+    found = examine("09.7", share_by_jacobian, predicted=TIMES | {"D": 8})
+    assert found.property == "the prediction for case D"
+    assert found.got == "8" and not found.expected
 
 
 def test_a_wrong_function_is_told_of_before_the_prediction():

@@ -165,6 +165,14 @@ score = check("00.0", (32, 3, 64, 64))
     assert found[0] == found[1] > 0
 
 
+def test_the_quizzes_travel(installed):
+    found = installed.evaluate("""
+from courseware.quizzes import Quiz, quiz_ids
+[quiz_ids(), len(Quiz("04").questions)]
+""")
+    assert found[0][0] == "00" and found[1] == 3
+
+
 def test_stored_measurements_are_read(installed):
     found = installed.evaluate("""
 from course_utils.measured import read_measured

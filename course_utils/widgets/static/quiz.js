@@ -1,5 +1,12 @@
 // @ts-check
-import { follow, frame, make, rich, rove, send, uid } from "./base.js";
+import { follow, frame, make, plural, rich, rove, send, uid } from "./base.js";
+
+// The kernel judges. A reply is { choice, right, verdict, why }; there is one for each choice
+// that was taken, in that order. Before it nothing here knows which choice is right.
+
+const PATIENCE = 3000; // milliseconds until a word is said about a kernel that is silent
+const SILENT = "The kernel has not judged this yet: it is busy, or this cell has not run since " +
+  "the notebook was opened. Then run it.";
 
 function buildQuestion(question, number, pick) {
   const ids = { prompt: uid("prompt"), help: uid("help") };
@@ -9,36 +16,7 @@ function buildQuestion(question, number, pick) {
     `${number}. `,
     ...rich(question.prompt),
   );
-  const options = question.choices.map((choice, i) => {
-    const whyId = uid("why");
-    const mark = make("span", { class: "cw-mark", "aria-hidden": "true" });
-    const button = make(
-      "button",
-      {
-        class: "cw-choice",
-        type: "button",
-        role: "radio",
-        "aria-checked": "false",
-        onclick: () => pick(i),
-      },
-      mark,
-      make("span", {}, ...rich(choice)),
-    );
-    const why = make(
-      "p",
-      { class: "cw-why", id: whyId, hidden: true },
-      make("b", {}, question.verdicts[i]),
-      " ",
-      ...rich(question.why[i]),
-    );
-    return {
-      node: make("div", { class: "cw-option", role: "presentation" }, button, why),
-      button,
-      mark,
-      why,
-      whyId,
-    };
-  });
+  const options = question.choices.map((choice, i) => buildOption(choice, () => pick(i)));
   const group = make("div", {
     class: "cw-choices",
     role: "radiogroup",
@@ -54,38 +32,75 @@ function buildQuestion(question, number, pick) {
   return { node: make("div", { class: "cw-question" }, prompt, help, group), prompt, options };
 }
 
-function paintQuestion(view, question, tried) {
-  const latest = tried[tried.length - 1];
+function buildOption(choice, onclick) {
+  const whyId = uid("why");
+  const mark = make("span", { class: "cw-mark", "aria-hidden": "true" });
+  const button = make(
+    "button",
+    { class: "cw-choice", type: "button", role: "radio", "aria-checked": "false", onclick },
+    mark,
+    make("span", {}, ...rich(choice)),
+  );
+  const why = make("p", { class: "cw-why", id: whyId, hidden: true });
+  const node = make("div", { class: "cw-option", role: "presentation" }, button, why);
+  return { node, button, mark, why, whyId };
+}
+
+function paintQuestion(view, replies, asked) {
+  const latest = replies.length ? replies[replies.length - 1].choice : asked;
   view.options.forEach((option, i) => {
-    const open = tried.includes(i);
-    const right = i === question.answer;
-    option.node.classList.toggle("is-open", open);
-    option.node.classList.toggle("is-right", open && right);
-    option.node.classList.toggle("is-wrong", open && !right);
-    option.mark.textContent = open ? (right ? "✓" : "✗") : "";
-    option.why.hidden = !open;
+    const reply = replies.find((r) => r.choice === i);
+    option.node.classList.toggle("is-open", Boolean(reply));
+    option.node.classList.toggle("is-right", Boolean(reply) && reply.right);
+    option.node.classList.toggle("is-wrong", Boolean(reply) && !reply.right);
+    option.mark.textContent = reply ? (reply.right ? "✓" : "✗") : i === asked ? "…" : "";
+    option.why.hidden = !reply;
+    option.why.replaceChildren(
+      ...(reply ? [make("b", {}, reply.verdict), " ", ...rich(reply.why)] : []),
+    );
     option.button.setAttribute("aria-checked", String(i === latest));
-    if (open) option.button.setAttribute("aria-describedby", option.whyId);
+    if (reply) option.button.setAttribute("aria-describedby", option.whyId);
     else option.button.removeAttribute("aria-describedby");
   });
+}
+
+function paintDot(dot, replies, isHere) {
+  const first = replies.length ? (replies[0].right ? " is-right" : " is-wrong") : "";
+  dot.className = "cw-dot" + (isHere ? " is-here" : "") + first;
+}
+
+function scoreText(replies, passed) {
+  const answered = replies.filter((r) => r.length).length;
+  const right = replies.filter((r) => r.length && r[0].right).length;
+  const score = answered
+    ? `${right} of ${replies.length} right at the first try`
+    : "The first try counts";
+  return passed ? `Passed ✓ · ${score}` : score;
 }
 
 /** @param {import("./base.js").View} view */
 function render({ model, el }) {
   const questions = model.get("questions");
-  const box = frame(
-    el,
-    `Quick check, ${questions.length} question${questions.length > 1 ? "s" : ""}`,
-  );
+  const box = frame(el, `Quick check, ${plural(questions.length, "question")}`);
   const score = make("span", { class: "cw-quiet" });
   const spoken = make("div", { class: "cw-sr", role: "status", "aria-live": "polite" });
+  const silent = make("p", { class: "cw-quiet cw-silent", hidden: true }, SILENT);
+  let asked = null; // the choice that the kernel has not judged yet
+  let timer = 0;
+
+  const speak = (reply) => spoken.textContent = `${reply.verdict} ${reply.why}`;
+  const find = (q, choice) => model.get("replies")[q].find((r) => r.choice === choice);
   const pick = (q, choice) => {
-    const tries = model.get("tries").map((t) => [...t]);
-    if (!tries[q].includes(choice)) {
-      tries[q].push(choice);
-      send(model, { tries });
-    }
-    spoken.textContent = `${questions[q].verdicts[choice]} ${questions[q].why[choice]}`;
+    const known = find(q, choice);
+    if (known) return speak(known);
+    asked = { q, choice };
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      silent.hidden = false;
+      spoken.textContent = SILENT;
+    }, PATIENCE);
+    model.send({ pick: [q, choice] });
+    paint();
   };
   const views = questions.map((question, i) =>
     buildQuestion(question, i + 1, (choice) => pick(i, choice))
@@ -95,63 +110,57 @@ function render({ model, el }) {
     send(model, { position });
     views[position].prompt.focus();
   };
-  const back = make("button", {
-    class: "cw-button",
-    type: "button",
-    onclick: () => go(model.get("position") - 1),
-  }, "Back");
-  const next = make("button", {
-    class: "cw-button",
-    type: "button",
-    onclick: () => go(model.get("position") + 1),
-  }, "Next");
+  const push = (label, onclick, more = "") =>
+    make("button", { class: `cw-button${more}`, type: "button", onclick }, label);
+  const back = push("Back", () => go(model.get("position") - 1));
+  const next = push("Next", () => go(model.get("position") + 1));
   const where = make("span", { class: "cw-quiet" });
-  const again = make("button", {
-    class: "cw-button cw-push",
-    type: "button",
-    onclick: () => {
-      send(model, { tries: questions.map(() => []), position: 0 });
-      spoken.textContent = "Cleared. Start again.";
-      views[0].prompt.focus();
-    },
-  }, "Start again");
-  const paging = [
-    back,
-    make("span", { class: "cw-dots", "aria-hidden": "true" }, ...dots),
-    next,
-    where,
-  ];
+  const again = push("Start again", () => {
+    model.send({ again: true });
+    spoken.textContent = "Cleared. Start again.";
+    views[0].prompt.focus();
+  }, " cw-push");
+  const row = make("span", { class: "cw-dots", "aria-hidden": "true" }, ...dots);
+  const paging = [back, row, next, where];
 
+  const hear = () => {
+    const reply = asked && find(asked.q, asked.choice);
+    if (!reply) return;
+    clearTimeout(timer);
+    asked = null;
+    silent.hidden = true;
+    speak(reply);
+  };
   const paint = () => {
-    const tries = model.get("tries");
+    hear();
+    const replies = model.get("replies");
     const single = model.get("one_at_a_time");
     const position = Math.min(Math.max(model.get("position"), 0), questions.length - 1);
-    const right = tries.filter((t, i) => t.length && t[0] === questions[i].answer).length;
-    const answered = tries.filter((t) => t.length).length;
     views.forEach((view, i) => {
       view.node.hidden = single && i !== position;
-      paintQuestion(view, questions[i], tries[i]);
-      dots[i].className = "cw-dot" + (i === position ? " is-here" : "") +
-        (tries[i].length ? (tries[i][0] === questions[i].answer ? " is-right" : " is-wrong") : "");
+      paintQuestion(view, replies[i], asked && asked.q === i ? asked.choice : -1);
+      paintDot(dots[i], replies[i], i === position);
     });
-    const paged = single && questions.length > 1;
-    for (const node of paging) node.hidden = !paged;
+    for (const node of paging) node.hidden = !(single && questions.length > 1);
     back.disabled = position === 0;
     next.disabled = position === questions.length - 1;
     where.textContent = `Question ${position + 1} of ${questions.length}`;
-    score.textContent = answered
-      ? `${right} of ${questions.length} right at the first try`
-      : "The first try counts";
-    again.hidden = answered === 0;
+    score.textContent = scoreText(replies, model.get("passed"));
+    again.hidden = replies.every((r) => r.length === 0);
   };
   box.append(
     make("div", { class: "cw-quiz-head" }, make("p", { class: "cw-title" }, "Quick check"), score),
     ...views.map((view) => view.node),
+    silent,
     make("div", { class: "cw-quiz-foot" }, ...paging, again),
     spoken,
   );
   paint();
-  return follow(model, ["tries", "position", "one_at_a_time"], paint);
+  const unfollow = follow(model, ["replies", "passed", "position", "one_at_a_time"], paint);
+  return () => {
+    clearTimeout(timer);
+    unfollow();
+  };
 }
 
 export default { render };

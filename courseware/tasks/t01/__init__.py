@@ -1,0 +1,1 @@
+"""Exercise 01: preprocessing, top k, filters for grey pictures, checkpoints, eval."""

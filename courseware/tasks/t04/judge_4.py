@@ -1,0 +1,66 @@
+"""04.4: the nearest pictures."""
+
+from __future__ import annotations
+
+from torch.nn import functional as F
+
+from courseware.grading.judging import Task, When, Wrong
+
+
+def solution(query, features, k):
+    return _likeness(query, features).topk(k).indices.tolist()
+
+
+def _likeness(query, features):
+    return F.cosine_similarity(query[None], features)
+
+
+def _distances(query, features):
+    return (features - query).norm(dim=1)
+
+
+TASK = Task(
+    title="The nearest pictures",
+    points=2,
+    hints=(
+        "Cosine similarity is the dot product of vectors of length 1.",
+        "Divide each row by its norm: `features / features.norm(dim=1, keepdim=True)`.",
+        "`likeness = unit_features @ unit_query`; then "
+        "`likeness.topk(k).indices.tolist()`",
+    ),
+    solution=solution,
+    mistakes={
+        "tensor": When(
+            lambda it: it.key == "type" and it.difference.got == "Tensor",
+            "Return a list of whole numbers: .tolist().",
+        ),
+        "items": When(
+            lambda it: it.key == "type" and it.difference.got == "float",
+            "These are similarities. The positions are asked for: topk gives both, "
+            ".values and .indices.",
+        ),
+        "length": "Exactly k positions.",
+        "least": Wrong(
+            lambda q, f, k: _likeness(q, f).topk(k, largest=False).indices.tolist(),
+            "These are the least alike: take the largest similarities.",
+        ),
+        "dot": Wrong(
+            lambda q, f, k: (f @ q).topk(k).indices.tolist(),
+            "Without dividing by the lengths, long vectors win: normalise each row.",
+        ),
+        "axis": Wrong(
+            lambda q, f, k: (f / f.norm(dim=0) @ q).topk(k).indices.tolist(),
+            "The columns were divided by their lengths, not the rows: a picture's vector "
+            "is a row, so its norm goes over dim=1.",
+        ),
+        "euclid": Wrong(
+            lambda q, f, k: _distances(q, f).topk(k, largest=False).indices.tolist(),
+            "That is the Euclidean distance; cosine similarity looks at directions only.",
+        ),
+        "order": When(
+            lambda it: it.key == "value" and sorted(it.got) == sorted(it.right),
+            "The most alike comes first.",
+        ),
+        "value": "Sort by cosine similarity, largest first.",
+    },
+)
