@@ -75,7 +75,8 @@ class _Space(NamedTuple):
         return replaced + sorted(shadows)
 
     def _is_patch(self, name: str, before: dict[str, Any]) -> bool:
-        relied_on = callable(before[name]) or name.isupper()
+        is_class = isinstance(self.owner, type)
+        relied_on = is_class or callable(before[name]) or name.isupper()
         return relied_on and not self._is_own_work(self.names.get(name), before)
 
     def _is_own_work(self, new: Any, before: dict[str, Any]) -> bool:

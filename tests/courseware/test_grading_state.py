@@ -20,7 +20,7 @@ import pytest
 import torch
 from torch import nn
 
-from courseware.grading import checking, examine, finding
+from courseware.grading import checking, examine, finding, score
 from courseware.grading.sandbox import TookTooLong, call_safely
 
 needs_signals = pytest.mark.skipif(
@@ -345,6 +345,7 @@ PATCHES = {
     "courseware.grading.checking.check": (checking, "check"),
     "courseware.grading.checking.CHECK_LIMIT": (checking, "CHECK_LIMIT"),
     "courseware.grading.finding.Finding.seen": (finding.Finding, "seen"),
+    "courseware.grading.score.Score.text": (score.Score, "text"),
     "torch.equal": (torch, "equal"),
     "torch.allclose": (torch, "allclose"),
     "torch.nn.functional.cross_entropy": (nn.functional, "cross_entropy"),
