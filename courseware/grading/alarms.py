@@ -43,6 +43,10 @@ def call_within(function: Callable[[], Any], seconds: float) -> Any:
     NotJudged when it was ended for another reason. Calls nest: an inner one leaves the
     limits of the outer ones in force. A timer that somebody else had set
     (pytest-timeout's) runs on afterwards.
+
+    >>> from courseware.grading.alarms import call_within
+    >>> call_within(lambda: 2 + 2, seconds=5)
+    4
     """
     guard = _this_guard()
     with held():
@@ -61,6 +65,11 @@ def held() -> Iterator[bool]:
 
     State that must be put back is put back within this. An outer call whose time is up
     is ended on entering.
+
+    >>> from courseware.grading.alarms import call_within, held
+    >>> with held() as outermost:
+    ...     outermost, call_within(lambda: 2 + 2, seconds=5)
+    (True, 4)
     """
     guard = _this_guard()
     was = guard.open

@@ -16,7 +16,12 @@ _LEAST_PATIENCE = 60.0
 
 
 class TookTooLong(BaseException):
-    """The call has used up its CPU time."""
+    """The call has used up its CPU time.
+
+    >>> from courseware.grading.clocks import TookTooLong
+    >>> issubclass(TookTooLong, Exception)  # so that few `except` catch it
+    False
+    """
 
 
 class NotJudged(BaseException):
@@ -24,6 +29,10 @@ class NotJudged(BaseException):
 
     `reason` is "waiting" where it slept or waited for something, and "busy" where the
     machine hardly let it run.
+
+    >>> from courseware.grading.clocks import NotJudged
+    >>> NotJudged("waiting").reason
+    'waiting'
     """
 
     def __init__(self, reason: str = "busy"):
@@ -33,7 +42,15 @@ class NotJudged(BaseException):
 
 @dataclass(frozen=True)
 class Clocks:
-    """Three clocks of one thread, in seconds: all of them only ever go forward."""
+    """Three clocks of one thread, in seconds: all of them only ever go forward.
+
+    >>> from courseware.grading.clocks import Clocks
+    >>> clocks = Clocks.of_this_thread()
+    >>> before = clocks.cpu()
+    >>> total = sum(range(100_000))
+    >>> clocks.cpu() > before
+    True
+    """
 
     wall: Callable[[], float]
     cpu: Callable[[], float]
@@ -67,7 +84,14 @@ def _queue_of_this_thread() -> Callable[[], float]:
 
 
 class Pace:
-    """How slow the machine is, from a fixed piece of work that is timed now and again."""
+    """How slow the machine is, from a fixed piece of work that is timed now and again.
+
+    >>> from courseware.grading.clocks import Pace
+    >>> pace = Pace()
+    >>> pace.measure(times=3)
+    >>> 1.0 <= pace.factor() <= 10.0
+    True
+    """
 
     def __init__(self):
         self._spent, self._count = 0.0, 0
@@ -96,7 +120,13 @@ def _reference_work() -> int:
 
 
 class Usage:
-    """What a call has used since it began, held against its limit in CPU-seconds."""
+    """What a call has used since it began, held against its limit in CPU-seconds.
+
+    >>> from courseware.grading.clocks import Clocks, Pace, Usage
+    >>> usage = Usage(10.0, Clocks.of_this_thread(), Pace())
+    >>> usage.late() is None
+    True
+    """
 
     def __init__(self, limit: float, clocks: Clocks, pace: Pace):
         self.limit, self._clocks, self._pace = limit, clocks, pace

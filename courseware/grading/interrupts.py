@@ -19,6 +19,11 @@ def interrupts_told_apart() -> Iterator[Callable[[], bool]]:
 
     A person's comes as a signal from outside. `raise KeyboardInterrupt` brings no signal,
     and the functions that make one here are counted.
+
+    >>> from courseware.grading.interrupts import interrupts_told_apart
+    >>> with interrupts_told_apart() as by_person:
+    ...     by_person()
+    False
     """
     signals, own = _Count(), _Count()
     with _noting(signals), _counting(own):

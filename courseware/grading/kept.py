@@ -34,6 +34,13 @@ def state_kept(*, outermost: bool) -> Iterator[None]:
     So a check means the same whatever a notebook has set: tensors are made on the CPU and
     of float32, with gradients, without autocast, and torch computes in one thread. (The
     threads between operations cannot be changed.)
+
+    >>> import torch
+    >>> from courseware.grading.kept import state_kept
+    >>> with state_kept(outermost=True):
+    ...     torch.set_default_dtype(torch.float64)
+    >>> torch.get_default_dtype()
+    torch.float32
     """
     settings = [*_PER_CALL, *(_PER_CHECK if outermost else ())]
     with contextlib.ExitStack() as stack:

@@ -41,7 +41,15 @@ _GONE = object()
 
 @contextlib.contextmanager
 def code_kept() -> Iterator[list[str]]:
-    """Put functions, classes and constants back that were replaced; list their names."""
+    """Put functions, classes and constants back that were replaced; list their names.
+
+    >>> import torch
+    >>> from courseware.grading.patches import code_kept
+    >>> with code_kept() as patched:
+    ...     torch.equal = print
+    >>> patched, torch.equal is print
+    (['torch.equal'], False)
+    """
     spaces = [*_library_spaces(), *_course_spaces(len(sys.modules))]
     before = [dict(space.names) for space in spaces]
     patched: list[str] = []

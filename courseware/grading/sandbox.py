@@ -46,7 +46,12 @@ TIME_LIMIT = 10.0  # CPU-seconds a call, on a machine that is fast enough
 
 
 class AskedForInput(BaseException):
-    """The learner's code asked the keyboard: input(), getpass() or breakpoint()."""
+    """The learner's code asked the keyboard: input(), getpass() or breakpoint().
+
+    >>> from courseware.grading.sandbox import call_safely
+    >>> type(call_safely(lambda: input("?")).error).__name__
+    'AskedForInput'
+    """
 
 
 @dataclass
@@ -55,6 +60,10 @@ class Outcome:
 
     `changed` names its arguments; `patched` what it replaced in the code that checks rely
     on, such as "torch.equal". Both are as before again.
+
+    >>> from courseware.grading.sandbox import Outcome
+    >>> Outcome(value=3)
+    Outcome(value=3, error=None, changed=(), patched=())
     """
 
     value: Any = None
@@ -73,6 +82,13 @@ def call_safely(
     A person's own interrupt is raised as ever, and NotJudged where the call was ended
     although it had CPU time left (of `time_limit` seconds, TIME_LIMIT by default): it
     slept, or the machine was too busy.
+
+    >>> import torch
+    >>> from courseware.grading.sandbox import call_safely
+    >>> data = torch.zeros(2)
+    >>> outcome = call_safely(lambda x: x.add_(1), data)
+    >>> outcome.value, outcome.changed, data
+    (tensor([1., 1.]), ('argument 1',), tensor([0., 0.]))
     """
     limit = TIME_LIMIT if time_limit is None else time_limit
     handed = [copied(value) for value in args]
