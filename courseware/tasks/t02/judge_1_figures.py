@@ -6,8 +6,8 @@ from functools import partial
 from statistics import mean, median, median_high, median_low
 
 import numpy as np
-import torch
 
+from course_utils.modes import inference
 from courseware.grading.judging import At, When, Wrong
 
 
@@ -19,7 +19,6 @@ def _best(logits):
     return logits.topk(5).indices.tolist()
 
 
-@torch.inference_mode()
 def _timed(model, image, clock):
     start = clock()
     logits = model(image[None])[0]
@@ -31,9 +30,8 @@ def solution(
 ):
     rows = []
     for name, model in models.items():
-        mode, _ = model.training, model.eval()
-        found = [_timed(model, image, clock) for _ in range(warmup + passes)]
-        model.train(mode)
+        with inference(model):
+            found = [_timed(model, image, clock) for _ in range(warmup + passes)]
         milliseconds = 1000 * middle([seconds for seconds, _ in found[warmup:]])
         figures = {"parameters": count(model), "top5": best(found[-1][1])}
         rows.append({"name": name, "median_ms": milliseconds, **figures})

@@ -28,8 +28,7 @@ def observe(compare, case, seen):
     for name, row in zip(nets, rows, strict=False):
         seen.given = f"{case.given}: {name}"
         figures = {f'"{column}"': row[column] for column in COLUMNS[1:]}
-        for what, found in (_passes(log, name, case) | figures).items():
-            seen.note(what, found)
+        seen.notes(_passes(log, name, case) | figures)
         seen.note(SIDE_EFFECTS, list(records[name].changes()))
 
 

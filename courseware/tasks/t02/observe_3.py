@@ -47,9 +47,12 @@ def observe(pareto_front, case, seen):
     seen.require("the front", got, list)
     rows = {m["name"]: m for m in case.models}
     texts = [name for name in got if isinstance(name, str)]
-    seen.note("what the front holds", {type(plain(name)).__name__ for name in got})
-    seen.note("names that no model has", {name for name in texts if name not in rows})
     gaps = {name for name in texts if name in rows and missing(rows[name])}
-    seen.note("models with a missing figure", gaps)
-    seen.note("the models on the front", set(texts))
-    seen.note("the front", got)
+    facts = {
+        "what the front holds": {type(plain(name)).__name__ for name in got},
+        "names that no model has": {name for name in texts if name not in rows},
+        "models with a missing figure": gaps,
+        "the models on the front": set(texts),
+        "the front": got,
+    }
+    seen.notes(facts)

@@ -55,8 +55,11 @@ def observe(best_under, case, seen):
     got = seen.call(best_under, case.models, *case.budgets.values())
     names = [got] if isinstance(got, str) else []
     rows = [m for m in case.models if m["name"] in names]
-    seen.note("names that no model has", set() if rows else set(names))
-    seen.note("figures that are missing", {f for m in rows for f in missing(m)})
     over = {b for b, most in case.budgets.items() for m in rows if (m[b] or 0) > most}
-    seen.note("budgets that are exceeded", over)
-    seen.note("the choice", got)
+    facts = {
+        "names that no model has": set() if rows else set(names),
+        "figures that are missing": {f for m in rows for f in missing(m)},
+        "budgets that are exceeded": over,
+        "the choice": got,
+    }
+    seen.notes(facts)

@@ -43,7 +43,7 @@ class Net(nn.Sequential):
     """A net that notes each of its passes."""
 
     def __init__(self, name: str, log: Log, width: int):
-        torch.manual_seed(width)
+        torch.default_generator.manual_seed(width)
         body = nn.Conv2d(3, width, 3), nn.BatchNorm2d(width), nn.ReLU()
         pool = nn.AdaptiveAvgPool2d(1), nn.Flatten()
         super().__init__(*body, *pool, nn.Dropout(0.5), nn.Linear(width, 12))
