@@ -16,6 +16,7 @@ from course_utils.layer_groups import (
     unfreeze,
 )
 from course_utils.training import evaluate, fit, train_one_epoch
+from tests.answers import With
 
 SGD = torch.optim.SGD
 
@@ -1315,7 +1316,7 @@ RIGHT = {
         {"A": " a", "B": "b ", "C": "c\n"},
         {"A": "a)", "B": "(b)", "C": "c."},
     ],
-    "05.7": ["bcf", "FCB", "b, c, f"],
+    "05.7": ["bcf", "FCB", "b, c, f", With("bcf", moved="bcf")],
 }
 WRONG = {
     "05.1": [
@@ -1509,6 +1510,9 @@ WRONG = {
         ("abcdef", "a"),
         ("", "b"),
         ("none", "unknown"),
+        (With("bc", moved="bcf"), "f"),
+        (With("bcf", moved="abc"), "count"),
+        (With("bcf", moved=["b", "c", "f"]), "count"),
         (["b", "c", "f"], "type"),
         (3, "type"),
     ],

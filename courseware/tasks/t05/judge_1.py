@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import takewhile
 
 from courseware.grading.judging import At, Raises, Task, When, Wrong
-from courseware.tasks.t05.waking import begun_by, waking
+from courseware.tasks.t05.judge_1_waking import begun_by, waking
 
 solution = waking()
 _top_names = waking(lambda learns, name, p, stages: name.split(".")[0] in stages)

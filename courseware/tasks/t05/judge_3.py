@@ -92,9 +92,7 @@ TASK = Task(
             "Two parameters may hold equal numbers and be two all the same: go by `id(p)`.",
         ),
         "frozen-only": Wrong(
-            lambda optimizer, parameters, lr: solution(
-                optimizer, [p for p in parameters if not p.requires_grad], lr
-            ),
+            lambda o, ps, lr: solution(o, [p for p in ps if not p.requires_grad], lr),
             "A parameter that learns already may be missing in the optimiser. Go by what "
             "is in its groups, not by `requires_grad`.",
         ),
@@ -134,9 +132,7 @@ TASK = Task(
             "The head was frozen: what the optimiser has goes on learning.",
         ),
         "missing-only": Wrong(
-            lambda optimizer, parameters, lr: solution(
-                optimizer, [p for p in parameters if not _is_in(optimizer, p)], lr
-            ),
+            lambda o, ps, lr: solution(o, [p for p in ps if not _is_in(o, p)], lr),
             "Those that are in the optimiser may be frozen too: set `requires_grad = True` "
             "for all of the parameters.",
         ),

@@ -8,7 +8,8 @@ import torch
 
 from courseware.grading.facts import Tolerance, difference
 from courseware.grading.judging import At, Raises, Task, When
-from courseware.tasks.t05 import drawn, gradual
+from courseware.tasks.t05 import judge_4_picture as picture
+from courseware.tasks.t05 import judge_4_runs as runs
 
 _MOVES = "what moves in each epoch"
 _STATISTICS = "whose BatchNorm statistics move in each epoch"
@@ -48,7 +49,7 @@ TASK = Task(
         "callbacks=[UnfreezeSchedule(schedule)])`; `_, ax = plt.subplots()`; `ax.plot(…, "
         'label="train")`; `ax.set(title=…, xlabel=…, ylabel=…)`; `ax.legend()`',
     ),
-    solution=gradual.solution,
+    solution=runs.solution,
     tolerance=Tolerance(1e-5, 0),  # rounding moves these weights by 1e-7
     agree={
         _AWAKE: lambda got, right: True,  # what moves counts; this tells why
@@ -85,7 +86,7 @@ TASK = Task(
             "Train for `epochs` epochs in all, one pass over `train` in each.",
         ),
         "loaders": When(
-            _run(_MOVES, gradual.swapped),
+            _run(_MOVES, runs.swapped),
             "The loaders are swapped: the model learns from `val`. First `train`, then "
             "`val`.",
         ),
@@ -125,16 +126,16 @@ TASK = Task(
             "A stage learns with its BatchNorm in eval mode: what learns is in train mode.",
         ),
         "restarted": When(
-            _run(_END, gradual.restarted, partial(gradual.solution, anew=bool)),
+            _run(_END, runs.restarted, partial(runs.solution, anew=bool)),
             "A new optimiser, at each step of the schedule or in each epoch, forgets the "
             "momentum. Make one for the whole run.",
         ),
         "no-momentum": When(
-            _run(_END, partial(gradual.solution, kind=torch.optim.SGD)),
+            _run(_END, partial(runs.solution, kind=torch.optim.SGD)),
             "The momentum is missing: `momentum=0.9`.",
         ),
         "adam": When(
-            _run(_END, partial(gradual.solution, kind=torch.optim.Adam)),
+            _run(_END, partial(runs.solution, kind=torch.optim.Adam)),
             "That is Adam: `torch.optim.SGD` with momentum 0.9 is asked for.",
         ),
         "other-training": At(
@@ -142,7 +143,7 @@ TASK = Task(
             "One run with `torch.optim.SGD`, the rate `lr` for all and to the end, "
             "momentum 0.9, and nothing else: no weight decay, no scheduler.",
         ),
-        **drawn.MISTAKES,
+        **picture.MISTAKES,
         "mutated": "The schedule is not as it was: read it, and change no entry.",
     },
 )

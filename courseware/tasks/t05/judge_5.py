@@ -9,19 +9,10 @@ from torch.nn import functional as F
 
 from courseware.grading.facts import Tolerance
 from courseware.grading.judging import At, Raises, Task, When, Wrong
-from courseware.tasks.t05 import probing
-from courseware.tasks.t05.probing import solution
+from courseware.tasks.t05 import judge_5_runs as runs
+from courseware.tasks.t05.judge_5_runs import solution
 
-_PROBE, _TUNING = "what moves in the probe", "what moves in fine-tuning"
-_HEAD, _END = "the head after the probe", "the weights in the end"
-
-
-def _with(kind):
-    """A test: another kind of optimiser, in one of the parts, shows the same."""
-    later = partial(probing.everything, kind=kind)
-    tried = partial(solution, probing=kind), partial(solution, tuning=later)
-    return lambda it: any(it.shows_the_same(wrong) for wrong in tried)
-
+_PROBE = "what moves in the probe"
 
 TASK = Task(
     title="First the probe, then fine-tuning: LP-FT",
@@ -58,7 +49,7 @@ TASK = Task(
             "them over the whole loader. Either may be 0.",
         ),
         "order": When(
-            lambda it: it.fact == _PROBE and it.shows_the_same(probing.other_order),
+            lambda it: it.fact == _PROBE and it.shows_the_same(runs.other_order),
             "The probe comes first, and the fine-tuning after it.",
         ),
         "head-asleep": When(
@@ -85,11 +76,11 @@ TASK = Task(
             "Everything was tuned at the probe's rate: the second part runs at tune_lr.",
         ),
         "fresh-start": Wrong(
-            lambda model, *how: (probing.reset(model), solution(model, *how)),
+            lambda model, *how: (runs.reset(model), solution(model, *how)),
             "The head was started anew before the probe. Train it as it comes.",
         ),
         "fresh-head": Wrong(
-            partial(solution, between=probing.reset),
+            partial(solution, between=runs.reset),
             "The head was started anew after the probe, which is lost by that: fine-tuning "
             "goes on from the probe's head.",
         ),
@@ -113,33 +104,34 @@ TASK = Task(
             "A new optimiser in each epoch forgets the momentum: one for each part.",
         ),
         "same-optimiser": Wrong(
-            partial(solution, tuning=probing.joined),
+            partial(solution, tuning=runs.joined),
             "The probe's optimiser went on, and the head took its momentum along. Make a "
             "new one for the second part.",
         ),
         "joined": Wrong(
-            partial(solution, tuning=partial(probing.joined, head_as_before=True)),
+            partial(solution, tuning=partial(runs.joined, head_as_before=True)),
             "The backbone joined the probe's optimiser, in which the head has its momentum "
             "and probe_lr. Make a new one for the second part, with tune_lr for all.",
         ),
         "head-rate": Wrong(
-            partial(solution, tuning=probing.head_as_before),
+            partial(solution, tuning=runs.head_as_before),
             "The head kept the probe's rate: in the second part all runs at tune_lr.",
         ),
         "no-momentum": When(
-            _with(torch.optim.SGD), "A part has no momentum: `momentum=0.9` in both."
+            runs.like(torch.optim.SGD),
+            "A part has no momentum: `momentum=0.9` in both.",
         ),
         "adam": When(
-            _with(torch.optim.Adam),
+            runs.like(torch.optim.Adam),
             "That is Adam: `torch.optim.SGD` with momentum 0.9 is asked for in both parts.",
         ),
         "probe": At(
-            _HEAD,
+            "the head after the probe",
             "The probe is plain: SGD with lr=probe_lr and momentum=0.9 over the head, "
             "cross-entropy, one pass an epoch.",
         ),
         "still-frozen": At(
-            _TUNING,
+            "what moves in fine-tuning",
             "In the second part everything learns, the head too: set `requires_grad` "
             "again, and give a new optimiser all of `model.parameters()`.",
         ),
@@ -149,7 +141,7 @@ TASK = Task(
             "or `train()` again.",
         ),
         "tuning": At(
-            _END,
+            "the weights in the end",
             "The second part goes on from the probe's head: SGD with lr=tune_lr and "
             "momentum=0.9 over all parameters, no other option.",
         ),

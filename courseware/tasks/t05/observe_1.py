@@ -36,9 +36,12 @@ def observe(set_learning, case, seen):
         seen.given = f"schedule {schedule}, epoch {epoch}, the model came {came}"
         before = _attributes(model)
         got = seen.call(set_learning, model, schedule, epoch, keeps=_KEPT)
-        seen.note("no other model comes back", not is_another(got, model))
-        seen.note("attributes that were made up", _attributes(model) - before)
-        seen.note("what learns", _learning(model))
+        facts = {
+            "no other model comes back": not is_another(got, model),
+            "attributes that were made up": _attributes(model) - before,
+            "what learns": _learning(model),
+        }
+        seen.notes(facts)
 
 
 def _attributes(model):

@@ -30,14 +30,18 @@ def observe(hold_batchnorm, case, seen):
         model.get_submodule(stage).requires_grad_(not case.asleep)
     settings = _settings(model)
     got = seen.call(hold_batchnorm, model, case.frozen, keeps=_KEPT)
-    seen.note("no other model comes back", not is_another(got, model))
     norms = batchnorms(model)
-    seen.note("the BatchNorm layers are still there", norms.keys() == settings.keys())
-    held = {f"{n} ({type(m).__name__})" for n, m in norms.items() if not m.training}
-    seen.note("BatchNorm in eval mode", held)
     rest = {n or "the model itself" for n, m in model.named_modules() if not m.training}
-    seen.note("other layers in eval mode", rest - norms.keys())
-    seen.note("the settings of BatchNorm", _settings(model))
+    facts = {
+        "no other model comes back": not is_another(got, model),
+        "the BatchNorm layers are still there": norms.keys() == settings.keys(),
+        "BatchNorm in eval mode": {
+            f"{n} ({type(m).__name__})" for n, m in norms.items() if not m.training
+        },
+        "other layers in eval mode": rest - norms.keys(),
+        "the settings of BatchNorm": _settings(model),
+    }
+    seen.notes(facts)
 
 
 def _settings(model):

@@ -63,8 +63,7 @@ def _wake(wake, net, optimizer, parameters, lr, seen):
     got = seen.call(wake, optimizer, parameters, lr)
     other = isinstance(got, torch.optim.Optimizer) and got is not optimizer
     seen.note("no new optimiser comes back", not other)
-    for fact, value in _facts(net, optimizer, there, *before).items():
-        seen.note(fact, value)
+    seen.notes(_facts(net, optimizer, there, *before))
 
 
 def _facts(net, optimizer, there, weights, defaults):

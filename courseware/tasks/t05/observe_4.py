@@ -10,7 +10,14 @@ from torch.utils.data import DataLoader
 
 from courseware.grading.observing import Case
 from courseware.tasks.t05.figures import numbers, told, undisturbed
-from courseware.tasks.t05.runs import Watched, moved, pictures, small, weights_of
+from courseware.tasks.t05.runs import (
+    Watched,
+    moved,
+    norms_moved,
+    pictures,
+    small,
+    weights_of,
+)
 
 _RUNS = (  # schedule, epochs, lr
     ({1: ["fc"], 2: ["stage2"], 4: ["stage1"]}, 5, 0.05),
@@ -37,21 +44,24 @@ def observe(train_gradually, case, seen):
     seen.note("how many things come back", len(got))
     history, ax = (*got, None, None)[:2]
     seen.require("the history", history, pd.DataFrame)
-    _note_run(seen, train, weights_of(model))
+    seen.notes(_run(train, weights_of(model)))
     seen.note("the columns", {name for name in _COLUMNS if name in history.columns})
     seen.note("the rows of the history", len(history))
     found = seen.call(lambda: {name: numbers(history[name]) for name in _COLUMNS})
     seen.note("the history", found)
     seen.require("the picture", ax, Axes)
-    for fact, value in told(ax, found).items():
-        seen.note(fact, value)
+    seen.notes(told(ax, found))
 
 
-def _note_run(seen, train, end):
-    seen.note("passes over `train`", len(train.states))
-    seen.note("what is awake in each epoch", train.awake)
+def _run(train, end):
+    """What moved from pass to pass, by the weights that a loader saw."""
     epochs = list(pairwise([*train.states, end]))
-    seen.note("what moves in each epoch", [moved(*epoch) for epoch in epochs])
-    statistics = [moved(*epoch, statistics=True) for epoch in epochs]
-    seen.note("whose BatchNorm statistics move in each epoch", statistics)
-    seen.note("the weights in the end", end)
+    return {
+        "passes over `train`": len(train.states),
+        "what is awake in each epoch": train.awake,
+        "what moves in each epoch": [moved(*e) for e in epochs],
+        "whose BatchNorm statistics move in each epoch": [
+            norms_moved(*e) for e in epochs
+        ],
+        "the weights in the end": end,
+    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from courseware.grading.observing import Case
 from courseware.tasks.t05.figures import undisturbed
 from courseware.tasks.t05.nets import is_another
-from courseware.tasks.t05.runs import Watched, moved, small, weights_of
+from courseware.tasks.t05.runs import Watched, moved, norms_moved, small, weights_of
 
 _RUNS = (  # probe_epochs, tune_epochs, probe_lr, tune_lr, comes trainable
     (3, 0, 0.5, 0.02, True),
@@ -29,18 +29,16 @@ def observe(lp_ft, case, seen):
     model = small(case.seed).requires_grad_(case.thawed).train(case.thawed)
     loader, begun = Watched(model, case.seed), weights_of(model)
     got = seen.call(lp_ft, model, loader, *case.how)
-    seen.note("no other model comes back", not is_another(got, model))
-    seen.note("passes over the loader", len(loader.states))
     states = [begun, *loader.states[1:], weights_of(model)]
-    middle = states[: case.how[0] + 1][-1]
-    _note_part(seen, "the probe", begun, middle)
-    head = {name: middle[f"fc.{name}"] for name in ("weight", "bias")}
-    seen.note("the head after the probe", head)
-    _note_part(seen, "fine-tuning", middle, states[-1])
-    seen.note("the weights in the end", states[-1])
-
-
-def _note_part(seen, part, before, after):
-    seen.note(f"what moves in {part}", moved(before, after))
-    norms = moved(before, after, statistics=True)
-    seen.note(f"whose BatchNorm statistics move in {part}", norms)
+    middle, end = states[: case.how[0] + 1][-1], states[-1]
+    facts = {
+        "no other model comes back": not is_another(got, model),
+        "passes over the loader": len(loader.states),
+        "what moves in the probe": moved(begun, middle),
+        "whose BatchNorm statistics move in the probe": norms_moved(begun, middle),
+        "the head after the probe": {k: v for k, v in middle.items() if k[:3] == "fc."},
+        "what moves in fine-tuning": moved(middle, end),
+        "whose BatchNorm statistics move in fine-tuning": norms_moved(middle, end),
+        "the weights in the end": end,
+    }
+    seen.notes(facts)

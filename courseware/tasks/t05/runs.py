@@ -61,7 +61,21 @@ def weights_of(model: nn.Module) -> dict[str, Tensor]:
     return {name: v.detach().clone() for name, v in model.state_dict().items()}
 
 
-def moved(before: dict, after: dict, *, statistics: bool = False) -> set[str]:
-    """Name the stages whose weights, or whose BatchNorm statistics, differ."""
-    kept = [n for n in before if ("running_" in n or "num_batches" in n) is statistics]
-    return {n.split(".")[0] for n in kept if not torch.equal(before[n], after[n])}
+def moved(before: dict, after: dict) -> set[str]:
+    """Name the stages of which a weight differs."""
+    return {n.split(".")[0] for n in _differ(before, after) if not _is_statistic(n)}
+
+
+def norms_moved(before: dict, after: dict) -> set[str]:
+    """Name the stages of which a statistic of BatchNorm differs."""
+    return {n.split(".")[0] for n in _differ(before, after) if _is_statistic(n)}
+
+
+def _differ(before: dict, after: dict) -> list[str]:
+    there = (name for name in before if name in after)
+    same = {name for name in there if torch.equal(before[name], after[name])}
+    return [name for name in before if name not in same]
+
+
+def _is_statistic(name: str) -> bool:
+    return "running_" in name or "num_batches" in name

@@ -67,3 +67,10 @@ def other_order(model, loader, probe_epochs, tune_epochs, *lrs):
 def reset(model):
     """Start the head anew."""
     model.fc.reset_parameters()
+
+
+def like(kind):
+    """Make a test: another kind of optimiser, in one of the parts, shows the same."""
+    later = partial(everything, kind=kind)
+    tried = partial(solution, probing=kind), partial(solution, tuning=later)
+    return lambda it: any(it.shows_the_same(wrong) for wrong in tried)
