@@ -14,6 +14,7 @@ import math
 import operator
 import sys
 from collections.abc import Iterator, Mapping
+from types import FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,21 +60,32 @@ class _Space(NamedTuple):
     names: Mapping[str, Any]
 
     def put_back(self, before: dict[str, Any]) -> list[str]:
-        if len(before) == len(self.names) and all(
-            map(operator.is_, before.values(), self.names.values())
+        now = self.names
+        if len(before) == len(now) and all(
+            map(operator.is_, before.values(), now.values())
         ):
             return []
-        replaced = [name for name in before if self._is_replaced(name, before[name])]
+        differ = [n for n, old in before.items() if now.get(n, _GONE) is not old]
+        replaced = [name for name in differ if self._is_patch(name, before)]
         for name in replaced:
             setattr(self.owner, name, before[name])
-        shadows = [n for n in self.names.keys() - before.keys() if self._is_shadow(n)]
+        shadows = [name for name in now.keys() - before.keys() if self._is_shadow(name)]
         for name in shadows:
             delattr(self.owner, name)
         return replaced + sorted(shadows)
 
-    def _is_replaced(self, name: str, before: Any) -> bool:
-        relied_on = callable(before) or name.isupper()
-        return relied_on and self.names.get(name, _GONE) is not before
+    def _is_patch(self, name: str, before: dict[str, Any]) -> bool:
+        relied_on = callable(before[name]) or name.isupper()
+        return relied_on and not self._is_own_work(self.names.get(name), before)
+
+    def _is_own_work(self, new: Any, before: dict[str, Any]) -> bool:
+        """Tell a library that wraps its own functions: torch does once it compiles."""
+        if not isinstance(new, FunctionType) or any(
+            new is old for old in before.values()
+        ):
+            return False
+        made_in = new.__globals__.get("__name__", "")
+        return made_in.partition(".")[0] == self.name.partition(".")[0] == "torch"
 
     def _is_shadow(self, name: str) -> bool:
         bases = self.owner.__mro__[1:] if isinstance(self.owner, type) else ()

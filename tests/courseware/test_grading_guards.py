@@ -272,6 +272,28 @@ def test_no_alarm_sounds_after_a_call_in_another_thread():
     assert ended == [TookTooLong] * 30 + [4_999_950_000]
 
 
+TRACED_LATER = """
+import sys, threading
+from courseware.grading.sandbox import call_safely
+
+def loops():
+    while True:
+        pass
+
+thread = threading.Thread(target=lambda: call_safely(loops, time_limit=0.01))
+thread.start()
+thread.join()
+sys.settrace(lambda *_: None)
+print(call_safely(int).value)
+"""
+
+
+def test_no_alarm_is_left_pending_in_the_interpreter():
+    command = [sys.executable, "-c", TRACED_LATER]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert run.stdout == "0\n", run.stderr
+
+
 def test_an_answer_that_loops_when_looked_at_ends(monkeypatch):
     monkeypatch.setattr("courseware.grading.checking.CHECK_LIMIT", 0.2)
 

@@ -391,9 +391,30 @@ def test_new_names_are_a_person_s_own():
         del torch.my_own, nn.Module.my_own
 
 
-def test_what_is_imported_on_the_way_is_no_patch():
-    outcome = call_safely(lambda: __import__("torch.onnx") and torch.utils.tensorboard)
-    assert outcome.patched == ()
+COMPILES = """
+import torch
+from courseware.grading.sandbox import call_safely
+
+def compiles():
+    torch.compile(lambda x: x + 1, backend="eager")(torch.ones(1))
+    torch.export.export(torch.nn.Linear(1, 1), (torch.ones(1, 1),))
+
+before = torch.manual_seed, torch.nn.Module.__init__
+outcome = call_safely(compiles)
+print(outcome.error, outcome.patched, before[1] is not torch.nn.Module.__init__)
+"""
+
+
+def test_what_torch_does_to_itself_when_it_first_compiles_is_no_patch():
+    command = [sys.executable, "-W", "ignore", "-c", COMPILES]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert run.stdout == "None () True\n", run.stderr
+
+
+def test_a_function_of_torch_s_in_the_place_of_another_is_a_patch():
+    assert call_safely(patch, nn.Module, "eval", nn.Module.train).patched == (
+        "torch.nn.Module.eval",
+    )
 
 
 @needs_signals
