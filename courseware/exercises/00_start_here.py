@@ -9,7 +9,7 @@
 # %% [markdown]
 # # Exercise 00 · Warm-up
 #
-# Two short tasks.
+# Two short tasks, 2 points.
 #
 # Write your answer and run its cell. The cell below it is the check: run that one next, and
 # read its card. After a change run your own cell *first*, for a check sees only what has run.
@@ -42,7 +42,7 @@ def count_parameters(model):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check_00_1", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "check_00_1", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 check("00.1", count_parameters)
 
 # %% [markdown]
@@ -64,7 +64,7 @@ def accuracy(logits, labels):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check_00_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "check_00_2", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 check("00.2", accuracy)
 
 # %% [markdown]

@@ -9,7 +9,7 @@
 # %% [markdown]
 # # Exercise 02 · The model zoo
 #
-# Five tasks, 11 points.
+# Five tasks, 10 points.
 # All of it runs offline: nothing here needs a download.
 #
 # Write your answer and run its cell. The cell below it is the check: run that one next, and
@@ -124,7 +124,7 @@ def median_latency(times_ms, warmup):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check_02_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "check_02_2", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 check("02.2", median_latency)
 
 # %% [markdown]

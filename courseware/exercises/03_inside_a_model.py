@@ -9,7 +9,7 @@
 # %% [markdown]
 # # Exercise 03 · Inside a model
 #
-# Five tasks, 11 points.
+# Five tasks, 12 points.
 # Belongs to [lesson 03](../notebooks/03_inside_a_model.ipynb). No weights are needed: what
 # counts here are shapes, names and bytes.
 #
@@ -67,10 +67,11 @@ check("03.1", conv_macs)
 # more than once: the last call counts.
 #
 # Put a new layer in its place that gives `num_classes` logits for a picture: a Linear for a
-# Linear, a Conv2d of the same kernel size for a Conv2d; with or without bias. Change the
-# model in place and return it. All else must be as it came: the other layers and weights,
-# `requires_grad`, BatchNorm's statistics, the mode, and hooks that are there already; none of
-# yours stays behind. (The model comes in train or in eval mode, all layers alike.)
+# Linear, a Conv2d of the same kernel size for a Conv2d; with or without bias, and with nothing
+# beside it. Change the model in place and return it. All else must be as it came: the other
+# layers and weights, `requires_grad`, BatchNorm's statistics, the mode, and hooks that are
+# there already; none of yours stays behind. (The model comes in train or in eval mode, all
+# layers alike.)
 
 
 # %% nbgrader={"grade": false, "grade_id": "new_head", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -101,7 +102,7 @@ def new_head(model, images, num_classes):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check_03_2", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "check_03_2", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 check("03.2", new_head)
 
 # %% [markdown]
@@ -112,9 +113,9 @@ check("03.2", new_head)
 # Run `model` on `images` (N, 3, H, W), in eval mode and without gradients, and return a dict:
 # from the name of each leaf layer that ran (as in `named_modules()`; a leaf has no children)
 # to the shape of its output, as a tuple (a `torch.Size` is one), batch included. The dict is
-# in the order in which the layers ran; one that runs twice stands once, where it ran first.
-# Every layer here gives one tensor. Give the model back as it came: in its mode (all layers
-# alike), without your hooks, but with those that it had.
+# in the order in which the layers ran; one that runs twice stands once, where it ran first
+# and with the shape of its first run. Every layer here gives one tensor. Give the model back
+# as it came: in its mode (all layers alike), without your hooks, but with those that it had.
 
 
 # %% nbgrader={"grade": false, "grade_id": "layer_shapes", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -126,7 +127,7 @@ def layer_shapes(model, images):
         if not list(layer.children()):
 
             def note(layer, inputs, output, name=name):
-                shapes[name] = output.shape
+                shapes.setdefault(name, output.shape)
 
             handles.append(layer.register_forward_hook(note))
     training = model.training

@@ -9,7 +9,7 @@
 # %% [markdown]
 # # Exercise 05 · Gradual unfreezing
 #
-# Seven tasks, 14 points.
+# Seven tasks, 15 points.
 # Belongs to [lesson 05](../notebooks/05_gradual_unfreezing.ipynb).
 #
 # Write your answer and run its cell. The cell below it is the check: run that one next, and
@@ -235,7 +235,7 @@ def lp_ft(model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check_05_5", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "check_05_5", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 check("05.5", lp_ft)
 
 # %% [markdown]

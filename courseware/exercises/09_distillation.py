@@ -9,11 +9,7 @@
 # %% [markdown]
 # # Exercise 09 · Distillation
 #
-<<<<<<< HEAD
-# Seven tasks, 13 points.
-=======
-# Seven tasks, 18 points. Write your answer, run the cell that checks it, read the card.
->>>>>>> p-c9
+# Seven tasks, 18 points.
 # Belongs to [lesson 09](../notebooks/09_distillation.ipynb). A large net, the *teacher*,
 # answers with logits; a small one, the *student*, learns from them and from the labels.
 #

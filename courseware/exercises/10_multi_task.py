@@ -9,7 +9,7 @@
 # %% [markdown]
 # # Exercise 10 · Multi-task heads
 #
-# Seven tasks, 12 points.
+# Seven tasks, 18 points.
 # Belongs to [lesson 10](../notebooks/10_multi_task.ipynb). The nets here are tiny or named;
 # `course_utils.multitask` does the same for any net, so write these without it.
 #
@@ -116,7 +116,7 @@ def share(make_backbone, num_features, tasks, lr):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check_10_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "check_10_2", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 check("10.2", share)
 
 # %% [markdown]
@@ -130,9 +130,9 @@ check("10.2", share)
 #
 # Return a dict with each task's loss, a tensor of shape (): the mean cross-entropy over the
 # pictures that have a label for the task. For a task without any label in the batch it is
-# exactly 0. Gradients must flow from the losses to the logits; the logits of a picture whose
-# label is missing get none (or zeros), and nothing is ever NaN or infinite, even where
-# logits lie hundreds apart.
+# exactly 0, with a graph or without. Gradients must flow from all other losses to the logits;
+# the logits of a picture whose label is missing get none (or zeros), and nothing is ever NaN
+# or infinite, even where logits lie hundreds apart.
 
 
 # %% nbgrader={"grade": false, "grade_id": "masked_losses", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -149,7 +149,7 @@ def masked_losses(logits, labels):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check_10_3", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "check_10_3", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 check("10.3", masked_losses)
 
 # %% [markdown]
@@ -192,7 +192,7 @@ class UncertaintyLoss(nn.Module):
         ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check_10_4", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "check_10_4", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 check("10.4", UncertaintyLoss)
 
 # %% [markdown]
@@ -230,7 +230,7 @@ def gradient_cosine(model, images, labels):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "check_10_5", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "check_10_5", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 check("10.5", gradient_cosine)
 
 # %% [markdown]
@@ -266,7 +266,7 @@ for name, nets in (("one", one), ("two", two)):
     if how_many_parameters is not ...:
         print(f"{name}: {counted[name]:,} parameters")
 
-# %% nbgrader={"grade": true, "grade_id": "check_10_6", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "check_10_6", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 check("10.6", how_many_parameters, counted=counted)
 
 # %% [markdown]

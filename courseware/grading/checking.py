@@ -49,8 +49,6 @@ def examine(task: Task | str, answer: Any, *, seed: int = 0, **more: Any) -> Ver
     task = find_task(task) if isinstance(task, str) else task
     if is_empty(answer):
         return _unwritten(task)
-    if not isinstance(task, Task):
-        return _examine_old(task, answer, more)
     inspect.signature(task.observe).bind(answer, None, None, **more)
 
     # The check itself runs guarded too: an answer may be an object that misbehaves
@@ -116,17 +114,3 @@ def hint(task_id: str, *, level: int | None = None) -> str:
 def _unwritten(task: Task) -> Verdict:
     how = "Replace the `...` or the `raise NotImplementedError` by your answer."
     return Verdict("unwritten", task.title, hint=how)
-
-
-def _examine_old(task, answer, more):
-    from courseware.grading import oldchecker as old
-
-    inspect.signature(task.check).bind(answer, None, **more)
-    outcome = call_safely(lambda: old.run_old(task, answer, more), time_limit=25)
-    if outcome.error is None:
-        return Verdict("passed", task.title)
-    if type(outcome.error) is old._Unwritten:
-        return _unwritten(task)
-    if type(outcome.error) is old._Failed:
-        return Verdict("failed", task.title, **outcome.error.found)
-    return _unfinished(task, outcome.error)

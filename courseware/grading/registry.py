@@ -28,8 +28,6 @@ def find_task(id: str) -> Task:
     >>> find_task("04.2").points
     3.0
     """
-    if id in _old_ids():
-        return _OLD[id]
     judge, observe = _half(id, "judge"), find_observing(id)
     return dataclasses.replace(
         judge.TASK,
@@ -61,34 +59,5 @@ def task_ids() -> tuple[str, ...]:
         m.name for m in pkgutil.walk_packages(_tasks.__path__, f"{_tasks.__name__}.")
     )
     found = (re.search(r"\.t(\d\d)\.judge_(\d+)$", name) for name in names)
-    ids = [(m[1], int(m[2])) for m in found if m]
-    return tuple(sorted([*(f"{a}.{b}" for a, b in ids), *_old_ids()]))
-
-
-_OLD = {}
-
-
-def task(id, *, title, points, hints):
-    from types import SimpleNamespace
-
-    def register(function):
-        _OLD[id] = SimpleNamespace(
-            id=id,
-            title=title,
-            points=float(points),
-            hints=tuple(hints),
-            check=function,
-            kind="code",
-            options=None,
-        )
-        return function
-
-    return register
-
-
-@cache
-def _old_ids():
-    for module in pkgutil.iter_modules(_tasks.__path__):
-        if not module.ispkg:
-            importlib.import_module(f"{_tasks.__name__}.{module.name}")
-    return tuple(_OLD)
+    ids = sorted((match[1], int(match[2])) for match in found if match)
+    return tuple(f"{lesson}.{number}" for lesson, number in ids)

@@ -1,1 +1,1 @@
-"""The checks of the exercises, one module an exercise."""
+"""The checks of the exercises: a folder an exercise, two files a task."""

@@ -17,10 +17,8 @@ from courseware.places import project_root
 from tests import answers
 
 SEEDS = (1, 2, 3)  # beside 0, which a learner's check uses
-_SOLUTION = re.compile(
-    r"^(def (\w+)\((?:(?!^# %%).)*?)^ *### BEGIN SOLUTION\n(.*?)^ *### END SOLUTION",
-    re.S | re.M,
-)
+_CELL = re.compile(r"^(?:def|class) (\w+).*?(?=^# %%|\Z)", re.S | re.M)
+_MARK = re.compile(r"^ *### (?:BEGIN|END) SOLUTION\n", re.M)
 _PARTS = [
     importlib.import_module(f"{answers.__name__}.{module.name}")
     for module in pkgutil.iter_modules(answers.__path__)
@@ -76,14 +74,15 @@ def code_tasks() -> list[str]:
 
 @cache
 def solutions() -> dict[str, str]:
-    """The source of every function among the exercises' solutions, by task."""
+    """The source of every function and class among the exercises' solutions, by task."""
     found = {}
     for path in sorted((project_root() / "courseware" / "exercises").glob("*.py")):
         text = path.read_text(encoding="utf-8")
         order = re.findall(r'^check\("([\d.]+)", (\w+)[,)]', text, re.M)
         tasks = {name: task for task, name in order}
-        for head, name, body in _SOLUTION.findall(text):
-            found[tasks[name]] = head + body
+        for cell in _CELL.finditer(text):
+            if _MARK.search(cell[0]):
+                found[tasks[cell[1]]] = _MARK.sub("", cell[0]).rstrip() + "\n"
     return found
 
 
@@ -99,10 +98,10 @@ def _imported() -> dict[str, Any]:
 
 
 def made(source: str) -> Callable:
-    """The function that a source of ours defines."""
+    """The function or the class that a source of ours defines."""
     namespace = dict(_imported())
     exec(source, namespace)  # noqa: S102  (our own solution, changed by us)
-    return namespace[re.match(r"def (\w+)", source)[1]]
+    return namespace[_CELL.match(source)[1]]
 
 
 def is_equivalent(task: str, mutant: str) -> bool:

@@ -43,7 +43,7 @@ def t00_1_wrong_only_weights(model):
     return sum(p.numel() for n, p in model.named_parameters() if n.endswith("weight"))
 
 
-def t00_1_wrong_returns_tensor(model):
+def t00_1_right_in_a_tensor(model):
     return torch.tensor([p.numel() for p in model.parameters()]).sum()
 
 
@@ -94,7 +94,7 @@ def t00_2_wrong_no_axis(logits, labels):
     return (logits.argmax() == labels).float().mean().item()
 
 
-def t00_2_wrong_returns_tensor(logits, labels):
+def t00_2_right_in_a_tensor(logits, labels):
     return (logits.argmax(dim=1) == labels).float().mean()
 
 
@@ -1399,8 +1399,16 @@ def t04_5_wrong_layers_but_not_the_model(model):
 
 RIGHT: dict[str, list] = {
     "00.0": [(32, 3, 64, 64), [32, 3, 64, 64]],
-    "00.1": [t00_1_right_sum_numel, t00_1_right_shape_products],
-    "00.2": [t00_2_right_mean, t00_2_right_count_and_divide],
+    "00.1": [
+        t00_1_right_sum_numel,
+        t00_1_right_shape_products,
+        t00_1_right_in_a_tensor,
+    ],
+    "00.2": [
+        t00_2_right_mean,
+        t00_2_right_count_and_divide,
+        t00_2_right_in_a_tensor,
+    ],
     "01.1": [
         t01_1_right_permute,
         t01_1_right_channel_by_channel,
@@ -1448,7 +1456,6 @@ WRONG: dict[str, list] = {
         t00_1_wrong_state_dict_with_buffers,
         t00_1_wrong_len_of_tensor,
         t00_1_wrong_only_weights,
-        t00_1_wrong_returns_tensor,
         t00_1_wrong_bytes,
         t00_1_wrong_own_parameters_only,
         t00_1_wrong_shared_counted_per_module,
@@ -1458,7 +1465,6 @@ WRONG: dict[str, list] = {
     "00.2": [
         t00_2_wrong_axis,
         t00_2_wrong_no_axis,
-        t00_2_wrong_returns_tensor,
         t00_2_wrong_percent,
         t00_2_wrong_count,
         t00_2_wrong_divides_by_classes,

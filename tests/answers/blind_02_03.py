@@ -573,7 +573,7 @@ def t02_2_wrong_array(times_ms, warmup):
     return np.percentile(times_ms[warmup:], [50, 10, 90])
 
 
-def t02_2_wrong_tensors(times_ms, warmup):
+def t02_2_right_tensors(times_ms, warmup):
     rest = torch.tensor(times_ms[warmup:], dtype=torch.float64)
     return tuple(torch.quantile(rest, q) for q in (0.5, 0.1, 0.9))
 
@@ -1188,7 +1188,7 @@ def t03_1_wrong_float(layer, output_shape):
     return math.prod(output_shape) * each
 
 
-def t03_1_wrong_tensor(layer, output_shape):
+def t03_1_right_tensor(layer, output_shape):
     places = torch.tensor(list(output_shape)).prod()
     return places * math.prod(layer.weight.shape[1:])
 

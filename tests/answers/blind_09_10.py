@@ -3492,7 +3492,7 @@ def t10_5_wrong_mean_of_each_picture(model, images, labels):
     return sum(found) / len(found)
 
 
-def t10_5_wrong_tensor(model, images, labels):
+def t10_5_right_tensor(model, images, labels):
     with _in_eval(model):
         a, b = _vectors(model, images, labels)
     return F.cosine_similarity(a, b, dim=0)

@@ -1,5 +1,6 @@
 """Answers to the tasks 00.0 to 00.2."""
 
+import numpy as np
 import torch
 
 
@@ -18,6 +19,22 @@ def count_by_flatten(model):
     return len(torch.cat([p.flatten() for p in model.parameters()]))
 
 
+def count_with_numpy(model):
+    return np.sum([np.prod(p.shape) for p in model.parameters()])
+
+
+def count_in_a_tensor(model):
+    return torch.tensor([p.numel() for p in model.parameters()]).sum()
+
+
+def count_bytes(model):
+    return sum(p.numel() * p.element_size() for p in model.parameters())
+
+
+def count_as_text(model):
+    return str(count_by_loop(model))
+
+
 def count_tensors(model):
     return len(list(model.parameters()))
 
@@ -32,6 +49,10 @@ def count_state(model):
 
 def count_first_dimension(model):
     return sum(p.shape[0] for p in model.parameters())
+
+
+def count_padded(model):
+    return sum(p.numel() + 1 for p in model.parameters())
 
 
 def count_as_float(model):
@@ -67,6 +88,10 @@ def accuracy_by_topk(logits, labels):
     return best.eq(labels).sum().item() / labels.numel()
 
 
+def accuracy_numpy(logits, labels):
+    return (logits.numpy().argmax(1) == labels.numpy()).mean()
+
+
 def accuracy_percent(logits, labels):
     return 100 * accuracy_by_max(logits, labels)
 
@@ -81,7 +106,7 @@ def accuracy_wrong_dim(logits, labels):
     return (best[:n] == labels[:n]).float().mean().item()
 
 
-def accuracy_tensor(logits, labels):
+def accuracy_in_a_tensor(logits, labels):
     return (logits.argmax(1) == labels).float().mean()
 
 
@@ -91,6 +116,10 @@ def accuracy_vector(logits, labels):
 
 def accuracy_threshold(logits, labels):
     return (logits.sigmoid() > 0.5).float().mean().item()
+
+
+def accuracy_as_text(logits, labels):
+    return f"{accuracy_by_loop(logits, labels):.2f}"
 
 
 def accuracy_argmin(logits, labels):
@@ -107,15 +136,36 @@ def accuracy_missing_return(logits, labels):
 
 
 RIGHT = {
-    "00.0": [(32, 3, 64, 64), [32, 3, 64, 64], torch.Size([32, 3, 64, 64])],
-    "00.1": [count_by_loop, count_by_shape, count_by_flatten],
-    "00.2": [accuracy_by_max, accuracy_by_loop, accuracy_by_topk],
+    "00.0": [
+        (32, 3, 64, 64),
+        [32, 3, 64, 64],
+        torch.Size([32, 3, 64, 64]),
+        tuple(np.array([32, 3, 64, 64])),
+        list(torch.tensor([32, 3, 64, 64])),
+    ],
+    "00.1": [
+        count_by_loop,
+        count_by_shape,
+        count_by_flatten,
+        count_with_numpy,
+        count_in_a_tensor,
+    ],
+    "00.2": [
+        accuracy_by_max,
+        accuracy_by_loop,
+        accuracy_by_topk,
+        accuracy_numpy,
+        accuracy_in_a_tensor,
+    ],
 }
 WRONG = {
     "00.0": [
         ((32, 64, 64, 3), "channels-last"),
         ((3, 32, 64, 64), "batch-first"),
-        ((3, 64, 64), "dimensions"),
+        ((3, 64, 64), "length"),
+        ((32 * 3, 64, 64), "length"),
+        ((64, 64, 3, 32), "batch-last"),
+        ((1, 3, 64, 64), "one-picture"),
         ((32, 1, 64, 64), "channels"),
         ((64, 3, 64, 64), "value"),
         ("(32, 3, 64, 64)", "type"),
@@ -125,21 +175,24 @@ WRONG = {
         (count_tensors, "tensors"),
         (count_trainable, "frozen"),
         (count_state, "buffers"),
-        (count_first_dimension, "value"),
+        (count_first_dimension, "len"),
         (count_as_float, "type"),
+        (count_padded, "value"),
         (count_printed, "none"),
-        (count_weights_only, "value"),
-        (count_own_only, "value"),
+        (count_weights_only, "matrices"),
+        (count_own_only, "own"),
+        (count_bytes, "bytes"),
+        (count_as_text, "type"),
         (42, "not-callable"),
     ],
     "00.2": [
         (accuracy_percent, "percent"),
         (accuracy_count, "count"),
-        (accuracy_wrong_dim, "value"),
-        (accuracy_tensor, "tensor"),
-        (accuracy_vector, "shape"),
+        (accuracy_wrong_dim, "dim"),
+        (accuracy_vector, "vector"),
         (accuracy_threshold, "value"),
-        (accuracy_argmin, "value"),
+        (accuracy_as_text, "type"),
+        (accuracy_argmin, "least"),
         (accuracy_in_place, "mutated"),
         (accuracy_missing_return, "none"),
     ],
@@ -148,6 +201,9 @@ WRONG = {
 
 # Lines of mutants that mean the same as the solution's, with the reason.
 EQUIVALENT = {
-    # The share becomes a Python float in the end.
-    "00.2": ("return (predicted == labels).double().mean().item()",),
+    # The share becomes a Python float in the end; a tensor without dimensions is a number.
+    "00.2": (
+        "return (predicted == labels).double().mean().item()",
+        "return (predicted == labels).float().mean()",
+    ),
 }

@@ -94,6 +94,32 @@ def compare_in_turns(models, image, passes, warmup, clock):
     ).to_dict("records")
 
 
+def compare_in_numpy(models, image, passes, warmup, clock):
+    """Figures of NumPy's kinds, and of PyTorch's."""
+    rows = []
+    for name, model in models.items():
+        times, logits = _measured(model, image, passes, warmup, clock)
+        figures = {
+            "parameters": np.int64(_count(model)),
+            "median_ms": 1000 * torch.tensor(times[warmup:]).quantile(0.5),
+            "top5": list(np.argsort(-logits.numpy())[:5]),
+        }
+        rows.append({"name": name} | figures)
+    return rows
+
+
+def compare_same_dict(models, image, passes, warmup, clock):
+    rows, row = [], {}
+    for found in compare_helper(models, image, passes, warmup, clock):
+        row.update(found)
+        rows.append(row)
+    return rows
+
+
+def compare_warmup_of_passes(models, image, passes, warmup, clock):
+    return compare_helper(models, image, passes - warmup, warmup, clock)
+
+
 def compare_without_eval(models, image, passes, warmup, clock):
     rows = []
     for name, model in models.items():
@@ -381,6 +407,25 @@ def latency_sorts_in_place(times_ms, warmup):
     return found
 
 
+def latency_nearest(times_ms, warmup):
+    low, median, high = np.percentile(times_ms[warmup:], [10, 50, 90], method="nearest")
+    return median, low, high
+
+
+def latency_around_the_median(times_ms, warmup):
+    middle, spread = np.median(times_ms[warmup:]), np.std(times_ms[warmup:], ddof=1)
+    return middle, middle - spread, middle + spread
+
+
+def latency_fifths(times_ms, warmup):
+    low, median, high = np.percentile(times_ms[warmup:], [20, 50, 80])
+    return median, low, high
+
+
+def latency_one_more(times_ms, warmup):
+    return latency_numpy(times_ms, warmup + 1)
+
+
 def latency_seconds(times_ms, warmup):
     return tuple(value / 1000 for value in latency_numpy(times_ms, warmup))
 
@@ -530,6 +575,20 @@ def front_none_as_zero(models):
 
 def front_none_only(models):
     rows = [m for m in models if m["top1"] is not None and m["params"] is not None]
+    return _names(_front(rows, _beats))
+
+
+def front_twins_beat_each_other(models):
+    def beats(a, b):
+        as_good = a["top1"] >= b["top1"] and a["params"] <= b["params"]
+        return as_good and a is not b
+
+    return _names(_front(_complete(models), beats))
+
+
+def front_of_the_truthy(models):
+    """A figure of 0 counts as missing here."""
+    rows = [m for m in _complete(models) if m["top1"] and m["params"]]
     return _names(_front(rows, _beats))
 
 
@@ -703,6 +762,38 @@ def best_none_as_zero(models, max_params, max_gflops):
     return best_sorted(filled, max_params, max_gflops)
 
 
+def best_of_the_truthy(models, max_params, max_gflops):
+    """A figure of 0 counts as missing here."""
+    rows = [m for m in models if m["top1"] and m["params"] and m["gflops"]]
+    return best_sorted(rows, max_params, max_gflops)
+
+
+def best_from_zero(models, max_params, max_gflops):
+    """The search begins with an accuracy of 0, which a model must beat."""
+    name, top1 = None, 0
+    for m in sorted(
+        _fitting(models, max_params, max_gflops), key=lambda m: m["params"]
+    ):
+        if m["top1"] > top1:
+            name, top1 = m["name"], m["top1"]
+    return name
+
+
+def best_budgets_swapped(models, max_params, max_gflops):
+    return best_sorted(models, max_gflops, max_params)
+
+
+def best_of_all(models, max_params, max_gflops):
+    best = best_sorted(models, math.inf, math.inf)
+    rows = [m for m in models if m["name"] == best]
+    return best_sorted(rows, max_params, max_gflops)
+
+
+def best_numpy_text(models, max_params, max_gflops):
+    found = best_sorted(models, max_params, max_gflops)
+    return found if found is None else np.str_(found)
+
+
 def best_without_accuracy(models, max_params, max_gflops):
     rows = [m for m in models if None not in (m["params"], m["gflops"])]
     fits = [m for m in rows if m["params"] <= max_params and m["gflops"] <= max_gflops]
@@ -720,20 +811,28 @@ def best_sorts_in_place(models, max_params, max_gflops):
 
 
 RIGHT = {
-    "02.1": [compare_helper, compare_warm_first, compare_copies, compare_in_turns],
-    "02.2": [latency_numpy, latency_statistics, latency_by_hand],
+    "02.1": [
+        compare_helper,
+        compare_warm_first,
+        compare_copies,
+        compare_in_turns,
+        compare_in_numpy,
+    ],
+    "02.2": [latency_numpy, latency_statistics, latency_by_hand, latency_tensors],
     "02.3": [front_pandas, front_sweep, front_sets],
-    "02.4": [best_pandas, best_loop, best_sorted],
+    "02.4": [best_pandas, best_loop, best_sorted, best_numpy_text],
     "02.5": ["d", "D", " d"],
 }
 WRONG = {
     "02.1": [
         (compare_without_eval, "train-mode"),
         (compare_with_gradients, "gradients"),
-        (compare_left_in_eval, "mode-lost"),
-        (compare_frozen, "changed"),
+        (compare_left_in_eval, "changed-mode"),
+        (compare_frozen, "changed-requires_grad"),
         (compare_no_warmup, "no-warmup"),
         (compare_warmup_once, "no-warmup"),
+        (compare_warmup_of_passes, "no-warmup"),
+        (compare_same_dict, "same-row"),
         (compare_fixed_passes, "passes"),
         (compare_warmup_kept, "warmup-kept"),
         (compare_whole_loop, "not-alone"),
@@ -766,20 +865,20 @@ WRONG = {
                 (
                     "torch_median",
                     "median_ms",
-                    "even",
+                    "lower-middle",
                     lambda m, t, x: 1000 * torch.tensor(t).median().item(),
                 ),
                 (
                     "upper_median",
                     "median_ms",
-                    "even",
+                    "upper-middle",
                     lambda m, t, x: 1000 * sorted(t)[len(t) // 2],
                 ),
-                ("slowest", "median_ms", "median", lambda m, t, x: 1000 * max(t)),
+                ("slowest", "median_ms", "slowest", lambda m, t, x: 1000 * max(t)),
                 (
                     "tensor_time",
                     "median_ms",
-                    "type",
+                    "lower-middle",
                     lambda m, t, x: 1000 * torch.tensor(t).median(),
                 ),
                 (
@@ -802,21 +901,47 @@ WRONG = {
                     "tensors",
                     lambda m, t, x: len(list(m.parameters())),
                 ),
-                ("millions", "parameters", "type", lambda m, t, x: _count(m) / 1e6),
-                ("bytes", "parameters", "parameters", lambda m, t, x: 4 * _count(m)),
+                (
+                    "weights_only",
+                    "parameters",
+                    "parameters",
+                    lambda m, t, x: sum(
+                        p.numel() for n, p in m.named_parameters() if "weight" in n
+                    ),
+                ),
+                (
+                    "sixth_tenth",
+                    "median_ms",
+                    "median",
+                    lambda m, t, x: 1000 * np.quantile(t, 0.6),
+                ),
+                ("first_five", "top5", "top5", lambda m, t, x: list(range(5))),
+                (
+                    "top5_by_position",
+                    "top5",
+                    "top5-sorted",
+                    lambda m, t, x: sorted(x.topk(5).indices.tolist()),
+                ),
+                ("millions", "parameters", "millions", lambda m, t, x: _count(m) / 1e6),
+                ("bytes", "parameters", "bytes", lambda m, t, x: 4 * _count(m)),
                 (
                     "top5_values",
                     "top5",
-                    "top5-kind",
+                    "top5-values",
                     lambda m, t, x: x.topk(5).values.tolist(),
                 ),
                 (
                     "top5_nested",
                     "top5",
-                    "top5-kind",
+                    "top5-nested",
                     lambda m, t, x: x[None].topk(5).indices.tolist(),
                 ),
-                ("top5_tensor", "top5", "type", lambda m, t, x: x.topk(5).indices),
+                (
+                    "top5_tensor",
+                    "top5",
+                    "top5-tensor",
+                    lambda m, t, x: x.topk(5).indices,
+                ),
                 ("top1", "top5", "top5-length", lambda m, t, x: [int(x.argmax())]),
                 (
                     "top5_least",
@@ -827,13 +952,13 @@ WRONG = {
                 (
                     "top5_ascending",
                     "top5",
-                    "top5-order",
+                    "top5-ascending",
                     lambda m, t, x: x.argsort()[-5:].tolist(),
                 ),
                 (
                     "top5_from_one",
                     "top5",
-                    "top5",
+                    "top5-from-one",
                     lambda m, t, x: [i + 1 for i in x.topk(5).indices.tolist()],
                 ),
             )
@@ -844,7 +969,7 @@ WRONG = {
         (latency_sorted_first, "sorted-first"),
         (latency_wrong_end, "wrong-end"),
         (latency_ascending, "order"),
-        (latency_high_first, "order"),
+        (latency_high_first, "high-first"),
         (latency_mean, "mean"),
         (latency_deviation, "deviation"),
         (latency_range, "range"),
@@ -855,11 +980,14 @@ WRONG = {
         (latency_torch_median, "not-interpolated"),
         (latency_array, "type"),
         (latency_list, "type"),
-        (latency_tensors, "floats"),
         (latency_median_only, "length"),
         (latency_deletes, "mutated"),
         (latency_sorts_in_place, "mutated"),
-        (latency_seconds, "value"),
+        (latency_seconds, "seconds"),
+        (latency_nearest, "not-interpolated"),
+        (latency_around_the_median, "deviation"),
+        (latency_fifths, "value"),
+        (latency_one_more, "one-more"),
     ],
     "02.3": [
         (front_beats_itself, "empty"),
@@ -869,7 +997,7 @@ WRONG = {
         (front_all, "all"),
         (front_best, "only-best"),
         (front_ratio, "lost"),
-        (front_rows, "names"),
+        (front_rows, "rows"),
         (front_reversed, "order"),
         (front_unsorted, "order"),
         (front_without_ties, "ties"),
@@ -877,6 +1005,8 @@ WRONG = {
         (front_none_compared, "none-compared"),
         (front_none_as_zero, "missing-kept"),
         (front_none_only, "missing-kept"),
+        (front_twins_beat_each_other, "twins"),
+        (front_of_the_truthy, "zero-missing"),
         (front_drops_in_place, "mutated"),
         (front_sorts_in_place, "mutated"),
         (front_set, "type"),
@@ -904,6 +1034,10 @@ WRONG = {
         (best_nearest, "params-over"),
         (best_none_compared, "none-compared"),
         (best_none_as_zero, "missing-fits"),
+        (best_of_the_truthy, "zero-missing"),
+        (best_from_zero, "from-zero"),
+        (best_budgets_swapped, "swapped"),
+        (best_of_all, "best-first"),
         (best_without_accuracy, "none-compared"),
         (best_no_return, "none"),
         (best_sorts_in_place, "mutated"),
@@ -917,4 +1051,9 @@ WRONG = {
         (4, "type"),
         (("d",), "type"),
     ],
+}
+# A tensor of one number is as good as a float.
+EQUIVALENT = {
+    "02.1": ("seconds = torch.tensor(times[warmup:]).quantile(0.5)",),
+    "02.2": ("return tuple((kept.quantile(q) for q in (0.5, 0.1, 0.9)))",),
 }

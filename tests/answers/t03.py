@@ -4,9 +4,12 @@ import copy
 import math
 from functools import partial
 
+import numpy as np
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
+
+from tests.answers import With
 
 # --- 03.1 ---------------------------------------------------------------------------
 
@@ -108,6 +111,18 @@ def macs_tensor(layer, output_shape):
     return torch.tensor(macs_from_weight(layer, output_shape))
 
 
+def macs_numpy(layer, output_shape):
+    return np.prod(layer.weight.shape) * np.prod(output_shape[1:])
+
+
+def macs_stride_float(layer, output_shape):
+    return macs_from_weight(layer, output_shape) / math.prod(layer.stride)
+
+
+def macs_text(layer, output_shape):
+    return f"{macs_from_weight(layer, output_shape):,}"
+
+
 def macs_run(layer, output_shape):
     """Guess an input of the output's size: wrong wherever a layer shrinks it."""
     _, height, width = output_shape
@@ -196,6 +211,35 @@ def head_with_dropout(model, images, num_classes):
     name = _last_run(model, images)
     new = _like(model.get_submodule(name), num_classes)
     return _put(model, name, nn.Sequential(nn.Dropout(0.2), new))
+
+
+def head_with_softmax(model, images, num_classes):
+    name = _last_run(model, images)
+    new = _like(model.get_submodule(name), num_classes)
+    return _put(model, name, nn.Sequential(new, nn.Softmax(1)))
+
+
+def head_with_a_spare(model, images, num_classes):
+    head_on_a_copy(model, images, num_classes)
+    model.spare = nn.Linear(3, 3)
+    return model
+
+
+def head_dilated(model, images, num_classes):
+    """A convolution of the right kernel that needs more room than there is."""
+    name = _last_run(model, images)
+    old = model.get_submodule(name)
+    options = {"dilation": 9} if isinstance(old, nn.Conv2d) else {}
+    return _put(model, name, _like(old, num_classes, **options))
+
+
+def head_lazy(model, images, num_classes):
+    """A layer that finds its width in its first pass."""
+    name = _last_run(model, images)
+    old = model.get_submodule(name)
+    if isinstance(old, nn.Conv2d):
+        return _put(model, name, nn.LazyConv2d(num_classes, old.kernel_size))
+    return _put(model, name, nn.LazyLinear(num_classes))
 
 
 def head_fc(model, images, num_classes):
@@ -461,7 +505,7 @@ def shapes_copy(model, images):
     for name, layer in _leaves(twin):
 
         def note(layer, inputs, output, name=name):
-            shapes[name] = tuple(output.shape)
+            shapes.setdefault(name, tuple(output.shape))
 
         layer.register_forward_hook(note)
     with torch.inference_mode():
@@ -474,7 +518,7 @@ def shapes_global_hook(model, images):
 
     def note(layer, inputs, output):
         if layer in names:
-            shapes[names[layer]] = tuple(output.size())
+            shapes.setdefault(names[layer], tuple(output.size()))
 
     handle = nn.modules.module.register_module_forward_hook(note)
     _run(model, images)
@@ -487,7 +531,9 @@ def shapes_update(model, images):
     shapes = {}
     handles = [
         layer.register_forward_hook(
-            lambda m, i, out, name=name: shapes.update({name: tuple(out.shape)})
+            lambda m, i, out, name=name: shapes.update(
+                {name: shapes.get(name, tuple(out.shape))}
+            )
         )
         for name, layer in _leaves(model)
     ]
@@ -502,7 +548,9 @@ def _hooked(model, images, layers, value=lambda inputs, out: tuple(out.shape)):
     shapes = {}
     handles = [
         layer.register_forward_hook(
-            lambda m, i, out, name=name: shapes.update({name: value(i, out)})
+            lambda m, i, out, name=name: shapes.update(
+                {name: shapes.get(name, value(i, out))}
+            )
         )
         for name, layer in layers
     ]
@@ -532,7 +580,7 @@ def shapes_hooks_left(model, images):
     for name, layer in _leaves(model):
 
         def note(layer, inputs, output, name=name):
-            shapes[name] = tuple(output.shape)
+            shapes.setdefault(name, tuple(output.shape))
 
         layer.register_forward_hook(note)
     _run(model, images)
@@ -593,6 +641,39 @@ def shapes_last_run(model, images):
     for handle in handles:
         handle.remove()
     return shapes
+
+
+def shapes_last_shape(model, images):
+    """A layer that runs twice stands where it ran first, with its last shape."""
+    shapes = {}
+
+    def note(name, layer, inputs, output):
+        shapes[name] = tuple(output.shape)
+
+    handles = [
+        layer.register_forward_hook(partial(note, name))
+        for name, layer in _leaves(model)
+    ]
+    _run(model, images)
+    for handle in handles:
+        handle.remove()
+    return shapes
+
+
+def shapes_of_input_tuples(model, images):
+    return _hooked(model, images, _leaves(model), lambda inputs, out: inputs.shape)
+
+
+def shapes_one_by_one(model, images):
+    shapes = {}
+    for name, layer in _leaves(model):
+        images = layer(images)
+        shapes[name] = tuple(images.shape)
+    return shapes
+
+
+def shapes_half_size(model, images):
+    return _hooked(model, images[..., ::2, ::2], _leaves(model))
 
 
 def shapes_with_idle(model, images):
@@ -660,7 +741,7 @@ def shapes_removed_too_early(model, images):
     for name, layer in _leaves(model):
 
         def note(layer, inputs, output, name=name):
-            shapes[name] = tuple(output.shape)
+            shapes.setdefault(name, tuple(output.shape))
 
         layer.register_forward_hook(note).remove()
     _run(model, images)
@@ -676,7 +757,7 @@ def _shapes_with(model, images, run):
     for name, layer in _leaves(model):
 
         def note(layer, inputs, output, name=name):
-            shapes[name] = tuple(output.shape)
+            shapes.setdefault(name, tuple(output.shape))
 
         handles.append(layer.register_forward_hook(note))
     run()
@@ -833,6 +914,18 @@ def bytes_megabytes(n, t, a, b, optimizer):
     return bytes_in_parts(n, t, a, b, optimizer) / 2**20
 
 
+def bytes_mebibytes(n, t, a, b, optimizer):
+    return torch.tensor(bytes_in_parts(n, t, a, b, optimizer)) / 2**20
+
+
+def bytes_without_state_of_adam(n, t, a, b, optimizer):
+    return _total(n, t, {"sgd": 1, "adam": 0}[optimizer] * t, a * b)
+
+
+def bytes_numpy(n, t, a, b, optimizer):
+    return np.array([4 * n, 4 * t, 4 * STATES[optimizer] * t, a * b]).sum()
+
+
 def bytes_float(n, t, a, b, optimizer):
     return float(bytes_in_parts(n, t, a, b, optimizer))
 
@@ -849,31 +942,41 @@ def bytes_wrong_names(n, t, a, b, optimizer):
     return _total(n, t, {"SGD": 1, "Adam": 2}[optimizer] * t, a * b)
 
 
+# What the exercise counts, in MB.
+GROWN = {"weights": 0.0, "gradients": 44.6, "optimizer": 89.3, "activations": 485.1}
+
 RIGHT = {
-    "03.1": [macs_from_weight, macs_product, macs_one_filter, macs_group_by_group],
+    "03.1": [
+        macs_from_weight,
+        macs_product,
+        macs_one_filter,
+        macs_group_by_group,
+        macs_tensor,
+        macs_numpy,
+    ],
     "03.2": [
         head_on_a_copy,
         head_without_bias,
         head_mode_last,
         head_by_gradient,
-        head_with_dropout,
+        head_lazy,
     ],
     "03.3": [shapes_partial, shapes_copy, shapes_global_hook, shapes_update],
-    "03.4": [bytes_in_parts, bytes_frozen_and_not, bytes_if],
-    "03.5": ["d", "D", " d\n"],
+    "03.4": [bytes_in_parts, bytes_frozen_and_not, bytes_if, bytes_numpy],
+    "03.5": ["d", "D", " d\n", With("d", grown=GROWN)],
 }
 WRONG = {
     "03.1": [
         (macs_no_groups, "groups"),
         (macs_groups_twice, "groups-twice"),
         (macs_parameters, "parameters"),
-        (macs_weights, "parameters"),
+        (macs_weights, "weights"),
         (macs_flops, "flops"),
         (macs_square_kernel, "kernel"),
-        (macs_one_side, "kernel"),
+        (macs_one_side, "one-side-of-it"),
         (macs_no_kernel, "no-kernel"),
         (macs_stride, "stride"),
-        (macs_on_input, "stride"),
+        (macs_on_input, "at-input"),
         (macs_with_bias, "bias"),
         (macs_one_input_channel, "input-channels"),
         (macs_one_output_channel, "output-channels"),
@@ -882,7 +985,8 @@ WRONG = {
         (macs_depthwise_only, "input-channels"),
         (macs_run, "value"),
         (macs_float, "float"),
-        (macs_tensor, "type"),
+        (macs_stride_float, "float"),
+        (macs_text, "type"),
         (macs_no_return, "none"),
     ],
     "03.2": [
@@ -915,10 +1019,14 @@ WRONG = {
         (head_frozen_too, "frozen"),
         (head_five_classes, "shape"),
         (head_kernel_one, "kernel"),
-        (head_also_drops_layers, "changed-layers"),
+        (head_also_drops_layers, "other-layers"),
         (head_reset_weights, "changed-weights"),
-        (head_rebuilt_tail, "kind"),
+        (head_rebuilt_tail, "other-layers"),
         (head_for_container, "gone"),
+        (head_with_dropout, "beside"),
+        (head_with_softmax, "softmax"),
+        (head_with_a_spare, "changed-layers"),
+        (head_dilated, "run"),
     ],
     "03.3": [
         (shapes_late_name, "closure"),
@@ -931,12 +1039,16 @@ WRONG = {
         (shapes_as_registered, "order"),
         (shapes_sorted, "order"),
         (shapes_reversed, "order"),
-        (shapes_last_run, "order"),
+        (shapes_last_run, "moved"),
+        (shapes_last_shape, "last-run"),
         (shapes_with_idle, "idle"),
         (shapes_inputs, "inputs"),
         (shapes_without_batch, "batch"),
-        (shapes_of_one_image, "shapes"),
+        (shapes_of_one_image, "one-picture"),
         (shapes_tensors, "tensors"),
+        (shapes_of_input_tuples, "inputs-shape"),
+        (shapes_one_by_one, "chained"),
+        (shapes_half_size, "shapes"),
         (shapes_lists, "tuples"),
         (shapes_by_class, "names"),
         (shapes_by_layer, "names"),
@@ -973,14 +1085,19 @@ WRONG = {
         (bytes_megabytes, "unit"),
         (bytes_float, "float"),
         (bytes_text, "type"),
-        (bytes_doubles, "value"),
-        (bytes_wrong_names, "error"),
+        (bytes_mebibytes, "unit"),
+        (bytes_without_state_of_adam, "value"),
+        (bytes_doubles, "doubles"),
+        (bytes_wrong_names, "names"),
     ],
     "03.5": [
         ("a", "a"),
         ("b", "b"),
         ("c", "c"),
         ("e", "e"),
+        (With("b", grown=GROWN), "b"),
+        (With("d", grown=GROWN | {"gradients": 900.0}), "count"),
+        (With("d", grown={"activations": 485.1}), "count"),
         ("activations", "unknown"),
         ("cd", "unknown"),
         (4, "type"),

@@ -3,6 +3,7 @@
 import copy
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import torch
 from torch import nn
@@ -15,6 +16,7 @@ from course_utils.layer_groups import (
     unfreeze,
 )
 from course_utils.training import evaluate, fit, train_one_epoch
+from tests.answers import With
 
 SGD = torch.optim.SGD
 
@@ -150,6 +152,43 @@ def learning_misspelt(model, schedule, epoch):
     woken = [n for start, names in schedule.items() if start <= epoch for n in names]
     for name, parameter in model.named_parameters():
         parameter.require_grad = name.split(".")[0] in woken
+
+
+def learning_at_entries_only(model, schedule, epoch):
+    model.requires_grad_(False)
+    for start in range(1, epoch + 1):
+        for name in schedule[start]:
+            model.get_submodule(name).requires_grad_(True)
+
+
+def learning_of_layers(model, schedule, epoch):
+    model.requires_grad_(False)
+    for start, names in schedule.items():
+        for name in names if start <= epoch else ():
+            model.get_submodule(name).requires_grad = True
+
+
+def learning_on_a_copy(model, schedule, epoch):
+    model = copy.deepcopy(model)
+    learning_by_names(model, schedule, epoch)
+    return model
+
+
+def learning_from_the_last_entry(model, schedule, epoch):
+    last = max(start for start in schedule if start <= epoch)
+    learning_by_names(model, schedule, last)
+
+
+def learning_one_stage_too_many(model, schedule, epoch):
+    learning_by_names(model, schedule, epoch)
+    next(iter(model.children())).requires_grad_(True)
+
+
+def learning_without_batchnorm(model, schedule, epoch):
+    learning_by_names(model, schedule, epoch)
+    for layer in model.modules():
+        if isinstance(layer, _BatchNorm):
+            layer.requires_grad_(False)
 
 
 # --- 05.2 ---------------------------------------------------------------------------
@@ -309,6 +348,27 @@ def hold_by_removal(model, frozen):
 def hold_then_train(model, frozen):
     hold_by_base_class(model, frozen)
     model.train()
+
+
+def hold_by_weight(model, frozen):
+    for layer in model.modules():
+        if isinstance(layer, _BatchNorm) and not layer.weight.requires_grad:
+            layer.eval()
+
+
+def hold_by_freeze(model, frozen):
+    freeze(model, stages=frozen)
+
+
+def hold_on_a_copy(model, frozen):
+    twin = copy.deepcopy(model)
+    hold_by_base_class(twin, frozen)
+    return twin
+
+
+def hold_one_more(model, frozen):
+    hold_by_base_class(model, frozen)
+    [layer for layer in model.modules() if isinstance(layer, _BatchNorm)][-1].eval()
 
 
 # --- 05.3 ---------------------------------------------------------------------------
@@ -536,6 +596,35 @@ def wake_sum_of_groups(optimizer, parameters, lr):
         optimizer.add_param_group({"params": missing, "lr": lr})
     for parameter in missing[:1]:
         parameter.requires_grad = True
+
+
+def wake_moves_all(optimizer, parameters, lr):
+    parameters = [p.requires_grad_() for p in parameters]
+    ids = {id(p) for p in parameters}
+    for group in optimizer.param_groups:
+        group["params"] = [p for p in group["params"] if id(p) not in ids]
+    optimizer.add_param_group({"params": parameters, "lr": lr})
+
+
+def wake_stops_the_others(optimizer, parameters, lr):
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            parameter.requires_grad = False
+    wake_with_list(optimizer, parameters, lr)
+
+
+def wake_by_value(optimizer, parameters, lr):
+    known = [p for group in optimizer.param_groups for p in group["params"]]
+    parameters = [p.requires_grad_() for p in parameters]
+    missing = [p for p in parameters if not any(torch.equal(p, k) for k in known)]
+    if missing:
+        optimizer.add_param_group({"params": missing, "lr": lr})
+
+
+def wake_by_state(optimizer, parameters, lr):
+    parameters = [p.requires_grad_() for p in parameters]
+    if missing := [p for p in parameters if p not in optimizer.state]:
+        optimizer.add_param_group({"params": missing, "lr": lr})
 
 
 # --- 05.4 ---------------------------------------------------------------------------
@@ -827,6 +916,119 @@ def gradually_schedule_changed(model, train, val, schedule, epochs, lr):
     return result
 
 
+def gradually_as_a_list(model, train, val, schedule, epochs, lr):
+    return list(gradually_all_well(model, train, val, schedule, epochs, lr))
+
+
+def gradually_rounded(model, train, val, schedule, epochs, lr):
+    history, ax = gradually_all_well(model, train, val, schedule, epochs, lr)
+    history["epoch"] = np.arange(1.0, epochs + 1)
+    return history.round(3), ax
+
+
+def gradually_three(model, train, val, schedule, epochs, lr):
+    history, ax = gradually_all_well(model, train, val, schedule, epochs, lr)
+    return history, ax, model
+
+
+def gradually_dict_as_callback(model, train, val, schedule, epochs, lr):
+    optimizer = _sgd(model.parameters(), lr)
+    history = fit(
+        model, train, val, optimizer=optimizer, epochs=epochs, callbacks=[schedule]
+    )  # fmt: skip
+    return history, _picture(history, schedule)
+
+
+def gradually_from_epoch_zero(model, train, val, schedule, epochs, lr):
+    optimizer = _sgd(model.parameters(), lr)
+    for epoch in range(epochs):
+        UnfreezeSchedule(schedule).apply(model, epoch)
+        train_one_epoch(model, train, optimizer)
+
+
+def gradually_other_columns(model, train, val, schedule, epochs, lr):
+    history = _train(model, train, val, schedule, epochs, lr)
+    plt.plot(history["epoch"], history["accuracy"])
+
+
+def gradually_an_entry_each_epoch(model, train, val, schedule, epochs, lr):
+    optimizer = _sgd(model.parameters(), lr)
+    for epoch in range(1, epochs + 1):
+        for name in schedule[epoch]:
+            model.get_submodule(name).requires_grad_(True)
+        train_one_epoch(model, train, optimizer)
+
+
+def gradually_two_passes(model, train, val, schedule, epochs, lr):
+    return gradually_all_well(model, train, train, schedule, epochs, lr)
+
+
+def gradually_loaders_swapped(model, train, val, schedule, epochs, lr):
+    return gradually_all_well(model, val, train, schedule, epochs, lr)
+
+
+def gradually_on_a_copy(model, train, val, schedule, epochs, lr):
+    return gradually_all_well(copy.deepcopy(model), train, val, schedule, epochs, lr)
+
+
+def gradually_one_epoch_each(model, train, val, schedule, epochs, lr):
+    optimizer, plan = _sgd(model.parameters(), lr), UnfreezeSchedule(schedule)
+    parts = [
+        fit(model, train, val, optimizer=optimizer, epochs=1, callbacks=[plan])
+        for _ in range(epochs)
+    ]
+    history = pd.concat(parts, ignore_index=True).assign(epoch=range(1, epochs + 1))
+    return history, _picture(history, schedule)
+
+
+def gradually_never_in_the_optimizer(model, train, val, schedule, epochs, lr):
+    optimizer, rows = _sgd(model.fc.parameters(), lr), []
+    for epoch in range(1, epochs + 1):
+        UnfreezeSchedule(schedule).apply(model, epoch)
+        seen = train_one_epoch(model, train, optimizer)
+        row = {"epoch": epoch, "train_accuracy": seen["accuracy"]}
+        rows.append({**row, "val_accuracy": evaluate(model, val)["accuracy"]})
+    history = pd.DataFrame(rows)
+    return history, _picture(history, schedule)
+
+
+def gradually_all_held(model, train, val, schedule, epochs, lr):
+    norms = [layer for layer in model.modules() if isinstance(layer, _BatchNorm)]
+    for layer in norms:
+        layer.register_forward_pre_hook(lambda layer, _: layer.eval() and None)
+    return gradually_all_well(model, train, val, schedule, epochs, lr)
+
+
+def gradually_new_each_epoch(model, train, val, schedule, epochs, lr):
+    history, plan = None, UnfreezeSchedule(schedule)
+    for epoch in range(1, epochs + 1):
+        run = {"optimizer": _sgd(model.parameters(), lr), "callbacks": [plan]}
+        history = fit(model, train, val, epochs=epoch, history=history, **run)
+    return history, _picture(history, schedule)
+
+
+def gradually_epochs_from_zero(model, train, val, schedule, epochs, lr):
+    history, ax = gradually_all_well(model, train, val, schedule, epochs, lr)
+    return history.assign(epoch=history["epoch"] - 1), ax
+
+
+def gradually_in_per_cent(model, train, val, schedule, epochs, lr):
+    history, ax = gradually_all_well(model, train, val, schedule, epochs, lr)
+    return history.assign(val_accuracy=100 * history["val_accuracy"]), ax
+
+
+def gradually_over_losses(model, train, val, schedule, epochs, lr):
+    history, ax = gradually_all_well(model, train, val, schedule, epochs, lr)
+    for line in ax.get_lines()[:2]:
+        line.set_xdata(history["train_loss"])
+    return history, ax
+
+
+def gradually_marked_in_every_epoch(model, train, val, schedule, epochs, lr):
+    history = _train(model, train, val, schedule, epochs, lr)
+    return history, _picture(history, range(2, epochs + 1))
+
+
 # --- 05.5 ---------------------------------------------------------------------------
 
 
@@ -1024,6 +1226,71 @@ def lp_ft_on_a_copy(model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr)
     return twin
 
 
+def lp_ft_probe_in_tuning_order(
+    model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr
+):
+    if tune_epochs:
+        lp_ft_fit(model, loader, 0, tune_epochs, probe_lr, tune_lr)
+    if probe_epochs:
+        lp_ft_fit(model, loader, probe_epochs, 0, probe_lr, tune_lr)
+
+
+def _by_hand(model, parameters, loader, epochs, optimizer, loss_of, zero=True):
+    model.requires_grad_(False)
+    for parameter in parameters:
+        parameter.requires_grad = True
+    for _ in range(epochs):
+        for images, labels in loader:
+            if zero:
+                optimizer.zero_grad()
+            loss_of(model(images), labels).backward()
+            optimizer.step()
+
+
+def _probe_by_hand(loss_of=nn.functional.cross_entropy, zero=True):
+    def lp_ft(model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr):
+        head, everything = list(model.fc.parameters()), list(model.parameters())
+        optimizer = _sgd(head, probe_lr)
+        _by_hand(model.eval(), head, loader, probe_epochs, optimizer, loss_of, zero)
+        optimizer = _sgd(everything, tune_lr)
+        _by_hand(model.train(), everything, loader, tune_epochs, optimizer, loss_of)
+
+    return lp_ft
+
+
+lp_ft_loss_of_class = _probe_by_hand(nn.CrossEntropyLoss())
+lp_ft_softmax = _probe_by_hand(
+    lambda logits, labels: nn.functional.cross_entropy(logits.softmax(1), labels)
+)
+lp_ft_nll = _probe_by_hand(
+    lambda logits, labels: nn.functional.nll_loss(logits.log_softmax(1), labels)
+)
+lp_ft_summed = _probe_by_hand(nn.CrossEntropyLoss(reduction="sum"))
+lp_ft_gradients_add_up = _probe_by_hand(zero=False)
+lp_ft_smoothed = _probe_by_hand(nn.CrossEntropyLoss(label_smoothing=0.1))
+
+
+def lp_ft_head_may_be_frozen(
+    model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr
+):
+    model.eval()
+    optimizer = _sgd(model.fc.parameters(), probe_lr)
+    for _ in range(probe_epochs):
+        for images, labels in loader:
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(images), labels).backward()
+            optimizer.step()
+    unfreeze(model)
+    _epochs(model.train(), loader, _sgd(model.parameters(), tune_lr), tune_epochs)
+
+
+def lp_ft_without_momentum(model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr):
+    freeze(model)
+    _epochs(model, loader, SGD(model.fc.parameters(), probe_lr), probe_epochs)
+    unfreeze(model)
+    _epochs(model, loader, SGD(model.parameters(), tune_lr), tune_epochs)
+
+
 RIGHT = {
     "05.1": [learning_by_names, learning_by_set, learning_per_module],
     "05.2": [hold_by_base_class, hold_by_apply, hold_and_train],
@@ -1033,14 +1300,23 @@ RIGHT = {
         gradually_by_hand,
         gradually_add_group,
         gradually_all_well,
+        gradually_as_a_list,
+        gradually_rounded,
     ],
-    "05.5": [lp_ft_fit, lp_ft_by_hand, lp_ft_schedule],
+    "05.5": [
+        lp_ft_fit,
+        lp_ft_by_hand,
+        lp_ft_schedule,
+        lp_ft_loss_of_class,
+        lp_ft_nll,
+    ],
     "05.6": [
         {"A": "a", "B": "b", "C": "c"},
         {"C": "C", "B": "B", "A": "A"},
         {"A": " a", "B": "b ", "C": "c\n"},
+        {"A": "a)", "B": "(b)", "C": "c."},
     ],
-    "05.7": ["bcf", "FCB", "b, c, f"],
+    "05.7": ["bcf", "FCB", "b, c, f", With("bcf", moved="bcf")],
 }
 WRONG = {
     "05.1": [
@@ -1052,21 +1328,31 @@ WRONG = {
         (learning_when_it_wakes, "all"),
         (learning_never_wakes, "asleep"),
         (learning_freezes_named_only, "not-frozen"),
+        (learning_one_stage_too_many, "not-frozen"),
+        (learning_without_batchnorm, "value"),
+        (learning_at_entries_only, "no-entry"),
+        (learning_from_the_last_entry, "before-the-first"),
+        (learning_of_layers, "made-up"),
+        (learning_on_a_copy, "copy"),
         (learning_by_children, "loose"),
         (learning_by_prefix, "prefix"),
         (learning_until_the_first_ahead, "order"),
-        (learning_getattr, "error"),
+        (learning_getattr, "dotted"),
         (learning_eaten, "mutated"),
         (learning_by_course, "changed-mode"),
         (learning_into_train_mode, "changed-mode"),
-        (learning_misspelt, "all"),
+        (learning_misspelt, "made-up"),
     ],
     "05.2": [
         (hold_by_requires_grad, "train"),
-        (hold_all, "learning-eval"),
-        (hold_what_has_no_gradient, "learning-eval"),
+        (hold_all, "every"),
+        (hold_one_more, "learning-eval"),
+        (hold_by_weight, "no-weight"),
+        (hold_by_freeze, "course-freeze"),
+        (hold_on_a_copy, "copy"),
+        (hold_what_has_no_gradient, "by-gradient"),
         (hold_whole_stages, "others"),
-        (hold_everything, "learning-eval"),
+        (hold_everything, "every"),
         (hold_2d_only, "kinds"),
         (hold_children, "nested"),
         (hold_inside, "stage-itself"),
@@ -1104,26 +1390,44 @@ WRONG = {
         (wake_other_options, "options"),
         (wake_like_the_head, "options"),
         (wake_by_default, "defaults"),
-        (wake_what_is_frozen, "part"),
-        (wake_missing_only, "asleep"),
-        (wake_with_a_step, "state-lost"),
+        (wake_what_is_frozen, "frozen-only"),
+        (wake_missing_only, "missing-only"),
+        (wake_with_a_step, "weights"),
+        (wake_moves_all, "moved"),
+        (wake_stops_the_others, "stopped"),
+        (wake_by_value, "by-value"),
+        (wake_by_state, "twice"),
         (wake_drops_groups, "lost"),
         (wake_sum_of_groups, "asleep"),
     ],
     "05.4": [
-        (gradually_head_only_in_optimizer, "error"),  # fit itself refuses it
+        (gradually_head_only_in_optimizer, "lacking"),  # fit itself refuses it
+        (gradually_dict_as_callback, "callback"),
+        (gradually_from_epoch_zero, "epoch-zero"),
+        (gradually_other_columns, "no-column"),
+        (gradually_an_entry_each_epoch, "no-entry"),
+        (gradually_three, "pair"),
+        (gradually_two_passes, "two-passes"),
+        (gradually_loaders_swapped, "loaders"),
+        (gradually_on_a_copy, "copy"),
+        (gradually_one_epoch_each, "stood-still"),
         (gradually_all_at_once, "too-early"),
-        (gradually_head_forever, "not-in-optimiser"),
+        (gradually_head_forever, "stood-still"),
+        (gradually_never_in_the_optimizer, "not-in-optimiser"),
+        (gradually_all_held, "held"),
         (gradually_shifted, "too-early"),
         (gradually_late, "late"),
         (gradually_drifting, "batchnorm"),
         (gradually_restarted, "restarted"),
-        (gradually_adam, "other-training"),
-        (gradually_without_momentum, "other-training"),
+        (gradually_new_each_epoch, "restarted"),
+        (gradually_adam, "adam"),
+        (gradually_without_momentum, "no-momentum"),
         (gradually_with_slight_decay, "other-training"),
         (gradually_one_epoch_more, "epochs"),
         (gradually_without_val, "columns"),
         (gradually_val_is_train, "history"),
+        (gradually_in_per_cent, "history"),
+        (gradually_epochs_from_zero, "epoch-numbers"),
         (gradually_last_row, "rows"),
         (gradually_list, "type"),
         (gradually_history_only, "type"),
@@ -1132,6 +1436,7 @@ WRONG = {
         (gradually_no_train_curve, "curves"),
         (gradually_losses, "curves"),
         (gradually_from_zero, "x-from-zero"),
+        (gradually_over_losses, "x"),
         (gradually_swapped_labels, "labels-swapped"),
         (gradually_swapped_legend, "labels-swapped"),
         (gradually_no_legend, "legend"),
@@ -1139,7 +1444,8 @@ WRONG = {
         (gradually_mark_at_start, "marks-start"),
         (gradually_mark_beyond, "marks-beyond"),
         (gradually_marks_shifted, "marks-shifted"),
-        (gradually_one_mark, "marks"),
+        (gradually_one_mark, "marks-missing"),
+        (gradually_marked_in_every_epoch, "marks"),
         (gradually_horizontal, "no-marks"),
         (gradually_no_title, "title"),
         (gradually_no_labels, "axis-labels"),
@@ -1152,20 +1458,27 @@ WRONG = {
         (lp_ft_head_optimizer_again, "still-frozen"),
         (lp_ft_backbone_only, "still-frozen"),
         (lp_ft_same_optimizer, "same-optimiser"),
-        (lp_ft_one_rate, "rates"),
+        (lp_ft_one_rate, "one-rate"),
         (lp_ft_rates_swapped, "rates"),
         (lp_ft_epochs_swapped, "backbone-moved"),
         (lp_ft_at_least_once, "epochs"),
-        (lp_ft_fit_with_zero, "error"),
+        (lp_ft_fit_with_zero, "no-epochs"),
+        (lp_ft_probe_in_tuning_order, "order"),
+        (lp_ft_head_may_be_frozen, "all-frozen"),
         (lp_ft_head_asleep, "head-asleep"),
         (lp_ft_head_reset, "head-asleep"),
-        (lp_ft_fresh_head, "probe"),
+        (lp_ft_fresh_head, "fresh-head"),
+        (lp_ft_softmax, "softmax"),
+        (lp_ft_summed, "summed"),
+        (lp_ft_gradients_add_up, "no-zero"),
+        (lp_ft_smoothed, "probe"),
+        (lp_ft_without_momentum, "no-momentum"),
         (lp_ft_batchnorm_asleep, "batchnorm-asleep"),
         (lp_ft_drifting, "batchnorm"),
-        (lp_ft_adam, "probe"),
-        (lp_ft_tuned_with_adam, "tuning"),
+        (lp_ft_adam, "adam"),
+        (lp_ft_tuned_with_adam, "adam"),
         (lp_ft_tuned_with_slight_decay, "tuning"),
-        (lp_ft_on_a_copy, "head-asleep"),
+        (lp_ft_on_a_copy, "copy"),
     ],
     "05.6": [
         ({"A": "b", "B": "b", "C": "c"}, "A-b"),
@@ -1180,6 +1493,12 @@ WRONG = {
         ({"a": "a", "b": "b", "c": "c"}, "runs"),
         ("abc", "type"),
         (["a", "b", "c"], "type"),
+        ({"A": "c", "B": "b", "C": "c"}, "A-c"),
+        ({"A": "d", "B": "b", "C": "c"}, "A-d"),
+        ({"A": "a", "B": "d", "C": "c"}, "B-d"),
+        ({"A": "a", "B": "e", "C": "c"}, "B-e"),
+        ({"A": "a", "B": "b", "C": "a"}, "C-a"),
+        ({"A": "a", "B": "b", "C": "d"}, "C-d"),
     ],
     "05.7": [
         ("abcf", "a"),
@@ -1191,6 +1510,9 @@ WRONG = {
         ("abcdef", "a"),
         ("", "b"),
         ("none", "unknown"),
+        (With("bc", moved="bcf"), "f"),
+        (With("bcf", moved="abc"), "count"),
+        (With("bcf", moved=["b", "c", "f"]), "count"),
         (["b", "c", "f"], "type"),
         (3, "type"),
     ],

@@ -2,9 +2,12 @@
 
 import copy
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+from tests.answers import With
 
 # --- 10.1: one backbone, several heads ----------------------------------------------
 
@@ -54,6 +57,13 @@ class SharedWide(nn.Module):
 def shared_by_function(backbone, num_features, tasks):
     """A function that builds the module is as good as its class."""
     heads = {task: nn.Linear(num_features, n) for task, n in tasks.items()}
+    return _Heads(backbone, nn.ModuleDict(heads))
+
+
+def shared_alike_at_first(backbone, num_features, tasks):
+    """Heads of one size begin with the same weights, and learn apart."""
+    first = {n: nn.Linear(num_features, n) for n in tasks.values()}
+    heads = {task: copy.deepcopy(first[n]) for task, n in tasks.items()}
     return _Heads(backbone, nn.ModuleDict(heads))
 
 
@@ -190,6 +200,47 @@ def _deaf(self, images):
     return {t: head(rows) for t, head in self.heads.items()}
 
 
+def _gelu(self, images):
+    return {t: F.gelu(x) for t, x in _usual(self, images).items()}
+
+
+def _kept(self, images):
+    self.features = getattr(self, "features", None)
+    if self.features is None:
+        self.features = self.backbone(images)
+    return {t: head(self.features) for t, head in self.heads.items()}
+
+
+def _one_by_one(self, images):
+    x = torch.cat([self.backbone(image[None]) for image in images])
+    return {t: head(x) for t, head in self.heads.items()}
+
+
+def _two_tasks(self, images):
+    features, (one, other) = self.backbone(images), self.heads
+    return {one: self.heads[one](features), other: self.heads[other](features)}
+
+
+def _zero_heads(width, tasks):
+    heads = nn.ModuleDict({t: nn.Linear(width, n) for t, n in tasks.items()})
+    for parameter in heads.parameters():
+        nn.init.zeros_(parameter)
+    return heads
+
+
+def _wide_heads(width, tasks):
+    return nn.ModuleDict({t: nn.Linear(512, n) for t, n in tasks.items()})
+
+
+def _cut_head(self, images):
+    logits = self.heads["one"](self.backbone(images))
+    return {t: logits[:, :n] for t, n in self.tasks.items()}
+
+
+def _one_wide_head(width, tasks):
+    return nn.ModuleDict({"one": nn.Linear(width, max(tasks.values()))})
+
+
 class SharedPerTask(nn.Module):
     """A deep copy of the backbone for each task."""
 
@@ -227,7 +278,7 @@ SHARED_WRONG = [
     ("shared_fresh", _module(_fresh_heads, heads=lambda *_: {}), "not-registered"),
     ("shared_head", _module(_usual, heads=_one_head), "shape"),
     ("shared_by_size", _module(_usual, heads=_head_by_size), "shared-head"),
-    ("shared_bare", _module(_usual, heads=_bare_heads), "head"),
+    ("shared_bare", _module(_usual, heads=_bare_heads), "bias"),
     ("shared_deep", _module(_usual, heads=_deep_heads), "head"),
     ("shared_active", _module(_usual, heads=_active_heads), "not-linear"),
     ("shared_dropped", _module(_dropped), "chance"),
@@ -238,7 +289,7 @@ SHARED_WRONG = [
     ("shared_tupled", _module(_tupled), "type"),
     ("shared_detached", _module(_detached), "detached"),
     ("shared_no_grad", _module(_no_grad), "detached"),
-    ("shared_predicted", _module(_predicted), "shape"),
+    ("shared_predicted", _module(_predicted), "guesses"),
     ("shared_first", _module(_first_task), "tasks"),
     ("shared_silent", _module(_without_return), "none"),
     ("shared_deaf", _module(_deaf), "unused"),
@@ -247,6 +298,14 @@ SHARED_WRONG = [
         lambda self, images: {t: h(self.backbone[0](images))
                               for t, h in self.heads.items()},
         keep=lambda backbone: [backbone]), "backbone-lost"),
+    ("shared_gelu", _module(_gelu), "not-linear"),
+    ("shared_kept", _module(_kept), "kept"),
+    ("shared_one_by_one", _module(_one_by_one), "one-by-one"),
+    ("shared_two_tasks", _module(_two_tasks), "fixed-tasks"),
+    ("shared_zeros", _module(_usual, heads=_zero_heads), "detached"),
+    ("shared_wide", _module(_usual, heads=_wide_heads), "width"),
+    ("shared_cut", _module(_cut_head, heads=_one_wide_head), "shared-head"),
+    ("shared_drawn_anew", _module(_fresh_heads), "idle"),
     ("shared_frozen", _module(_usual, keep=lambda b: b.requires_grad_(False)),
      "changed-requires_grad"),
 ]  # fmt: skip
@@ -416,6 +475,84 @@ def share_softmax(make_backbone, num_features, tasks, lr):
         head = nn.Linear(num_features, n)
         nets[task] = nn.Sequential(backbone, head, nn.Softmax(dim=1))
     return nets, _sgd(nets, lr)
+
+
+def _shared_by(make_net):
+    """An answer whose nets are made of the backbone, a width, and a number of classes."""
+
+    def share(make_backbone, num_features, tasks, lr):
+        backbone = make_backbone()
+        nets = {t: make_net(backbone, num_features, n) for t, n in tasks.items()}
+        return nets, _sgd(nets, lr)
+
+    return share
+
+
+class _HiddenHead(_Net):
+    """A head that parameters() does not give."""
+
+    def __init__(self, backbone, width, classes):
+        super().__init__(backbone, nn.Identity())
+        self.hidden = [nn.Linear(width, classes)]
+
+    def forward(self, images):
+        return self.hidden[0](self.backbone(images))
+
+
+class _DrawnHead(_Net):
+    """A new head in each pass."""
+
+    def __init__(self, backbone, width, classes):
+        super().__init__(backbone, nn.Linear(width, classes))
+
+    def forward(self, images):
+        head = nn.Linear(self.head.in_features, self.head.out_features)
+        return head(self.backbone(images))
+
+
+SHARE_WRONG = [
+    ("share_dropout", lambda b, w, n: nn.Sequential(b, nn.Dropout(0.5), nn.Linear(w, n)),
+     "chance"),
+    ("share_relu", lambda b, w, n: nn.Sequential(b, nn.Linear(w, n), nn.ReLU()),
+     "not-linear"),
+    ("share_gelu", lambda b, w, n: nn.Sequential(b, nn.GELU(), nn.Linear(w, n)),
+     "not-linear"),
+    ("share_deep", lambda b, w, n: nn.Sequential(b, nn.Linear(w, w), nn.Linear(w, n)),
+     "head"),
+    ("share_wider", lambda b, w, n: nn.Sequential(b, nn.Linear(w, n + 1)), "shape"),
+    ("share_fixed_width", lambda b, w, n: nn.Sequential(b, nn.Linear(512, n)), "width"),
+    ("share_log_softmax", lambda b, w, n: nn.Sequential(b, nn.Linear(w, n),
+                                                        nn.LogSoftmax(1)), "softmax"),
+    ("share_hidden_head", _HiddenHead, "not-registered"),
+    ("share_drawn_head", _DrawnHead, "idle"),
+]  # fmt: skip
+
+
+def share_first_net_only(make_backbone, num_features, tasks, lr):
+    nets, optimizer = share_in_a_list(make_backbone, num_features, tasks, lr)
+    task = next(iter(nets))
+    return {task: nets[task]}, optimizer
+
+
+def share_swapped(make_backbone, num_features, tasks, lr):
+    return share_in_a_list(make_backbone, num_features, tasks, lr)[::-1]
+
+
+def share_twice_in_groups(make_backbone, num_features, tasks, lr):
+    nets, _ = share_in_a_list(make_backbone, num_features, tasks, lr)
+    groups = [{"params": list(net.parameters())} for net in nets.values()]
+    return nets, torch.optim.SGD(groups, lr=lr)
+
+
+def share_moves_a_copy(make_backbone, num_features, tasks, lr):
+    nets, _ = share_in_a_list(make_backbone, num_features, tasks, lr)
+    return nets, _sgd(copy.deepcopy(nets), lr)
+
+
+def share_weights_only(make_backbone, num_features, tasks, lr):
+    nets, _ = share_in_a_list(make_backbone, num_features, tasks, lr)
+    weights = [p for p in nn.ModuleDict(nets).parameters() if p.dim() > 1]
+    return nets, torch.optim.SGD(weights, lr=lr)
 
 
 def share_nets_only(make_backbone, num_features, tasks, lr):
@@ -599,6 +736,43 @@ def masked_one_denominator(logits, labels):
     return found
 
 
+def masked_in_double(logits, labels):
+    return masked_ignore({t: x.double() for t, x in logits.items()}, labels)
+
+
+def masked_positive(logits, labels):
+    """Class 0 is taken for missing."""
+    return masked_ignore(logits, {t: y.where(y > 0, -1) for t, y in labels.items()})
+
+
+def masked_by_exp(logits, labels):
+    """exp() of a logit of 300 is infinite."""
+
+    def one(scores, truth):
+        known = truth != -1
+        chances = scores[known].exp() / scores[known].exp().sum(1, keepdim=True)
+        picked = chances.gather(1, truth[known][:, None])
+        return -picked.log().sum() / known.sum().clamp(min=1)
+
+    return {task: one(logits[task], truth) for task, truth in labels.items()}
+
+
+def masked_new_tensors(logits, labels):
+    found = masked_ignore(logits, labels)
+    return {t: torch.tensor(x.item(), requires_grad=True) for t, x in found.items()}
+
+
+def masked_nothing_for_empty(logits, labels):
+    found = masked_ignore(logits, labels)
+    return {t: x if (labels[t] != -1).any() else None for t, x in found.items()}
+
+
+def masked_one_more(logits, labels):
+    found = masked_ignore(logits, labels)
+    counts = {t: (y != -1).sum() for t, y in labels.items()}
+    return {t: x * counts[t] / (counts[t] + 1) for t, x in found.items()}
+
+
 # --- 10.4: learnt weights -----------------------------------------------------------
 
 
@@ -680,6 +854,16 @@ def _by_place(self, losses):
     return sum(_kendall(s, x) for s, x in zip(self.s, losses.values(), strict=False))
 
 
+def _by_sorted_names(self, losses):
+    place = sorted(self.tasks).index
+    return sum(_kendall(self.s[place(t)], x) for t, x in losses.items())
+
+
+def _truthy(self, losses):
+    pairs = zip(self.tasks, self.s, strict=True)
+    return sum(_kendall(s, losses[t]) for t, s in pairs if losses.get(t))
+
+
 def _all_halves(self, losses):
     weighed = _term(lambda s, x: (-s).exp() * x)(self, losses)
     return weighed + self.s.sum() / 2
@@ -739,10 +923,23 @@ WEIGHTS_WRONG = [
     ("weights_by_place", _learnt(_by_place), "order"),
     ("weights_all_halves", _learnt(_all_halves), "absent"),
     ("weights_mean", _learnt(_mean), "mean"),
-    ("weights_number", _learnt(_plain_number), "type"),
-    ("weights_every_task", _learnt(_every_task), "error"),
+    ("weights_number", _learnt(_plain_number), "one-total"),
+    ("weights_every_task", _learnt(_every_task), "left-out"),
+    ("weights_unused", _learnt(_term(lambda s, x: x + 0 * s)), "unused"),
+    ("weights_truthy", _learnt(_truthy), "zero"),
+    ("weights_sorted", _learnt(_by_sorted_names), "order"),
+    ("weights_row", _learnt(lambda self, x: _term(_kendall)(self, x)[None]),
+     "one-total"),
     ("weights_silent", _learnt(lambda self, losses: None), "none"),
 ]  # fmt: skip
+
+
+def weights_elsewhere(tasks):
+    """The parameter has another name."""
+    module = _learnt(_term(_kendall))(tasks)
+    module.log_variances = module.s
+    del module.s
+    return module
 
 
 def weights_extra(tasks):
@@ -1000,6 +1197,52 @@ def cosine_tensor(model, images, labels):
     return F.cosine_similarity(*_rows(model, images, labels), dim=0)
 
 
+def cosine_numpy(model, images, labels):
+    return np.float32(cosine_two_passes(model, images, labels))
+
+
+def cosine_with_a_graph(model, images, labels):
+    a, b = (row.requires_grad_() for row in _rows(model, images, labels))
+    return a @ b / (a.norm() * b.norm())
+
+
+def cosine_per_cent(model, images, labels):
+    return 500 * cosine_tensor(model, images, labels)
+
+
+def cosine_angle(model, images, labels):
+    return cosine_tensor(model, images, labels).acos().item()
+
+
+def cosine_of_weights(model, images, labels):
+    weights = [p for p in _shared(model) if p.dim() > 1]
+    rows = [
+        _joined(torch.autograd.grad(loss, weights, retain_graph=True))
+        for loss in _losses(model, images, labels)
+    ]
+    return _cosine(*rows)
+
+
+def cosine_of_one_picture(model, images, labels):
+    one = {task: truth[:1] for task, truth in labels.items()}
+    return cosine_two_passes(model, images[:1], one)
+
+
+def cosine_on_old_gradients(model, images, labels):
+    held = [torch.zeros_like(p) if p.grad is None else p.grad for p in _shared(model)]
+    a, b = _rows(model, images, labels)
+    return _cosine(_joined(held) + a, _joined(held) + b)
+
+
+def cosine_thawed_for_now(model, images, labels):
+    frozen = [p for p in model.parameters() if not p.requires_grad]
+    model.requires_grad_(True)
+    found = cosine_two_passes(model, images, labels)
+    for parameter in frozen:
+        parameter.requires_grad_(False)
+    return found
+
+
 def cosine_one_length(model, images, labels):
     a, b = _rows(model, images, labels)
     return (a @ b / a.norm() ** 2).item() * 100
@@ -1026,16 +1269,23 @@ def cosine_hook_left(model, images, labels):
 def cosine_stepped(model, images, labels):
     found = cosine_two_passes(model, images, labels)
     with torch.no_grad():
-        model.heads["colour"].bias.add_(0.1)
+        next(model.heads.parameters()).add_(0.1)
     return found
 
 
 # --- the tables ---------------------------------------------------------------------
 
 ONE, TWO = 11_182_155, 22_358_667
+MEASURED = {"A": 0.6, "B": -0.2, "C": 1.0}
 
 RIGHT = {
-    "10.1": [SharedByName, SharedInAList, SharedWide, shared_by_function],
+    "10.1": [
+        SharedByName,
+        SharedInAList,
+        SharedWide,
+        shared_by_function,
+        shared_alike_at_first,
+    ],
     "10.2": [share_in_a_list, share_by_groups, share_by_identity, share_own_class],
     "10.3": [
         masked_by_index,
@@ -1043,6 +1293,7 @@ RIGHT = {
         masked_by_hand,
         masked_constant_zero,
         masked_nan_to_num,
+        masked_in_double,
     ],
     "10.4": [WeightsStacked, WeightsMasked, WeightsBySigma],
     "10.5": [
@@ -1050,16 +1301,23 @@ RIGHT = {
         cosine_sums,
         cosine_backward_restored,
         cosine_on_a_copy,
+        cosine_tensor,
+        cosine_numpy,
+        cosine_with_a_graph,
     ],
     "10.6": [
         {"one": ONE, "two": TWO},
         {"two": TWO, "one": ONE},
         {"one": float(ONE), "two": float(TWO)},
+        {"one": np.int64(ONE), "two": torch.tensor(TWO)},
+        {np.str_("one"): np.float64(ONE), "two": np.array(TWO)},
+        With({"one": ONE, "two": TWO}, counted={"one": ONE, "two": TWO}),
     ],
     "10.7": [
         {"A": "b", "B": "d", "C": "a", "D": "f"},
         {"D": "F", "C": "A", "B": "D", "A": "B"},
         {"A": " b", "B": "d ", "C": "a", "D": "f"},
+        With({"A": "b", "B": "d", "C": "a", "D": "f"}, measured=MEASURED),
     ],
 }
 WRONG = {
@@ -1083,11 +1341,17 @@ WRONG = {
         (share_momentum, "options"),
         (share_adam, "type"),
         (share_frozen, "detached"),
-        (share_one_head, "head"),
+        (share_one_head, "shared-head"),
         (share_softmax, "softmax"),
-        (share_nets_only, "type"),
+        (share_nets_only, "two-things"),
         (share_list_of_nets, "type"),
         (share_without_backbone, "not-built"),
+        *[(_named(name, _shared_by(make)), key) for name, make, key in SHARE_WRONG],
+        (share_first_net_only, "tasks"),
+        (share_swapped, "swapped"),
+        (share_twice_in_groups, "twice"),
+        (share_moves_a_copy, "strangers"),
+        (share_weights_only, "missing"),
     ],
     "10.3": [
         (masked_nan, "nan"),
@@ -1102,7 +1366,7 @@ WRONG = {
         (masked_softmax, "softmax"),
         (masked_left_out, "tasks"),
         (masked_total, "type"),
-        (masked_numbers, "type"),
+        (masked_numbers, "no-tensor"),
         (masked_detached, "no-graph"),
         (masked_each, "shape"),
         (masked_in_place, "mutated"),
@@ -1111,14 +1375,20 @@ WRONG = {
         (masked_log_of_softmax, "log-of-zero"),
         (masked_leaking, "gradient"),
         (masked_one_denominator, "value"),
+        (masked_positive, "class-zero"),
+        (masked_by_exp, "log-of-zero"),
+        (masked_new_tensors, "no-graph"),
+        (masked_nothing_for_empty, "no-tensor"),
+        (masked_one_more, "value"),
     ],
     "10.4": [
         *[(_named(name, answer), key) for name, answer, key in WEIGHTS_WRONG],
         (weights_extra, "extra"),
+        (weights_elsewhere, "no-s"),
     ],
     "10.5": [
         (cosine_with_heads, "heads"),
-        (cosine_heads_unused, "heads"),
+        (cosine_heads_unused, "unused"),
         (cosine_of_layers, "mean-of-cosines"),
         (cosine_no_retain, "retain-graph"),
         (cosine_writes, "grad-written"),
@@ -1133,15 +1403,20 @@ WRONG = {
         (cosine_train_left, "changed-mode"),
         (cosine_extra_pass, "changed-statistics"),
         (cosine_frozen_too, "frozen"),
-        (cosine_thawed, "value"),
+        (cosine_thawed, "frozen"),
         (cosine_no_grad, "no-grad"),
         (cosine_dot, "dot"),
-        (cosine_absolute, "absolute"),
+        (cosine_absolute, "sign"),
         (cosine_negative, "sign"),
         (cosine_distance, "distance"),
-        (cosine_tensor, "type"),
         (cosine_one_length, "range"),
-        (cosine_last_layer, "value"),
+        (cosine_per_cent, "range"),
+        (cosine_angle, "angle"),
+        (cosine_of_weights, "part"),
+        (cosine_of_one_picture, "pictures"),
+        (cosine_on_old_gradients, "old-gradients"),
+        (cosine_thawed_for_now, "frozen"),
+        (cosine_last_layer, "part"),
         (cosine_silent, "none"),
         (cosine_hook_left, "changed-hooks"),
         (cosine_stepped, "changed-weights"),
@@ -1154,7 +1429,16 @@ WRONG = {
         ({"one": TWO, "two": ONE}, "mixed-up"),
         ({"one": TWO, "two": TWO}, "twice"),
         ({"one": ONE, "two": 2 * ONE + 1}, "value"),
+        (With({"one": ONE, "two": TWO}, counted={"one": 5, "two": TWO}), "measurement"),
         ({"one": ONE}, "names"),
+        ({"one": ONE, "two": ONE}, "shared"),
+        ({"one": ONE - 513 * 5, "two": TWO}, "one-head"),
+        ({"one": ONE, "two": TWO - 513 * 6}, "one-head"),
+        ({"one": ONE + 513 * 19, "two": TWO}, "pairs"),
+        ({"one": 11.18, "two": 22.36}, "millions"),
+        ({"one": 11.2e6, "two": 22.4e6}, "rounded"),
+        ({"one": ONE + 1, "two": TWO}, "value"),
+        ({"one": True, "two": TWO}, "type"),
         ({"one": "11182155", "two": TWO}, "type"),
         (ONE, "type"),
     ],
@@ -1166,7 +1450,12 @@ WRONG = {
         ({"A": "b", "B": "d", "C": "a", "D": "a"}, "unknown"),
         ({"A": "e", "B": "d", "C": "a", "D": "f"}, "unknown"),
         ({"A": "b", "B": "d", "C": "a"}, "questions"),
+        (With({"A": "b", "B": "d", "C": "d", "D": "f"}, measured=MEASURED), "C-d"),
+        (With({"A": "b", "B": "d", "C": "a", "D": "f"}, measured={}), "measurement"),
         ({"A": 1, "B": "d", "C": "a", "D": "f"}, "type"),
+        ({"A": None, "B": "d", "C": "a", "D": "f"}, "type"),
         ("bdaf", "type"),
     ],
 }
+# The last line without item(): a tensor without dimensions is a number too.
+EQUIVALENT = {"10.5": ["return a @ b / (a.norm() * b.norm())"]}

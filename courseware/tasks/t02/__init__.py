@@ -1,0 +1,1 @@
+"""Exercise 02: comparing models, median and percentiles, Pareto front, budgets."""

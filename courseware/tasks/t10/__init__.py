@@ -1,0 +1,1 @@
+"""Exercise 10: shared nets, masked losses, learnt weights, gradients that conflict."""
