@@ -128,6 +128,11 @@ class Finding:
             return False
         return self._apart(self.facts[self.index], facts[self.index]) is None
 
+    def was_right(self, solution: Any) -> bool:
+        """Tell whether another answer is right in all that comes before what fails."""
+        facts = zip(self.facts_of(solution), self.rights[: self.index], strict=False)
+        return all(self._apart(got, right) is None for got, right in facts)
+
     def is_wholly(self, solution: Any) -> bool:
         """Tell whether another answer is right, or wrong, just as this one is."""
         if self.found is None:

@@ -37,13 +37,16 @@ from courseware.grading.verdict import Verdict
 
 @dataclass(frozen=True)
 class Wrong:
-    """A mistake as a wrong solution: it explains what it would have shown itself."""
+    """A mistake as a wrong solution: it explains what it would have shown itself.
+
+    Until then it has to be right, as the answer was.
+    """
 
     solution: Callable
     hint: Hint
 
     def explains(self, it: Finding) -> bool:
-        return it.shows_the_same(self.solution)
+        return it.shows_the_same(self.solution) and it.was_right(self.solution)
 
 
 @dataclass(frozen=True)
