@@ -88,6 +88,9 @@ def describe(value: Any) -> Any:
     return _Reader().read(value)
 
 
+_DATA = (bool, int, float, complex, str, bytes, Array, Thing, Raised)
+
+
 class _Reader:
     """Reads one value; what goes on without an end is cut off."""
 
@@ -97,7 +100,7 @@ class _Reader:
     def read(self, value: Any, depth: int = 0) -> Any:
         value = plain(value)
         kind = type(value)
-        if value is None or kind in (bool, int, float, complex, str, bytes):
+        if value is None or kind in _DATA:
             return value
         if issubclass(kind, np.generic):
             return self._scalar(value)
@@ -278,13 +281,14 @@ def _written(value: Any) -> str:
 
 
 def _written_row(value: Any, kind: type) -> str:
-    items = sorted(value, key=str) if kind is frozenset else list(value)
-    inner = ", ".join([_quoted(v) for v in items[:8]] + ["…"] * (len(items) > 8))
+    if kind is frozenset:  # of names, most often: told as words
+        words = sorted(map(shown, value))
+        return ", ".join(words[:8] + ["…"] * (len(words) > 8)) or "none"
+    items = [_quoted(item) for item in value[:8]] + ["…"] * (len(value) > 8)
+    inner = ", ".join(items)
     if kind is list:
         return f"[{inner}]"
-    if kind is tuple:
-        return f"({inner},)" if len(items) == 1 else f"({inner})"
-    return f"{{{inner}}}"
+    return f"({inner},)" if len(value) == 1 else f"({inner})"
 
 
 def _quoted(value: Any) -> str:

@@ -29,18 +29,15 @@ def hint_for(key: str, name: str, difference: Difference, got: Any) -> str:
 
     >>> from courseware.grading.facts import Difference
     >>> from courseware.grading.hints import hint_for
-    >>> hint_for("type", "the result", Difference("type", "list", "tuple"), (1,))
-    'the result should be list, and is tuple.'
+    >>> hint_for("type", "the result", Difference("type", "list", "int"), 1)
+    'The result should be a list, not an int.'
     """
     if isinstance(got, Raised):
         return _hint_for_error(key, got)
-    if key in ("type", "not-callable") and (said := _KINDS.get(difference.got)):
-        return said
     if key == "not-callable":
-        return "Hand over the function itself, by its name and without brackets."
+        return _HANDED_OVER.get(difference.got, _FUNCTION)
     if key == "type":
-        what = f"{name.removeprefix('type of ')}{difference.path}"
-        return f"{what} should be {difference.expected}, and is {difference.got}."
+        return _KINDS.get(difference.got) or _told_types(name, difference)
     return _GENERIC.get(key, "Work one case out by hand, and compare step by step.")
 
 
@@ -65,14 +62,33 @@ _GENERIC = {
     "changed-hooks": "Remove every hook that you registered: handle.remove().",
 }
 
-# What was handed over, or returned, by the name of its type.
-_KINDS = {
-    "str": "That is text in quotes. Hand over the thing itself, without quotes.",
+_FUNCTION = "Hand over the function itself, by its name and without brackets."
+_HANDED_OVER = {
+    "str": "That is text in quotes. Hand over the function itself, without quotes.",
     "module": "That is a module. Hand over the function that you wrote in it.",
+    "coroutine": "That is a coroutine: leave out the brackets, and the `async`.",
+}
+
+
+def _told_types(name: str, difference: Difference) -> str:
+    what = name.removeprefix("type of ")
+    where = f", at {difference.path}," if difference.path else ""
+    wanted, got = _with_article(difference.expected), _with_article(difference.got)
+    return f"{what[:1].upper()}{what[1:]}{where} should be {wanted}, not {got}."
+
+
+def _with_article(kind: str) -> str:
+    if kind == "None":
+        return kind
+    return f"{'an' if kind[:1].lower() in 'aeiou' else 'a'} {kind}"
+
+
+# What was returned, by the name of its type.
+_KINDS = {
     "coroutine": "That is a coroutine: your function is `async def`. A plain `def` is "
     "asked for.",
-    "generator": "That is a generator: your function holds a `yield`. Collect the values "
-    "in a list and `return` it.",
+    "generator": "That is a generator: it comes from a `yield`, or from round brackets "
+    "around a comprehension. Return a list: square brackets, or `list(...)`.",
     "function": "That is a function that nobody called: are its brackets missing?",
     "method": "That is a method that nobody called: are its brackets missing?",
     "builtin_function_or_method": "That is a method that nobody called: are its brackets "

@@ -127,7 +127,7 @@ class Seen:
             self.note_error(outcome.error)
             raise _Ended
         changes = [k for model in models for k in model.changes() if k in keeps]
-        changed = list(outcome.changed) if not may_change else []
+        changed = _named(outcome.changed, function) if not may_change else []
         self._owed.append(Fact(SIDE_EFFECTS, [*changed, *changes], self.given))
         return outcome.value
 
@@ -157,6 +157,14 @@ class Seen:
         """Note what earlier calls changed beside what they returned."""
         self.facts += self._owed
         self._owed = []
+
+
+def _named(changed: Sequence[str], function: Callable) -> list[str]:
+    """Add the function's own names to "argument 1" and the like."""
+    code = getattr(function, "__code__", None)
+    names = code.co_varnames[: code.co_argcount] if code else ()
+    known = {f"argument {i}": f"argument {i}, {n}" for i, n in enumerate(names, 1)}
+    return [known.get(each, each) for each in changed]
 
 
 def _type_only(value: Any) -> Thing | None:

@@ -149,7 +149,8 @@ def test_a_description_does_not_follow_its_tensor():
         ((1,), "(1,)"),
         (list(range(20)), "[0, 1, 2, 3, 4, 5, 6, 7, …]"),
         ({"a": 0.5}, "{'a': 0.5}"),
-        ({"b", "a"}, "{'a', 'b'}"),
+        ({"b", "a"}, "a, b"),
+        (set(), "none"),
         (torch.tensor([0.5, 1]), "Tensor of shape (2,): [0.5, 1]"),
     ],
 )
