@@ -253,7 +253,7 @@ def shown(value: Any) -> str:
         dots = ", …" if value.values.size > 6 else ""
         return f"{value.kind} of shape {value.shape}: [{numbers}{dots}]"
     if isinstance(value, Thing):
-        return f"an object of type {value.kind}"
+        return "..." if value.kind == "ellipsis" else f"an object of type {value.kind}"
     text = _written(value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 

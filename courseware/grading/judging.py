@@ -180,7 +180,7 @@ def _property(it: Finding) -> str:
 
 def _expected(it: Finding) -> str:
     """What is expected, where that is not the answer itself."""
-    if it.fact == ANSWER and it.task.kind != "code":
+    if (it.fact == ANSWER and it.task.kind != "code") or _are_large_sets(it):
         return ""
     expected = _side(it, it.difference.expected, it.right)
     return expected if expected != _got(it) else ""  # told alike, they tell nothing
@@ -196,7 +196,23 @@ def _side(it: Finding, value: Any, whole: Any) -> str:
     return f"{shown(value)}, at {it.path}" if it.path else shown(value)
 
 
+def _are_large_sets(it: Finding) -> bool:
+    both = it.got, it.right
+    sets = all(isinstance(value, frozenset) for value in both)
+    return sets and max(map(len, both)) > _FEW
+
+
+_FEW = 5  # names; of larger sets only what sets them apart is told
+
+
+def _apart_in_names(it: Finding) -> str:
+    told = {"missing": it.right - it.got, "too many": it.got - it.right}
+    return "; ".join(f"{word}: {shown(found)}" for word, found in told.items() if found)
+
+
 def _got(it: Finding) -> str:
+    if _are_large_sets(it):
+        return _apart_in_names(it)
     if it.error:
         return it.error[:600]
     if it.fact == SIDE_EFFECTS:

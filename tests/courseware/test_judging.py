@@ -205,7 +205,7 @@ def yields(n):
         ("count", "not-callable", "quotes"),
         (torch, "not-callable", "module"),
         (count(3), "not-callable", "brackets"),
-        (object(), "not-callable", "function itself"),
+        (object(), "not-callable", "by its name"),
         (Patient, "error", "arguments"),
         (waits, "type", "async def"),
         (yields, "type", "yield"),
@@ -269,3 +269,12 @@ def test_a_sleeper_is_not_judged(monkeypatch):
     monkeypatch.setattr("courseware.grading.checking.CHECK_LIMIT", 0.5)
     verdict = examine(COUNT, lambda n: time.sleep(60))
     assert verdict.status == "unjudged" and "waited" in verdict.property
+
+
+def test_of_large_sets_a_card_tells_what_sets_them_apart():
+    task = dataclasses.replace(COUNT, solution=lambda n: set("abcdefg"), mistakes={})
+    verdict = examine(task, lambda n: set("bcdefgx"))
+    assert (verdict.expected, verdict.got) == ("", "missing: a; too many: x")
+    small = dataclasses.replace(COUNT, solution=lambda n: {"a", "b"}, mistakes={})
+    verdict = examine(small, lambda n: set())
+    assert (verdict.expected, verdict.got) == ("a, b", "none")
