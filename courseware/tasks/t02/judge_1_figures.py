@@ -47,12 +47,6 @@ def wrong(hint, **variant):
     return Wrong(partial(solution, **variant), hint)
 
 
-def _is_nested(it):
-    return (
-        it.fact == '"top5"' and isinstance(it.got, list) and list in map(type, it.got)
-    )
-
-
 _EVEN = (
     "Of an even number of times, the median is the mean of the two in the middle: take "
     "`statistics.median` or `np.median`; torch.median gives the lower one."
@@ -119,7 +113,9 @@ MISTAKES = {
         best=lambda logits: logits.topk(5).values.tolist(),
     ),
     "top5-tensor": wrong(_FLAT, best=lambda logits: logits.topk(5).indices),
-    "top5-nested": When(_is_nested, _FLAT),
+    "top5-nested": When(
+        lambda it: isinstance(it.got, list) and list in map(type, it.got), _FLAT
+    ),
     "top5-length": When(
         lambda it: it.fact == '"top5"' and it.key == "length", "Exactly five positions."
     ),

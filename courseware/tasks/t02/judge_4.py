@@ -57,7 +57,7 @@ TASK = Task(
             "it out.",
         ),
         "params-over": When(
-            lambda it: it.fact == OVER and "params" in it.got,
+            lambda it: it.fact == OVER and "params" in str(it.got),
             "This model has too many parameters.",
         ),
         "gflops-over": At(

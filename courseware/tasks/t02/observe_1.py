@@ -27,8 +27,8 @@ def observe(compare, case, seen):
     _note_form(seen, rows)
     for name, row in zip(nets, rows, strict=False):
         seen.given = f"{case.given}: {name}"
-        figures = {f'"{column}"': row[column] for column in COLUMNS[1:]}
-        seen.notes(_passes(log, name, case) | figures)
+        seen.notes(_passes(log, name, case))
+        seen.notes({f'"{column}"': row[column] for column in COLUMNS[1:]})
         seen.note(SIDE_EFFECTS, list(records[name].changes()))
 
 

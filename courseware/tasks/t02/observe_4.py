@@ -55,10 +55,17 @@ def observe(best_under, case, seen):
     got = seen.call(best_under, case.models, *case.budgets.values())
     names = [got] if isinstance(got, str) else []
     rows = [m for m in case.models if m["name"] in names]
-    over = {b for b, most in case.budgets.items() for m in rows if (m[b] or 0) > most}
+    over = {
+        f"{m['name']}: {budget}"
+        for m in rows
+        for budget, most in case.budgets.items()
+        if (m[budget] or 0) > most
+    }
     facts = {
         "names that no model has": set() if rows else set(names),
-        "figures that are missing": {f for m in rows for f in missing(m)},
+        "figures that are missing": {
+            f"{m['name']}: {f}" for m in rows for f in missing(m)
+        },
         "budgets that are exceeded": over,
         "the choice": got,
     }

@@ -20,9 +20,10 @@ class Log:
     """A clock that only forward passes move, and what happened."""
 
     def __init__(self):
-        # For each net the seconds of the passes to come, and those that were made.
-        self.now, self.seconds, self.passes = 3.0, {}, {"wide": [], "narrow": []}
-        self.order: list[str | None] = []  # names of nets, and None for a reading
+        # For each net the seconds of the passes to come, and those that were made; and
+        # in order all passes by the names of the nets, and None for a reading.
+        self.now, self.seconds = 3.0, {}
+        self.passes, self.order = {"wide": [], "narrow": []}, []
 
     def __deepcopy__(self, memo: dict) -> Log:
         return self  # a copied net reports to the same log

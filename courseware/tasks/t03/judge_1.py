@@ -20,11 +20,6 @@ def kernel(area):
     return Wrong(lambda layer, shape: solution(layer, shape, area), hint)
 
 
-def _extent(layer):
-    sides = zip(layer.dilation, layer.kernel_size, strict=True)
-    return prod(d * (k - 1) + 1 for d, k in sides)
-
-
 _STRIDE = (
     "The stride is already in output_shape: a filter does its work once for each "
     "position of the *output*."
@@ -120,7 +115,13 @@ TASK = Task(
             "The output need not be square: height x width, not height x height.",
         ),
         "dilation": Wrong(
-            lambda layer, shape: solution(layer, shape, lambda sides: _extent(layer)),
+            lambda layer, shape: solution(
+                layer,
+                shape,
+                lambda sides: prod(
+                    d * (k - 1) + 1 for d, k in zip(layer.dilation, sides, strict=True)
+                ),
+            ),
             "Dilation spreads the kernel over more pixels; it multiplies no more of them.",
         ),
         "millions": Wrong(

@@ -12,7 +12,7 @@ from courseware.tasks.t03 import judge_2_head as head
 from courseware.tasks.t03.families import twice
 from courseware.tasks.t03.nets import made
 
-PLACE = "the layer there is another one"
+GONE = "layers that are gone"
 _LOST = ("IndexError", "StopIteration", "UnboundLocalError", "KeyError")
 
 
@@ -42,11 +42,6 @@ def _kinds(it):
     """The classes of the layers of the net that was given."""
     model = made(it.case.family, it.case.training, it.case.seed)
     return {type(module).__name__ for module in model.modules()}
-
-
-def _elsewhere(test):
-    """A test of the kinds of the layers that went, where the head itself did not."""
-    return lambda it: it.fact == PLACE and test(it, it.seen("layers that are gone"))
 
 
 TASK = Task(
@@ -107,25 +102,35 @@ TASK = Task(
                 f"There is no layer {it.case.path} any more; the new one belongs there."
             ),
         ),
+        "on-logits": At(
+            "the old head stands in front of the new layer",
+            "The old head is still there, in front of the new layer, which learns from "
+            "its logits. Replace it.",
+        ),
         "not-used": When(
-            _elsewhere(lambda it, gone: not gone),
+            lambda it: it.fact == GONE and not it.got,
             "The new layer was added beside the others, where forward never calls it. Put "
             "it in the place of the old head.",
         ),
+        "other-layers": When(
+            lambda it: it.fact == GONE and it.got.items() > it.right.items(),
+            "More than the head was replaced or lost. Leave the other layers alone.",
+        ),
         "linear-first": When(
-            _elsewhere(
-                lambda it, gone: [*gone.values()] == ["Linear"] != it.wanted(head.HEAD)
+            lambda it: (
+                it.fact == GONE
+                and [*it.got.values(), "Conv2d"] == ["Linear", *it.right.values()]
             ),
             "A Linear inside of the net was replaced, but here the head is a Conv2d that "
             "runs after it. Note both kinds in one list, and take its last.",
         ),
         "first-call": When(
-            _elsewhere(lambda it, gone: it.case.family is twice),
+            lambda it: it.fact == GONE and it.case.family is twice,
             "This net's head runs twice, and its second call is the last of all. Append a "
             "name at every call; a dict leaves it at its first place.",
         ),
         "wrong-layer": At(
-            PLACE,
+            GONE,
             "Another layer was replaced. The last one *registered* need not be the one "
             "that runs last: run the images and see.",
         ),
