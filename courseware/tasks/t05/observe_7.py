@@ -13,6 +13,4 @@ def observe(answer, case, seen, moved=None):
     seen.require("the answer", answer, str)
     letters = set(answer.lower()) - set(" ,")
     seen.note("what is no case", letters - set(_CASES))
-    for letter in _CASES:
-        does = "it moves" if letter in letters else "it does not move"
-        seen.note(f"case {letter}", does)
+    seen.notes({f"case {letter}": letter in letters for letter in _CASES})
