@@ -124,31 +124,28 @@ def judge(
 
 
 def _explanation(findings: list[Finding]) -> tuple[str, str]:
-    """The key and the hint of the first mistake that explains what failed."""
+    """The key and the hint of the mistake that explains what failed."""
     *before, it = findings
     table = it.task.mistakes
-    fits = {
-        key: mistake
-        for key, mistake in table.items()
-        if isinstance(mistake, Mistake) and mistake.explains(it)
-    }
-    key = _most_consistent(fits, before) or it.key
-    entry = table.get(key)
-    hint = entry.hint if isinstance(entry, Mistake) and key in fits else entry
-    if isinstance(hint, Mistake) or hint is None:
+    if (key := _explaining(table, it, before)) is not None:
+        hint = table[key].hint
+    else:
+        key, hint = it.key, table.get(it.key)
+    if hint is None or isinstance(hint, Mistake):
         hint = hint_for(it.key, it.fact, it.difference, it.got)
     return key, hint(it) if callable(hint) else hint
 
 
-def _most_consistent(fits: dict[str, Mistake], before: list[Finding]) -> str | None:
-    """The first, unless a later wrong solution alone fits the cases that passed too."""
-    if not fits:
-        return None
-    first = next(iter(fits))
-    if isinstance(fits[first], Wrong) and len(fits) > 1:
-        for key, mistake in fits.items():
-            if isinstance(mistake, Wrong) and _fits_all(mistake, before):
-                return key
+def _explaining(table: Mapping, it: Finding, before: list[Finding]) -> str | None:
+    """The first mistake that fits; but a wrong solution should fit what passed too."""
+    first = None
+    for key, mistake in table.items():
+        if not isinstance(mistake, Mistake) or not mistake.explains(it):
+            continue
+        solves = isinstance(mistake, Wrong)
+        if (first is None and not solves) or (solves and _fits_all(mistake, before)):
+            return key
+        first = first or key
     return first
 
 
