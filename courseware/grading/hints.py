@@ -104,13 +104,13 @@ _KINDS = {
 # Parts of errors' types and texts, with what is usually behind them; the first counts.
 _ERRORS = {
     "before Module.__init__": "`super().__init__()` comes first in a class's `__init__`.",
-    "Boolean value of Tensor": "A tensor of truths is no single truth: use it as a mask, or "
-    "ask `.any()` or `.all()`. And `p in a_list` compares numbers: go by names or `is`.",
+    "Boolean value of Tensor": "A tensor of truths is no single truth: use it as a mask, "
+    "or ask `.any()` or `.all()`. `p in a_list` compares numbers: go by names, or `is`.",
     "has no len()": "That has no length: collect it in a list first, `list(...)`.",
     "indices must be integers": "A position must be an int: `//` divides to one, `/` does "
     "not.",
-    "object is not subscriptable": "Something there cannot be indexed: is it a generator, or "
-    "a method without its brackets?",
+    "object is not subscriptable": "Something there cannot be indexed: is it a generator, "
+    "or a method without its brackets?",
     "'method' object": "A method stands there without its brackets.",
     "NameError": "A name is not known: was the cell that defines or imports it run?",
     "UnboundLocalError": "A variable is read before it has a value in this function.",
@@ -129,8 +129,8 @@ _ERRORS = {
     "does not require grad": "backward() needs a graph: somewhere detach(), .item(), "
     "no_grad() or a frozen parameter cut it off.",
     "leaf Variable that requires grad": "Something that needs a gradient is changed in "
-    "place. A sum begins with 0 and grows by `total = total + …`; weights are changed under "
-    "`torch.no_grad()`.",
+    "place. A sum begins with 0 and grows by `total = total + …`; weights are changed "
+    "under `torch.no_grad()`.",
     "can't call numpy() on": "A tensor with a graph behind it: detach() it first.",
     "same device": "Two tensors are on different devices: move one of them with .to(...).",
     "NoneType": "Something is None here: a name that is missing, a layer without a bias, "
