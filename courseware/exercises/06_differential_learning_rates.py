@@ -18,9 +18,9 @@
 # Each wrong try unfolds a stronger hint and costs a little, in your own progress only;
 # `hint("06.1")` shows the next hint at once.
 #
-# A check stops loops and sleeps. What it cannot stop is a long computation inside one C call
-# (such as `sum(range(10**12))`) or a function that switches the alarm off: then use the ■ of
-# the toolbar.
+# A check ends loops and sleeps, and puts back what your function has set. It cannot end
+# one long computation inside C code (such as `sum(range(10**12))`), a loop that has switched
+# the alarm off, or a request for more memory than there is: restart the kernel then.
 
 # %%
 import math

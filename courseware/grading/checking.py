@@ -6,10 +6,14 @@ import inspect
 from typing import Any
 
 from course_utils.arguments import checked
-from courseware.grading.facts import Raised
 from courseware.grading.hints import hint_for, key_of_error
 from courseware.grading.judging import Task, judge
-from courseware.grading.observing import Unwritten, is_empty, observed
+from courseware.grading.observing import (
+    Unwritten,
+    described_error,
+    is_empty,
+    observed,
+)
 from courseware.grading.progress import hints_asked, tries
 from courseware.grading.registry import find_task
 from courseware.grading.sandbox import NotJudged, call_safely
@@ -84,7 +88,7 @@ def _unfinished(task: Task, error: BaseException) -> Verdict:
     """The verdict on an answer that ended the check itself."""
     if type(error) is Unwritten:
         return _unwritten(task)
-    raised = Raised(type(error).__name__, str(call_safely(str, error).value or ""))
+    raised = described_error(error)
     key = key_of_error(raised)
     found = {"property": "the check of your answer ends", "key": key}
     hint = hint_for(key, "", None, raised)

@@ -10,6 +10,7 @@ _ENDS = {
     "TookTooLong": "too-long",
     "AskedForInput": "input",
     "SystemExit": "exit",
+    "KeyboardInterrupt": "interrupt",
 }
 
 
@@ -49,8 +50,8 @@ _GENERIC = {
     "keys": "Compare the keys with those that are asked for.",
     "patched": "Your function replaced functions of PyTorch, Python or the course itself. "
     "They were put back, and nothing is lost: write the answer without that.",
-    "mutated": "Work on a copy: avoid methods that end in an underscore, and assignments "
-    "into an argument.",
+    "mutated": "Work on a copy: methods such as sort, pop and append, those that end in "
+    "an underscore, and assignments into an argument change what was handed over.",
     "changed-layers": "Put back every layer that you took out or replaced.",
     "changed-weights": "The weights are to stay as they are: no step of an optimiser, no "
     "assignment into a parameter.",
@@ -80,7 +81,8 @@ def _told_types(name: str, difference: Difference) -> str:
 def _with_article(kind: str) -> str:
     if kind == "None":
         return kind
-    return f"{'an' if kind[:1].lower() in 'aeiou' else 'a'} {kind}"
+    vowel = kind[:1].lower() in "aeiou" or kind == "ndarray"
+    return f"{'an' if vowel else 'a'} {kind}"
 
 
 # What was returned, by the name of its type.
@@ -150,6 +152,8 @@ def _hint_for_error(key: str, raised: Raised) -> str:
         "that grows much faster than its input.",
         "input": "Take values from the arguments; nobody is there to type.",
         "exit": "Use `return` to leave a function.",
+        "interrupt": "Your function raised KeyboardInterrupt itself: leave that to the ■ "
+        "of the toolbar.",
     }
     if key in ended:
         return ended[key]

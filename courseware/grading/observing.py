@@ -25,7 +25,7 @@ import torch
 from torch import nn
 
 from courseware.grading.facts import Fact, Raised, Thing, describe
-from courseware.grading.sandbox import Outcome, call_safely
+from courseware.grading.sandbox import NotJudged, Outcome, call_safely
 from courseware.grading.values import ModelRecord
 
 ERROR = "it runs without an error"
@@ -147,16 +147,21 @@ class Seen:
 
     def note_error(self, error: BaseException) -> None:
         """Note an error as a fact."""
-        text = call_safely(
-            str, error, time_limit=1.0
-        ).value  # its __str__ may misbehave
-        raised = Raised(type(error).__name__, str(text or "")[:1000])
-        self.facts.append(Fact(ERROR, raised, self.given))
+        self.facts.append(Fact(ERROR, described_error(error), self.given))
 
     def settle(self) -> None:
         """Note what earlier calls changed beside what they returned."""
         self.facts += self._owed
         self._owed = []
+
+
+def described_error(error: BaseException) -> Raised:
+    """Describe an error as plain data; its own words may misbehave, and are left out."""
+    try:
+        text = call_safely(str, error, time_limit=1.0).value
+    except NotJudged:
+        text = ""
+    return Raised(type(error).__name__, str(text or "")[:1000])
 
 
 def _named(changed: Sequence[str], function: Callable) -> list[str]:

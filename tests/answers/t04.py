@@ -74,6 +74,12 @@ def freeze_fixed_width(model, num_classes):
     return model
 
 
+def freeze_bare_head(model, num_classes):
+    model.requires_grad_(False)
+    model.fc = nn.Linear(model.fc.in_features, num_classes, bias=False)
+    return model
+
+
 def freeze_softmax(model, num_classes):
     freeze_flag(model, num_classes)
     model.fc = nn.Sequential(model.fc, nn.Softmax(dim=1))
@@ -335,6 +341,22 @@ def nearest_functional(query, features, k):
     return likeness.argsort(descending=True)[:k].tolist()
 
 
+def nearest_from_one(query, features, k):
+    return [i + 1 for i in nearest_functional(query, features, k)]
+
+
+def nearest_as_floats(query, features, k):
+    return [float(i) for i in nearest_functional(query, features, k)]
+
+
+def nearest_rows(query, features, k):
+    return features[nearest_functional(query, features, k)]
+
+
+def nearest_skips_first(query, features, k):
+    return nearest_functional(query, features, k + 1)[1:]
+
+
 def nearest_normalize(query, features, k):
     rows = nn.functional.normalize(features)
     return (rows @ query).topk(k)[1].tolist()
@@ -475,6 +497,38 @@ def batchnorm_untracked(model):
             module.running_mean = module.running_var = None
 
 
+def batchnorm_exact_types(model):
+    model.train()
+    for module in model.modules():
+        if type(module) in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d):
+            module.eval()
+
+
+def batchnorm_every_norm(model):
+    model.train()
+    for module in model.modules():
+        if "Norm" in type(module).__name__:
+            module.eval()
+
+
+def batchnorm_reset(model):
+    batchnorm_base_class(model)
+    for module in model.modules():
+        if isinstance(module, _BatchNorm):
+            module.reset_running_stats()
+
+
+def batchnorm_no_brackets(model):
+    model.train()
+    for module in model.modules():
+        if isinstance(module, _BatchNorm):
+            module.eval  # noqa: B018
+
+
+def batchnorm_on_a_copy(model):
+    batchnorm_base_class(copy.deepcopy(model))
+
+
 def _drift(module):
     module.running_mean.add_(0.1)
 
@@ -487,7 +541,7 @@ def batchnorm_eval_overridden(model):
 
 
 RIGHT = {
-    "04.1": [freeze_flag, freeze_then_thaw, freeze_by_timm],
+    "04.1": [freeze_flag, freeze_then_thaw, freeze_by_timm, freeze_bare_head],
     "04.2": [features_hook, features_timm, features_copy],
     "04.3": [build_in_fc, build_empty_head, _Both, build_flattened],
     "04.4": [nearest_functional, nearest_normalize, nearest_loop, nearest_of_numpy],
@@ -497,8 +551,8 @@ RIGHT = {
 WRONG = {
     "04.1": [
         (freeze_after, "all-frozen"),
-        (freeze_nothing, "not-frozen"),
-        (freeze_misspelt, "not-frozen"),
+        (freeze_nothing, "nothing-frozen"),
+        (freeze_misspelt, "nothing-frozen"),
         (freeze_old_head, "same-head"),
         (freeze_copy, "copy"),
         (freeze_no_return, "none"),
@@ -552,10 +606,14 @@ WRONG = {
         (nearest_scores, "items"),
         (nearest_columns, "axis"),
         (nearest_in_place, "mutated"),
+        (nearest_from_one, "from-one"),
+        (nearest_as_floats, "floats"),
+        (nearest_rows, "rows"),
+        (nearest_skips_first, "skipped"),
     ],
     "04.5": [
         (batchnorm_train_only, "train"),
-        (batchnorm_eval_only, "not-train"),
+        (batchnorm_eval_only, "nothing-changed"),
         (batchnorm_children_only, "train"),
         (batchnorm_requires_grad, "changed-requires_grad"),
         (batchnorm_gradients_only, "train"),
@@ -564,7 +622,12 @@ WRONG = {
         (batchnorm_flag_on_model, "others"),
         (batchnorm_replaced, "removed"),
         (batchnorm_two_only, "one-kind"),
-        (batchnorm_untracked, "lost"),
+        (batchnorm_exact_types, "subclass"),
+        (batchnorm_every_norm, "others"),
+        (batchnorm_reset, "changed-statistics"),
+        (batchnorm_no_brackets, "train"),
+        (batchnorm_on_a_copy, "nothing-changed"),
+        (batchnorm_untracked, "changed-statistics"),
         (batchnorm_eval_overridden, "moved"),
     ],
     "04.6": [

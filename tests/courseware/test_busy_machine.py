@@ -56,6 +56,7 @@ def test_right_answers_pass_on_a_busy_machine():
     with busy_machine():
         judges = [started(part) for part in parts]
         told = [judge.communicate()[0] for judge in judges]
+    assert [judge.returncode for judge in judges] == [0] * PARTS
     found = [row for text in told for row in json.loads(text.splitlines()[-1])]
     assert [row for row in found if row[2] != "passed"] == []
     assert len(found) == sum(len(banks.right_answers(task)) for task in task_ids())

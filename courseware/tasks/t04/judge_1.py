@@ -13,8 +13,11 @@ def solution(model, num_classes):
     return model
 
 
-def _nothing_learns(it):
-    return not it.seen("what learns in the head") and "what learns" in it.fact
+def _only_attributes(model, num_classes):
+    model.requires_grad = False
+    model.eval()
+    model.fc = nn.Linear(model.fc.in_features, num_classes)
+    return model
 
 
 TASK = Task(
@@ -49,17 +52,23 @@ TASK = Task(
             "inside. Twice is too much.",
         ),
         "head": At("the head", "A new nn.Linear is asked for, and nothing beside it."),
-        "all-frozen": When(
-            _nothing_learns,
+        "all-frozen": At(
+            "the head learns",
             "The new head was frozen too: freeze first, replace it after.",
+        ),
+        "nothing-frozen": Wrong(
+            _only_attributes,
+            "All of it still learns. `requires_grad = False` goes to each parameter, "
+            "`for p in model.parameters()`: an attribute of the model does nothing (nor "
+            "does `p.require_grad`, without its s), and eval() freezes nothing.",
         ),
         "not-frozen": At(
             "what learns in the backbone",
-            "The backbone still learns: requires_grad = False for each of its parameters "
-            "(the letters matter: setting p.require_grad does nothing).",
+            "A part of the backbone still learns: requires_grad = False for each of its "
+            "parameters, weights and biases, of convolutions and of norms, the stem too.",
         ),
         "part-of-head": At(
-            "what learns in the head", "All of the new head must learn."
+            "what of the head is frozen", "All of the new head must learn."
         ),
         "weights-changed": At(
             "the backbone's weights stay", "Freezing must not change a weight."

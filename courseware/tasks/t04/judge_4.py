@@ -30,9 +30,17 @@ TASK = Task(
     ),
     solution=solution,
     mistakes={
+        "rows": When(
+            lambda it: getattr(it.got, "shape", ())[1:],
+            "These are the rows themselves. Their positions are asked for.",
+        ),
         "tensor": When(
             lambda it: it.key == "type" and it.difference.got == "Tensor",
             "Return a list of whole numbers: .tolist().",
+        ),
+        "floats": When(
+            lambda it: it.key == "type" and it.got == it.right,
+            "Positions are whole numbers: int(...) of each.",
         ),
         "items": When(
             lambda it: it.key == "type" and it.difference.got == "float",
@@ -56,6 +64,14 @@ TASK = Task(
         "euclid": Wrong(
             lambda q, f, k: _distances(q, f).topk(k, largest=False).indices.tolist(),
             "That is the Euclidean distance; cosine similarity looks at directions only.",
+        ),
+        "from-one": Wrong(
+            lambda q, f, k: [i + 1 for i in solution(q, f, k)],
+            "Positions count from 0.",
+        ),
+        "skipped": Wrong(
+            lambda q, f, k: solution(q, f, k + 1)[1:],
+            "The first is left out. The query is not among the rows: keep the best one.",
         ),
         "order": When(
             lambda it: it.key == "value" and sorted(it.got) == sorted(it.right),

@@ -15,6 +15,13 @@ def solution(model, kinds=_BatchNorm):
             module.eval()
 
 
+def _by_exact_type(model):
+    model.train()
+    for module in model.modules():
+        if type(module) in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d):
+            module.eval()
+
+
 TASK = Task(
     title="Train mode, but BatchNorm stays",
     points=2,
@@ -29,6 +36,11 @@ TASK = Task(
             "the layers are still there",
             "The BatchNorm layers must stay in the model.",
         ),
+        "nothing-changed": At(
+            "something was changed in the model",
+            "Every layer of the model is in eval mode, as it came: call train() first, on "
+            "the very model that is given, not on a copy.",
+        ),
         "not-train": At(
             "the model is in train mode",
             "The model itself must be in train mode: train() first.",
@@ -37,11 +49,16 @@ TASK = Task(
             lambda model: solution(model, nn.BatchNorm2d),
             "A BatchNorm1d is still in train mode: there are BatchNorm1d, 2d and 3d.",
         ),
+        "subclass": Wrong(
+            _by_exact_type,
+            "A BatchNorm of a class of its own is still in train mode, as timm has them "
+            "(BatchNormAct2d): ask isinstance(module, ...), not type(module).",
+        ),
         "train": At(
-            "every BatchNorm is in eval mode",
-            "BatchNorm layers are still in train mode. train() sets all children, so put "
-            "them back into eval after it, at any depth and of every kind (BatchNorm1d, "
-            "2d, 3d).",
+            "BatchNorm layers in train mode",
+            "BatchNorm layers are still in train mode: only `module.eval()`, with its "
+            "brackets, changes that, no requires_grad and no momentum. train() sets all "
+            "children, so call eval() after it, at any depth, for every kind (1d, 2d, 3d).",
         ),
         "others": At(
             "other layers in eval mode",
@@ -50,10 +67,8 @@ TASK = Task(
         ),
         "changed-requires_grad": "Running statistics are buffers: requires_grad has "
         "nothing to do with them, and must stay as it was.",
-        "lost": At(
-            "the statistics are still there",
-            "The running statistics are gone; eval mode needs them.",
-        ),
+        "changed-statistics": "The statistics are what eval mode needs: leave them as they "
+        "came.",
         "moved": At(
             "statistics that a forward pass moves",
             "A forward pass still moves the statistics.",

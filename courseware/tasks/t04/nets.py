@@ -30,14 +30,22 @@ class TinyBackbone(nn.Module):
         return self.fc(self.conv(x).mean((2, 3)))
 
 
+class BatchNormAct(nn.BatchNorm2d):
+    """A BatchNorm of a class of its own, as timm has them."""
+
+    def forward(self, x):
+        return super().forward(x).relu()
+
+
 class Mixed(nn.Sequential):
-    """A net with dropout, a BatchNorm2d inside of a block, and a BatchNorm1d."""
+    """A net with dropout, a BatchNorm inside of a block, another one, and a LayerNorm."""
 
     def __init__(self):
         super().__init__(
-            nn.Conv2d(3, 4, 3),
-            nn.Sequential(nn.BatchNorm2d(4), nn.Dropout(0.5)),
+            nn.Conv2d(3, 4, 3, stride=8),
+            nn.Sequential(BatchNormAct(4), nn.Dropout(0.5)),
             nn.Flatten(),
-            nn.Linear(4 * 62 * 62, 3),
+            nn.Linear(4 * 8 * 8, 3),
             nn.BatchNorm1d(3),
+            nn.LayerNorm(3),
         )

@@ -27,7 +27,9 @@ def observe(freeze_backbone, case, seen):
     seen.note("the head", [type(m).__name__ for m in head.modules()])
     learns = {n for n, p in model.named_parameters() if p.requires_grad}
     seen.note("what learns in the backbone", {n for n in learns if n[:3] != "fc."})
-    seen.note("what learns in the head", {n for n in learns if n[:3] == "fc."})
+    own = {n for n, _ in model.named_parameters() if n[:3] == "fc."}
+    seen.note("the head learns", bool(own & learns))
+    seen.note("what of the head is frozen", own - learns)
     after = model.state_dict()
     kept = [k for k in before if k[:3] != "fc."]
     same = all(k in after and torch.equal(before[k], after[k]) for k in kept)
