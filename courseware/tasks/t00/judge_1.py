@@ -6,6 +6,7 @@ from courseware.grading.judging import Raises, Task, Wrong
 def solution(model):
     return sum(p.numel() for p in model.parameters())
 
+
 def _sum(count):
     """A wrong solution that adds up something else of each parameter."""
     return lambda model: sum(count(p) for p in model.parameters())

@@ -81,8 +81,10 @@ TASK = Task(
             ),
         ),
         "rounded": When(
-            lambda it: type(it.right) is float
-            and any(_is(it, round(it.right, digits)) for digits in (1, 2, 3, 4)),
+            lambda it: (
+                type(it.right) is float
+                and any(_is(it, round(it.right, digits)) for digits in (1, 2, 3, 4))
+            ),
             "Do not round: rounding is for what you print.",
         ),
         "errors": Wrong(

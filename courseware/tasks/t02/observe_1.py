@@ -34,6 +34,9 @@ def observe(compare, case, seen):
 
 def _note_form(seen, rows):
     seen.require("the result", rows, list)
+    dicts = [row for row in rows if issubclass(type(row), dict)]
+    others = {key for row in dicts for key in row if key not in COLUMNS}
+    seen.note("other keys of the rows", others)
     seen.note("the keys of the rows", [_asked_for(row) for row in rows])
     if any(_asked_for(row) != COLUMNS for row in rows):
         seen.end()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from courseware.grading.observing import Case
-from courseware.tasks.t02.rows import missing, row, scaled, varied
+from courseware.tasks.t02.rows import FIGURES, missing, row, scaled, told, varied
 
 # "fit" lies exactly at both budgets of a case; "kin" and "later" are as accurate.
 # Of these three "kin" has the fewest parameters; in all else it is not at either end.
@@ -48,7 +48,9 @@ def cases(seed):
     for what, models, params, gflops in TRIED:
         budgets = {"params": scaled(params, seed), "gflops": scaled(gflops, seed)}
         limits = ", ".join(f"max_{name} = {most:g}" for name, most in budgets.items())
-        yield Case(f"{what}: {limits}", models=varied(models, seed), budgets=budgets)
+        models = varied(models, seed)
+        given = f"{what}: {limits}; {told(models, FIGURES)}"
+        yield Case(given, models=models, budgets=budgets)
 
 
 def observe(best_under, case, seen):
