@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 # Of neither six nor seven of these, from either end, is the median the mean, the
-# middle one as they come, the last of seven, or the lowest; of six it is none of them at all.
+# middle one as they come, the last of seven, or the lowest; of six it is none of them
+# at all.
 QUICK = (0.04117, 0.04337, 0.04023, 0.08741, 0.11859, 0.04513, 0.04229)
 SLOW = (0.9, 0.6, 0.5)
 
