@@ -975,8 +975,8 @@ def _last_of(model, images, place=-1, kinds=(nn.Linear, nn.Conv2d), late=False):
     ran, mode, handles = [], model.training, []
     for name, layer in model.named_modules():
         if isinstance(layer, kinds) and not list(layer.children()):
-            note = (  # noqa: B023
-                (lambda *_: ran.append(name))
+            note = (
+                (lambda *_: ran.append(name))  # noqa: B023
                 if late
                 else (lambda *_, name=name: ran.append(name))
             )
