@@ -52,7 +52,8 @@ check("00.1", count_parameters)
 #
 # Write `accuracy(logits, labels)`. `logits` has the shape (N, C), one row a picture;
 # `labels` (N,) holds the right classes. Return the share of pictures whose largest logit
-# stands at the right class, as a `float` from 0 to 1.
+# stands at the right class, as a `float` from 0 to 1, not
+# rounded.
 
 
 # %% nbgrader={"grade": false, "grade_id": "accuracy", "locked": false, "schema_version": 3, "solution": true, "task": false}

@@ -137,7 +137,7 @@ check("02.2", median_latency)
 # in both figures and better in at least one. Return the names of the models that no other
 # beats, the one with the fewest parameters first.
 #
-# Two models with equal figures do not beat each other. Models of which a figure is missing
+# Two models with equal figures do not beat each other, and stand in any order. Models of which a figure is missing
 # (`None` or NaN) stay out. The list may be in any order; leave it as it is.
 
 
@@ -171,7 +171,8 @@ check("02.3", pareto_front)
 # The dicts now have `"gflops"` as well. Return the name of the model with the largest
 # `"top1"` among those with at most `max_params` and at most `max_gflops`. Where the accuracy
 # is equal to the last digit, the model with fewer parameters wins. A model of which a figure
-# is missing (`None`) is no candidate. Return `None` where no model fits.
+# is missing (`None`) is no candidate. Return `None` where no model fits. Leave the list as it
+# is.
 
 
 # %% nbgrader={"grade": false, "grade_id": "best_under", "locked": false, "schema_version": 3, "solution": true, "task": false}

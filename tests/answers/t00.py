@@ -135,6 +135,64 @@ def accuracy_missing_return(logits, labels):
     (logits.argmax(1) == labels).float().mean().item()
 
 
+def count_after_thawing(model):
+    for p in model.parameters():
+        p.requires_grad = True
+    return count_trainable(model)
+
+
+def count_without_brackets(model):
+    return sum(p.numel() for p in model.parameters)
+
+
+def count_length(model):
+    return len(model.parameters())
+
+
+def count_of_children(model):
+    return sum(count_by_loop(child) for child in model.children())
+
+
+def accuracy_floor_tensor(logits, labels):
+    return (logits.argmax(1) == labels).sum() // len(labels)
+
+
+def accuracy_all(logits, labels):
+    return (logits.argmax(1) == labels).all().item()
+
+
+def accuracy_int(logits, labels):
+    return int((logits.argmax(1) == labels).float().mean())
+
+
+def accuracy_of_lists(logits, labels):
+    return float(logits.argmax(1).tolist() == labels.tolist())
+
+
+def accuracy_rounded(logits, labels):
+    return round(accuracy_by_loop(logits, labels), 2)
+
+
+def accuracy_softmax_of_pictures(logits, labels):
+    return accuracy_by_loop(logits.softmax(0), labels)
+
+
+def accuracy_of_sizes(logits, labels):
+    return accuracy_by_loop(logits.abs(), labels)
+
+
+def accuracy_mean_difference(logits, labels):
+    return (logits.argmax(1) - labels).abs().float().mean().item()
+
+
+def accuracy_of_64(logits, labels):
+    return (logits.argmax(1) == labels).sum().item() / 64
+
+
+def accuracy_tripled(logits, labels):
+    return 3 * accuracy_by_loop(logits, labels)
+
+
 RIGHT = {
     "00.0": [
         (32, 3, 64, 64),
@@ -182,6 +240,10 @@ WRONG = {
         (count_weights_only, "matrices"),
         (count_own_only, "own"),
         (count_bytes, "bytes"),
+        (count_after_thawing, "changed-requires_grad"),
+        (count_without_brackets, "no-brackets"),
+        (count_length, "no-length"),
+        (count_of_children, "children"),
         (count_as_text, "type"),
         (42, "not-callable"),
     ],
@@ -193,6 +255,16 @@ WRONG = {
         (accuracy_threshold, "value"),
         (accuracy_as_text, "type"),
         (accuracy_argmin, "least"),
+        (accuracy_floor_tensor, "floor"),
+        (accuracy_all, "floor"),
+        (accuracy_int, "floor"),
+        (accuracy_of_lists, "floor"),
+        (accuracy_rounded, "rounded"),
+        (accuracy_softmax_of_pictures, "pictures-softmax"),
+        (accuracy_of_sizes, "size"),
+        (accuracy_mean_difference, "difference"),
+        (accuracy_of_64, "fixed"),
+        (accuracy_tripled, "above-one"),
         (accuracy_in_place, "mutated"),
         (accuracy_missing_return, "none"),
     ],

@@ -810,6 +810,67 @@ def best_sorts_in_place(models, max_params, max_gflops):
     return best_sorted(models, max_params, max_gflops)
 
 
+def latency_of_the_last(times_ms, warmup):
+    return latency_numpy(times_ms[-warmup:], 0)
+
+
+def latency_after_five(times_ms, warmup):
+    return latency_numpy(times_ms, 5)
+
+
+def latency_index_median(times_ms, warmup):
+    kept = times_ms[warmup:]
+    return (kept[len(kept) // 2], *latency_numpy(times_ms, warmup)[1:])
+
+
+def latency_median_of_all(times_ms, warmup):
+    whole = latency_numpy(times_ms, 0)
+    return (whole[0], *latency_numpy(times_ms, warmup)[1:])
+
+
+def latency_one_digit(times_ms, warmup):
+    return tuple(round(float(v), 1) for v in latency_numpy(times_ms, warmup))
+
+
+def latency_quantile_of_50(times_ms, warmup):
+    return tuple(np.quantile(times_ms[warmup:], [50, 10, 90]))
+
+
+def latency_tensor_quantile_of_50(times_ms, warmup):
+    kept = torch.tensor(times_ms[warmup:])
+    return tuple(kept.quantile(q).item() for q in (50.0, 10.0, 90.0))
+
+
+def latency_half_a_place(times_ms, warmup):
+    kept = sorted(times_ms[warmup:])
+    return kept[len(kept) / 2], kept[len(kept) / 10], kept[len(kept) * 9 / 10]
+
+
+def front_ties_reversed(models):
+    names = front_sets(models)
+    rows = {m["name"]: m for m in models}
+    return sorted(names, key=lambda n: rows[n]["params"], reverse=True)[::-1]
+
+
+def compare_of_names(models, image, passes, warmup, clock):
+    for model in models:
+        model.eval()
+    return compare_helper(models, image, passes, warmup, clock)
+
+
+def best_in_other_units(models, max_params, max_gflops):
+    known = [m for m in models if None not in m.values()]
+    fit = [m for m in known if 1e6 * m["params"] <= max_params]
+    fit = [m for m in fit if m["gflops"] <= max_gflops]
+    return max(fit, key=lambda m: (m["top1"], -m["params"]))["name"] if fit else None
+
+
+def best_within_either(models, max_params, max_gflops):
+    known = [m for m in models if None not in m.values()]
+    fit = [m for m in known if m["params"] <= max_params or m["gflops"] <= max_gflops]
+    return max(fit, key=lambda m: (m["top1"], -m["params"]))["name"] if fit else None
+
+
 RIGHT = {
     "02.1": [
         compare_helper,
@@ -819,7 +880,7 @@ RIGHT = {
         compare_in_numpy,
     ],
     "02.2": [latency_numpy, latency_statistics, latency_by_hand, latency_tensors],
-    "02.3": [front_pandas, front_sweep, front_sets],
+    "02.3": [front_pandas, front_sweep, front_sets, front_ties_reversed],
     "02.4": [best_pandas, best_loop, best_sorted, best_numpy_text],
     "02.5": ["d", "D", " d"],
 }
@@ -847,6 +908,7 @@ WRONG = {
         (compare_slowest_first, "names"),
         (compare_frame, "type"),
         (compare_tuples, "rows"),
+        (compare_of_names, "names-only"),
         (compare_other_column, "columns"),
         (compare_unsqueezed_in_place, "mutated"),
         *(
@@ -873,6 +935,19 @@ WRONG = {
                     "median_ms",
                     "upper-middle",
                     lambda m, t, x: 1000 * sorted(t)[len(t) // 2],
+                ),
+                ("last", "median_ms", "last", lambda m, t, x: 1000 * t[-1]),
+                (
+                    "microseconds",
+                    "median_ms",
+                    "microseconds",
+                    lambda m, t, x: 1e6 * statistics.median(t),
+                ),
+                (
+                    "rounded",
+                    "median_ms",
+                    "rounded",
+                    lambda m, t, x: round(1000 * statistics.median(t)),
                 ),
                 ("slowest", "median_ms", "slowest", lambda m, t, x: 1000 * max(t)),
                 (
@@ -965,6 +1040,14 @@ WRONG = {
         ),
     ],
     "02.2": [
+        (latency_of_the_last, "last-ones"),
+        (latency_after_five, "five"),
+        (latency_index_median, "unsorted-median"),
+        (latency_median_of_all, "median-too-early"),
+        (latency_one_digit, "rounded"),
+        (latency_quantile_of_50, "range-of-shares"),
+        (latency_tensor_quantile_of_50, "range-of-shares"),
+        (latency_half_a_place, "half-a-place"),
         (latency_warmup_kept, "warmup-kept"),
         (latency_sorted_first, "sorted-first"),
         (latency_wrong_end, "wrong-end"),
@@ -1015,6 +1098,8 @@ WRONG = {
         (front_twice, "twice"),
     ],
     "02.4": [
+        (best_in_other_units, "none"),
+        (best_within_either, "params-over"),
         (best_params_only, "gflops-over"),
         (best_gflops_only, "params-over"),
         (best_either, "params-over"),

@@ -945,6 +945,111 @@ def bytes_wrong_names(n, t, a, b, optimizer):
 # What the exercise counts, in MB.
 GROWN = {"weights": 0.0, "gradients": 44.6, "optimizer": 89.3, "activations": 485.1}
 
+
+def macs_kernel_squared(layer, shape):
+    return layer.kernel_size**2 * layer.in_channels // layer.groups * math.prod(shape)
+
+
+def macs_kernel_tuple(layer, shape):
+    return layer.kernel_size * (layer.in_channels // layer.groups)
+
+
+def macs_width_squared(layer, shape):
+    return macs_product(layer, (shape[0], shape[2], shape[2]))
+
+
+def macs_times_dilation(layer, shape):
+    return macs_product(layer, shape) * math.prod(layer.dilation)
+
+
+def macs_padded(layer, shape):
+    sides = [n + 2 * p for n, p in zip(shape[1:], layer.padding, strict=True)]
+    return macs_product(layer, (shape[0], *sides))
+
+
+def macs_run_on_output(layer, shape):
+    return layer(torch.rand(1, *shape)).numel()
+
+
+def _last_of(model, images, place=-1, kinds=(nn.Linear, nn.Conv2d), late=False):
+    ran, mode, handles = [], model.training, []
+    for name, layer in model.named_modules():
+        if isinstance(layer, kinds) and not list(layer.children()):
+            note = (
+                (lambda *_: ran.append(name))  # noqa: B023
+                if late
+                else (lambda *_, name=name: ran.append(name))
+            )
+            handles.append(layer.register_forward_hook(note))
+    with torch.no_grad():
+        model.eval()(images)
+    model.train(mode)
+    for handle in handles:
+        handle.remove()
+    return ran[place]
+
+
+def _with_head_at(model, name, num_classes):
+    old = model.get_submodule(name)
+    if isinstance(old, nn.Conv2d):
+        new = nn.Conv2d(old.in_channels, num_classes, old.kernel_size)
+    else:
+        new = nn.Linear(old.in_features, num_classes)
+    model.set_submodule(name, new)
+    return model
+
+
+def head_first_that_ran(model, images, num_classes):
+    return _with_head_at(model, _last_of(model, images, 0), num_classes)
+
+
+def head_of_all_leaves(model, images, num_classes):
+    name = _last_of(model, images, kinds=nn.Module)
+    return _with_head_at(model, name, num_classes)
+
+
+def head_late_name(model, images, num_classes):
+    return _with_head_at(model, _last_of(model, images, late=True), num_classes)
+
+
+def head_of_lone_image(model, images, num_classes):
+    return _with_head_at(model, _last_of(model, images[0]), num_classes)
+
+
+def shapes_hook_scales(model, images):
+    shapes, handles, mode = {}, [], model.training
+    for name, layer in _leaves(model):
+
+        def note(layer, inputs, output, name=name):
+            shapes.setdefault(name, tuple(output.shape))
+            return 2 * output + 1
+
+        handles.append(layer.register_forward_hook(note))
+    with torch.no_grad():
+        model.eval()(images)
+    model.train(mode)
+    for handle in handles:
+        handle.remove()
+    return shapes
+
+
+def shapes_numbered(model, images):
+    found = shapes_partial(model, images)
+    return found | {"act_2": found["act"]} if "act" in found else found
+
+
+def bytes_if_capital(n, t, a, b, optimizer):
+    return _total(n, t, (2 if optimizer == "Adam" else 1) * t, a * b)
+
+
+def bytes_of_32_bits(n, t, a, b, optimizer):
+    return 32 * (n + t + STATES[optimizer] * t) + a * b
+
+
+def bytes_as_dict(n, t, a, b, optimizer):
+    return {"weights": 4 * n, "gradients": 4 * t, "activations": a * b}
+
+
 RIGHT = {
     "03.1": [
         macs_from_weight,
@@ -967,6 +1072,12 @@ RIGHT = {
 }
 WRONG = {
     "03.1": [
+        (macs_kernel_squared, "kernel-tuple"),
+        (macs_kernel_tuple, "kernel-tuple"),
+        (macs_width_squared, "square-width"),
+        (macs_times_dilation, "dilation-times"),
+        (macs_padded, "padding"),
+        (macs_run_on_output, "run-at-output"),
         (macs_no_groups, "groups"),
         (macs_groups_twice, "groups-twice"),
         (macs_parameters, "parameters"),
@@ -990,6 +1101,10 @@ WRONG = {
         (macs_no_return, "none"),
     ],
     "03.2": [
+        (head_first_that_ran, "wrong-layer"),
+        (head_of_all_leaves, "all-leaves"),
+        (head_late_name, "all-leaves"),
+        (head_of_lone_image, "no-batch"),
         (head_fc, "hard-coded"),
         (head_common_names, "hard-coded"),
         (head_new_attribute, "not-used"),
@@ -1029,6 +1144,8 @@ WRONG = {
         (head_dilated, "run"),
     ],
     "03.3": [
+        (shapes_hook_scales, "hook-changes"),
+        (shapes_numbered, "numbered"),
         (shapes_late_name, "closure"),
         (shapes_hooks_left, "changed-hooks"),
         (shapes_hooks_cleared, "hook-lost"),
@@ -1065,6 +1182,9 @@ WRONG = {
         (shapes_pairs, "type"),
     ],
     "03.4": [
+        (bytes_if_capital, "adam"),
+        (bytes_of_32_bits, "bits-of-values"),
+        (bytes_as_dict, "parts"),
         (bytes_state_of_all, "state-of-all"),
         (bytes_gradients_of_all, "gradients-of-all"),
         (bytes_of_all, "frozen-ignored"),

@@ -1,6 +1,6 @@
 """00.1: count the parameters."""
 
-from courseware.grading.judging import Task, Wrong
+from courseware.grading.judging import Raises, Task, Wrong
 
 
 def solution(model):
@@ -71,6 +71,22 @@ TASK = Task(
             "`model.parameters()` holds those of all layers inside already. Going through "
             "`modules()` as well counts them again.",
         ),
+        "children": Wrong(
+            lambda model: sum(solution(child) for child in model.children()),
+            "A layer that stands alone has no children, and still has parameters: take "
+            "`model.parameters()`, which goes to any depth.",
+        ),
+        "no-brackets": Raises(
+            "'method' object is not iterable",
+            "`parameters` is a method: call it, `model.parameters()`.",
+        ),
+        "no-length": Raises(
+            "'generator' has no len",
+            "`parameters()` gives one tensor after the other and has no length. Go through "
+            "it, and add up `numel()`.",
+        ),
+        "changed-requires_grad": "Frozen parameters count as they are: leave "
+        "`requires_grad` alone.",
         "type": "Return a whole number, an `int`, as `numel()` gives it.",
         "value": "Add up `numel()` over `model.parameters()`.",
     },

@@ -1,8 +1,10 @@
 """00.2: accuracy of a batch."""
 
+from math import isclose
+
 import torch
 
-from courseware.grading.facts import Array
+from courseware.grading.facts import Array, number_of
 from courseware.grading.judging import Raises, Task, When, Wrong
 
 
@@ -25,6 +27,22 @@ def _of_the_label(logits, labels):
     return logits.double().softmax(dim=1)[torch.arange(len(labels)), labels]
 
 
+def _is(it, value):
+    got = number_of(it.got)
+    return type(got) in (int, float) and isclose(got, value, rel_tol=1e-5)
+
+
+def _kind(it):
+    return it.got.dtype if isinstance(it.got, Array) else type(it.got).__name__
+
+
+def _divisor(it):
+    """The number of another batch by which the right predictions were divided."""
+    right = it.right * len(it.case.labels)
+    return next((n for n in _USUAL if right and _is(it, right / n)), None)
+
+
+_USUAL = (4, 8, 10, 16, 32, 64, 100, 128, 256, 1000)
 _DIM = "`dim=0` compares pictures. Classes are along `dim=1`, one logit each."
 
 TASK = Task(
@@ -38,7 +56,7 @@ TASK = Task(
     solution=solution,
     mistakes={
         "vector": When(
-            lambda it: isinstance(it.got, Array),
+            lambda it: isinstance(it.got, Array) and it.got.shape != (),
             "One number for the whole batch: take the mean.",
         ),
         "sizes": Raises("must match the size", _DIM),
@@ -55,17 +73,32 @@ TASK = Task(
             lambda x, y: _right(x, y) / x.shape[1],
             "You divided by the number of classes: divide by that of pictures.",
         ),
-        "fixed": Wrong(
-            lambda x, y: _right(x, y) / 32,
-            "You divided by 32: a batch may have any size. Ask `len(labels)`.",
+        "fixed": When(
+            _divisor,
+            lambda it: (
+                f"You divided by {_divisor(it)}: a batch may have any size. Ask "
+                "`len(labels)`."
+            ),
         ),
-        "floor": Wrong(
-            lambda x, y: float(_right(x, y) // len(y)),
-            "`//` drops what stands behind the point: divide by `/`.",
+        "rounded": When(
+            lambda it: (
+                type(it.right) is float
+                and any(_is(it, round(it.right, digits)) for digits in (1, 2, 3, 4))
+            ),
+            "Do not round: rounding is for what you print.",
         ),
         "errors": Wrong(
             lambda x, y: 1 - solution(x, y),
             "That is the share of wrong predictions: compare with `==`.",
+        ),
+        "pictures-softmax": Wrong(
+            lambda x, y: solution(x.double().softmax(0), y),
+            "Softmax over `dim=0` makes the pictures share, and changes which class is the "
+            "largest. `argmax(dim=1)` of the logits needs no softmax.",
+        ),
+        "size": Wrong(
+            lambda x, y: solution(x.abs(), y),
+            "A logit far below 0 is a small one, not a large one: no `abs()`.",
         ),
         "least": Wrong(
             lambda x, y: solution(-x, y), "`argmin` takes the smallest logit: `argmax`."
@@ -93,6 +126,19 @@ TASK = Task(
         "probability": Wrong(
             lambda x, y: _of_the_label(x, y).mean().item(),
             "That is the mean probability of the right class. Accuracy counts pictures.",
+        ),
+        "floor": When(
+            lambda it: "bool" in _kind(it) or _is(it, 0) or _is(it, 1),
+            "It is 0 or 1: `//`, `int()` and `.all()` lose the share. Take the mean.",
+        ),
+        "difference": Wrong(
+            lambda x, y: (x.argmax(1) - y).abs().double().mean().item(),
+            "That is how far the numbers of the classes lie apart, which means nothing: "
+            "compare them with `==`.",
+        ),
+        "above-one": When(
+            lambda it: it.key == "value" and number_of(it.got) > 1,
+            "A share is at most 1: count each picture once, and divide by their number.",
         ),
         "type": "Return one number, a `float`: `.item()` takes it out of a tensor.",
         "value": "Compare the position of each picture's largest logit with its label.",

@@ -18,6 +18,7 @@ def cases(seed):
     logits[0, 1], logits[1, 2] = 3.0, 2.5
     small = torch.tensor([[0.0, 1.0], [0.2, 0.9], [0.8, 0.1]])
     for x, labels in (
+        _many(draw),
         (logits, _LABELS[row]),
         (small, torch.tensor([1, 1, 1])),
         (torch.randn(12, 12, generator=draw) - 4, torch.arange(12)),
@@ -25,6 +26,16 @@ def cases(seed):
     ):
         given = f"logits of shape {tuple(x.shape)}"
         yield Case(given, logits=x, labels=labels)
+
+
+def _many(draw):
+    """Pictures enough that two ways to reckon hardly give the same share."""
+    labels = torch.randint(5, (251,), generator=draw)
+    labels[:3] = torch.tensor([1, 0, 3])
+    x = torch.randn(251, 5, generator=draw) + 1.5 * one_hot(labels, 5)
+    x += torch.tensor([0.0, 1.0, -1.0, 0.5, -0.5])
+    x[0, 1], x[2] = 9.0, 3.0 * one_hot(labels[2], 5)  # so mistakes give more than 0
+    return x, labels
 
 
 def observe(accuracy, case, seen):

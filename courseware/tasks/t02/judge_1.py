@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from courseware.grading.facts import Tolerance
-from courseware.grading.judging import At, Task, When
+from courseware.grading.judging import At, Raises, Task, When
 from courseware.tasks.t02 import judge_1_figures as figures
+from courseware.tasks.t02 import judge_1_top5 as top5
 
 KEYS, BATCHES = "the keys of the rows", "the shapes of the batches"
+OTHERS = "other keys of the rows"
 PASSES = "the number of passes"
+
+
+def _columns(it):
+    """Name the keys that are missing, and what is there in their place."""
+    known = {key for row in it.right for key in row}
+    lacking = sorted(known - set.intersection(*map(set, it.got)))
+    others = ", ".join(f'"{key}"' for key in sorted(it.seen(OTHERS), key=str))
+    missing = ", ".join(f'"{key}"' for key in lacking)
+    there = f" (there is {others})" if others else ""
+    return f"A figure is missing, or has another name: {missing} is not there{there}."
+
+
+def _without_warmup(it):
+    return it.fact == PASSES and it.got in (it.case.passes, it.case.passes + 1)
 
 
 TASK = Task(
@@ -25,7 +41,10 @@ TASK = Task(
     solution=figures.solution,
     tolerance=Tolerance(0, 1e-4),
     # One pass more may be made for the top 5, before or after.
-    agree={PASSES: lambda got, right: right <= got <= right + 2},
+    agree={
+        PASSES: lambda got, right: right <= got <= right + 2,
+        OTHERS: lambda got, right: True,
+    },
     mistakes={
         "count": When(
             lambda it: it.fact == KEYS and it.key == "length" and not it.path,
@@ -36,7 +55,12 @@ TASK = Task(
             lambda it: it.fact == KEYS and it.key == "type",
             "Each row is a dict with the four names as keys.",
         ),
-        "columns": At(KEYS, "A figure is missing, or has another name."),
+        "columns": At(KEYS, _columns),
+        "names-only": Raises(
+            "'str' object ",
+            "Going through a dict gives its keys, the names: `for name, model in "
+            "models.items()` gives both.",
+        ),
         "same-row": When(
             lambda it: it.fact == "the names" and len(set(map(str, it.got))) == 1,
             "The same row stands there twice: make a new dict for each model, inside of "
@@ -69,7 +93,7 @@ TASK = Task(
             "Take the time from `clock()`, which your function is given.",
         ),
         "no-warmup": When(
-            lambda it: it.fact == PASSES and 0 <= it.got - it.case.passes <= 1,
+            _without_warmup,
             "Each model needs a warm-up of its own, beside its timed passes: `warmup` "
             "slow ones first, and then `passes` more.",
         ),
@@ -80,6 +104,7 @@ TASK = Task(
             "loop only gives a mean.",
         ),
         **figures.MISTAKES,
+        **top5.MISTAKES,
         "changed-mode": "Remember `model.training` before `eval()`, and put it back "
         "with `model.train(remembered)`.",
     },

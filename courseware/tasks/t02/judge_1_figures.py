@@ -8,6 +8,7 @@ from statistics import mean, median, median_high, median_low
 import numpy as np
 
 from course_utils.modes import inference
+from courseware.grading.facts import number_of
 from courseware.grading.judging import At, When, Wrong
 
 
@@ -15,7 +16,7 @@ def _count(model):
     return sum(p.numel() for p in model.parameters())
 
 
-def _best(logits):
+def best_five(logits):
     return logits.topk(5).indices.tolist()
 
 
@@ -26,7 +27,7 @@ def _timed(model, image, clock):
 
 
 def solution(
-    models, image, passes, warmup, clock, middle=median, count=_count, best=_best
+    models, image, passes, warmup, clock, middle=median, count=_count, best=best_five
 ):
     rows = []
     for name, model in models.items():
@@ -43,6 +44,12 @@ def _in_one_list(*given):
     return solution(*given, middle=lambda own: times.extend(own) or median(times))
 
 
+def _is_rounded(it):
+    got = number_of(it.got)
+    known = it.fact == '"median_ms"' and type(got) in (int, float)
+    return known and any(got == round(it.right, digits) for digits in (0, 1, 2))
+
+
 def wrong(hint, **variant):
     return Wrong(partial(solution, **variant), hint)
 
@@ -51,7 +58,6 @@ _EVEN = (
     "Of an even number of times, the median is the mean of the two in the middle: take "
     "`statistics.median` or `np.median`; torch.median gives the lower one."
 )
-_FLAT = "A flat list of positions: topk's `.indices` for the one picture, as a list."
 
 MISTAKES = {
     "trainable": wrong(
@@ -82,6 +88,13 @@ MISTAKES = {
     "mean": wrong(
         "That is the mean, which one slow pass pulls up. Take the median.", middle=mean
     ),
+    "microseconds": wrong(
+        "These are microseconds: a second holds 1000 milliseconds.",
+        middle=lambda times: 1000 * median(times),
+    ),
+    "last": wrong(
+        "That is the last pass alone. Take the median.", middle=lambda times: times[-1]
+    ),
     "fastest": wrong("That is the fastest pass. Take the median.", middle=min),
     "slowest": wrong("That is the slowest pass. Take the median.", middle=max),
     "total": wrong("That is the sum. Take the median of the passes.", middle=sum),
@@ -107,35 +120,6 @@ MISTAKES = {
         _in_one_list,
         "The times of the models before are among these: a new list for each model.",
     ),
+    "rounded": When(_is_rounded, "Do not round: rounding is for what you print."),
     "median": At('"median_ms"', "Median of the timed passes, times 1000."),
-    "top5-values": wrong(
-        "These are the logits themselves. topk gives both: take `.indices`.",
-        best=lambda logits: logits.topk(5).values.tolist(),
-    ),
-    "top5-tensor": wrong(_FLAT, best=lambda logits: logits.topk(5).indices),
-    "top5-nested": When(
-        lambda it: isinstance(it.got, list) and list in map(type, it.got), _FLAT
-    ),
-    "top5-length": When(
-        lambda it: it.fact == '"top5"' and it.key == "length", "Exactly five positions."
-    ),
-    "top5-least": wrong(
-        "These are the five smallest logits.",
-        best=lambda logits: logits.topk(5, largest=False).indices.tolist(),
-    ),
-    "top5-ascending": wrong(
-        "The largest logit comes first.", best=lambda logits: _best(logits)[::-1]
-    ),
-    "top5-sorted": wrong(
-        "These are sorted by position. The largest logit comes first.",
-        best=lambda logits: sorted(_best(logits)),
-    ),
-    "top5-size": wrong(
-        "A logit far below 0 is a small one, not a large one: no abs().",
-        best=lambda logits: _best(logits.abs()),
-    ),
-    "top5-from-one": wrong(
-        "Positions count from 0.", best=lambda logits: [i + 1 for i in _best(logits)]
-    ),
-    "top5": At('"top5"', "The positions of the five largest logits of this model."),
 }

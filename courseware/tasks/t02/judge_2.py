@@ -7,11 +7,8 @@ from statistics import mean, quantiles
 import numpy as np
 
 from courseware.grading.facts import Tolerance, number_of
-from courseware.grading.judging import Task, When, Wrong
-
-
-def solution(times_ms, warmup, shares=(50, 10, 90)):
-    return tuple(float(np.percentile(times_ms[warmup:], share)) for share in shares)
+from courseware.grading.judging import Raises, Task, When, Wrong
+from courseware.tasks.t02.judge_2_warmup import MISTAKES, solution
 
 
 def _are_times(it):
@@ -19,6 +16,17 @@ def _are_times(it):
     pairs = [(number_of(a), b) for a, b in zip(it.got, it.right, strict=True)]
     odd = [got for got, right in pairs if not np.isclose(got, right, rtol=1e-4)]
     return all(np.isclose(it.case.times, got).any() for got in odd)
+
+
+def _is_rounded(it):
+    """The right figures, with no, one or two digits behind the point."""
+    return any(
+        all(
+            np.isclose(number_of(a), round(b, digits), rtol=1e-6)
+            for a, b in zip(it.got, it.right, strict=True)
+        )
+        for digits in (0, 1, 2)
+    )
 
 
 def _is_symmetric(it):
@@ -39,38 +47,7 @@ TASK = Task(
     tolerance=Tolerance(0, 1e-4),
     mistakes={
         "length": "Three numbers: median, 10th, 90th percentile.",
-        "warmup-kept": Wrong(
-            lambda times, n: solution(times, 0),
-            "Drop the warm-up: `times_ms[warmup:]`.",
-        ),
-        "sorted-first": Wrong(
-            lambda times, n: solution(sorted(times), n),
-            "Drop the warm-up before you sort: it is the first passes, not the fastest.",
-        ),
-        "slowest-dropped": Wrong(
-            lambda times, n: solution(sorted(times)[::-1], n),
-            "The warm-up is the first passes, not the slowest: drop it before you sort.",
-        ),
-        "wrong-end": Wrong(
-            lambda times, n: solution(times[: len(times) - n], 0),
-            "These are the last passes dropped. The warm-up comes first.",
-        ),
-        "only-warmup": Wrong(
-            lambda times, n: solution(times[:n], 0),
-            "These are of the warm-up itself: `times_ms[warmup:]` is what comes after it.",
-        ),
-        "one-more": Wrong(
-            lambda times, n: solution(times, n + 1),
-            "One pass too many is dropped: `times_ms[warmup:]` begins at the right one.",
-        ),
-        "one-less": Wrong(
-            lambda times, n: solution(times, max(n - 1, 0)),
-            "A pass of the warm-up is left: `times_ms[warmup:]` drops all of them.",
-        ),
-        "ten": Wrong(
-            lambda times, n: solution(times, 10),
-            "Drop `warmup` of them, not a number of your own.",
-        ),
+        **MISTAKES,
         "order": Wrong(
             lambda times, n: solution(times, n, (10, 50, 90)),
             "The right numbers in another order: median, then 10th, then 90th percentile.",
@@ -104,8 +81,8 @@ TASK = Task(
             lambda times, n: tuple(value / 1000 for value in solution(times, n)),
             "Milliseconds came in, and milliseconds are asked for: do not divide.",
         ),
-        "rounded": Wrong(
-            lambda times, n: tuple(float(round(value)) for value in solution(times, n)),
+        "rounded": When(
+            lambda it: it.key == "value" and _is_rounded(it),
             "Return the numbers as they are: rounding is for what you print.",
         ),
         "unsorted": Wrong(
@@ -113,6 +90,23 @@ TASK = Task(
                 times[n:][int(len(times[n:]) * share)] for share in (0.5, 0.1, 0.9)
             ),
             "Sort before you pick by position.",
+        ),
+        "unsorted-median": Wrong(
+            lambda times, n: (
+                times[n:][len(times[n:]) // 2],
+                *solution(times, n, (10, 90)),
+            ),
+            "The one in the middle of the list is the median only once the list is "
+            "sorted: sort first.",
+        ),
+        "range-of-shares": Raises(
+            "in the range [0, 1]",
+            "`quantile` counts from 0 to 1 (0.5, 0.1, 0.9), `np.percentile` from 0 to 100.",
+        ),
+        "half-a-place": Raises(
+            "indices must be integers",
+            "A position is a whole number: `/` gives a float, `//` an int. Sort first, and "
+            "of an even number take the mean of the two in the middle.",
         ),
         "deviation": When(
             lambda it: it.key == "value" and _is_symmetric(it),

@@ -25,6 +25,10 @@ def _behind(it):
     return inf if None in both else both[1] - both[0]
 
 
+def _chosen(it):
+    return it.seen("the choice")
+
+
 TASK = Task(
     title="The best within a budget",
     points=2,
@@ -53,15 +57,23 @@ TASK = Task(
         ),
         "missing-fits": At(
             "figures that are missing",
-            "A figure of this model is missing, so nobody knows whether it fits: leave "
-            "it out.",
+            lambda it: (
+                f"A figure of {_chosen(it)} is missing, so nobody knows whether it fits: "
+                "leave it out."
+            ),
         ),
         "params-over": When(
-            lambda it: it.fact == OVER and "params" in str(it.got),
-            "This model has too many parameters.",
+            lambda it: it.fact == OVER and "params" in it.got,
+            lambda it: (
+                f"{_chosen(it)} has too many parameters: both budgets must hold (`and`), "
+                "and a budget is in the unit of its figure."
+            ),
         ),
         "gflops-over": At(
-            OVER, "This model needs too many operations: both budgets must hold."
+            OVER,
+            lambda it: (
+                f"{_chosen(it)} needs too many operations: both budgets must hold (`and`)."
+            ),
         ),
         "swapped": Wrong(
             lambda models, params, gflops: solution(models, gflops, params),
@@ -94,7 +106,7 @@ TASK = Task(
             "finds it. Begin with None.",
         ),
         "none": "It is None, though a model fits: is a `return` missing, or a comparison "
-        "turned round? At most is `<=`.",
+        "turned round? At most is `<=`, and a budget and its figure are in the same unit.",
         "type": 'Return the `"name"` of the model alone; where no model fits, None.',
         "ties": When(
             lambda it: _behind(it) == 0,

@@ -27,13 +27,16 @@ def observe(compare, case, seen):
     _note_form(seen, rows)
     for name, row in zip(nets, rows, strict=False):
         seen.given = f"{case.given}: {name}"
-        seen.notes(_passes(log, name, case))
-        seen.notes({f'"{column}"': row[column] for column in COLUMNS[1:]})
+        figures = {f'"{column}"': row[column] for column in COLUMNS[1:]}
+        seen.notes(_passes(log, name, case) | figures)
         seen.note(SIDE_EFFECTS, list(records[name].changes()))
 
 
 def _note_form(seen, rows):
     seen.require("the result", rows, list)
+    dicts = [row for row in rows if issubclass(type(row), dict)]
+    others = {key for row in dicts for key in row if key not in COLUMNS}
+    seen.note("other keys of the rows", others)
     seen.note("the keys of the rows", [_asked_for(row) for row in rows])
     if any(_asked_for(row) != COLUMNS for row in rows):
         seen.end()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from math import nan
 
 from courseware.grading.observing import Case
 from courseware.grading.values import plain
-from courseware.tasks.t02.rows import missing, row, varied
+from courseware.tasks.t02.rows import missing, row, told, varied
 
 SIX = [
     row("huge", 84.0, 90.0),
@@ -39,7 +40,8 @@ TRIED = {
 
 def cases(seed):
     for given, models in TRIED.items():
-        yield Case(given, models=varied(models, seed))
+        models = varied(models, seed)
+        yield Case(f"{given}; {told(models)}", models=models)
 
 
 def observe(pareto_front, case, seen):
@@ -48,11 +50,18 @@ def observe(pareto_front, case, seen):
     rows = {m["name"]: m for m in case.models}
     texts = [name for name in got if isinstance(name, str)]
     gaps = {name for name in texts if name in rows and missing(rows[name])}
+    unknown = {name for name in texts if name not in rows}
     facts = {
         "what the front holds": {type(plain(name)).__name__ for name in got},
-        "names that no model has": {name for name in texts if name not in rows},
+        "names that no model has": unknown,
         "models with a missing figure": gaps,
         "the models on the front": set(texts),
-        "the front": got,
+        "the front": _ties_as_given(got, rows) if texts == got and not unknown else got,
     }
     seen.notes(facts)
+
+
+def _ties_as_given(names, rows):
+    """Models with equal parameters may stand in any order: put them in the list's."""
+    runs = groupby(names, key=lambda name: rows[name]["params"])
+    return [name for _, run in runs for name in sorted(run, key=[*rows].index)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from courseware.grading.observing import Case
-from courseware.tasks.t02.rows import missing, row, scaled, varied
+from courseware.tasks.t02.rows import FIGURES, missing, row, scaled, told, varied
 
 # "fit" lies exactly at both budgets of a case; "kin" and "later" are as accurate.
 # Of these three "kin" has the fewest parameters; in all else it is not at either end.
@@ -48,24 +48,19 @@ def cases(seed):
     for what, models, params, gflops in TRIED:
         budgets = {"params": scaled(params, seed), "gflops": scaled(gflops, seed)}
         limits = ", ".join(f"max_{name} = {most:g}" for name, most in budgets.items())
-        yield Case(f"{what}: {limits}", models=varied(models, seed), budgets=budgets)
+        models = varied(models, seed)
+        given = f"{what}: {limits}; {told(models, FIGURES)}"
+        yield Case(given, models=models, budgets=budgets)
 
 
 def observe(best_under, case, seen):
     got = seen.call(best_under, case.models, *case.budgets.values())
     names = [got] if isinstance(got, str) else []
     rows = [m for m in case.models if m["name"] in names]
-    over = {
-        f"{m['name']}: {budget}"
-        for m in rows
-        for budget, most in case.budgets.items()
-        if (m[budget] or 0) > most
-    }
+    over = {b for b, most in case.budgets.items() for m in rows if (m[b] or 0) > most}
     facts = {
         "names that no model has": set() if rows else set(names),
-        "figures that are missing": {
-            f"{m['name']}: {f}" for m in rows for f in missing(m)
-        },
+        "figures that are missing": {f for m in rows for f in missing(m)},
         "budgets that are exceeded": over,
         "the choice": got,
     }

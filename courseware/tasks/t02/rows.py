@@ -20,6 +20,19 @@ def scaled(figure: float | None, seed: int) -> float | None:
     return None if figure is None else figure * (1 - seed % 16 / 64)
 
 
+def told(rows: list[dict], figures=("top1", "params")) -> str:
+    """Write rows short enough for a card: each name, and its figures in brackets."""
+    short = [
+        f"{m['name']} ({', '.join(map(_number, (m[f] for f in figures)))})"
+        for m in rows
+    ]
+    return f"name ({', '.join(figures)}): {', '.join(short)}"
+
+
+def _number(figure: float | None) -> str:
+    return str(figure) if figure is None else f"{figure:.7g}"
+
+
 def varied(rows: list[dict], seed: int) -> list[dict]:
     """Return rows with other names and figures, which compare as they did."""
     suffix = f"-{seed}" if seed else ""

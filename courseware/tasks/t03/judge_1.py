@@ -5,11 +5,8 @@ from __future__ import annotations
 from math import prod
 
 from courseware.grading.judging import Task, When, Wrong
-
-
-def solution(layer, shape, area=prod):
-    """`area` reckons with the two sides of the kernel."""
-    return area(layer.kernel_size) * (layer.in_channels // layer.groups) * prod(shape)
+from courseware.tasks.t03 import judge_1_positions as positions
+from courseware.tasks.t03.judge_1_positions import solution
 
 
 def kernel(area):
@@ -20,6 +17,14 @@ def kernel(area):
     return Wrong(lambda layer, shape: solution(layer, shape, area), hint)
 
 
+def _extent(layer):
+    sides = zip(layer.dilation, layer.kernel_size, strict=True)
+    return prod(d * (k - 1) + 1 for d, k in sides)
+
+
+_DILATION = (
+    "Dilation spreads the kernel over more pixels; it multiplies no more of them."
+)
 _STRIDE = (
     "The stride is already in output_shape: a filter does its work once for each "
     "position of the *output*."
@@ -88,41 +93,14 @@ TASK = Task(
             lambda layer, shape: solution(layer, shape, lambda sides: 1),
             "The kernel is missing: a filter multiplies at each of its places.",
         ),
-        "input-channels": Wrong(
-            lambda layer, shape: prod(layer.kernel_size) * prod(shape),
-            "One filter reads more than one channel of its input.",
-        ),
-        "output-channels": Wrong(
-            lambda layer, shape: solution(layer, shape[1:]),
-            "That is the work of one filter; there are out_channels of them.",
-        ),
-        "channels-twice": Wrong(
-            lambda layer, shape: solution(layer, shape) * layer.out_channels,
-            "The output's channels are counted twice: they stand in output_shape, and in "
-            "the weights.",
-        ),
-        "shape-order": Wrong(
-            lambda layer, shape: layer.weight.numel() * shape[0] * shape[1],
-            "output_shape is (C, H, W): the channels stand first.",
-        ),
-        "one-side": Wrong(
-            lambda layer, shape: solution(layer, shape[:2]),
-            "The output's width is missing: a filter does its work at height x width "
-            "positions.",
-        ),
-        "square-output": Wrong(
-            lambda layer, shape: solution(layer, (*shape[:2], shape[1])),
-            "The output need not be square: height x width, not height x height.",
+        **positions.MISTAKES,
+        "dilation-times": Wrong(
+            lambda layer, shape: solution(layer, shape) * prod(layer.dilation),
+            _DILATION,
         ),
         "dilation": Wrong(
-            lambda layer, shape: solution(
-                layer,
-                shape,
-                lambda sides: prod(
-                    d * (k - 1) + 1 for d, k in zip(layer.dilation, sides, strict=True)
-                ),
-            ),
-            "Dilation spreads the kernel over more pixels; it multiplies no more of them.",
+            lambda layer, shape: solution(layer, shape, lambda sides: _extent(layer)),
+            _DILATION,
         ),
         "millions": Wrong(
             lambda layer, shape: solution(layer, shape) // 10**6,

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
-
-import torch
 from torch import nn
 
-from courseware.grading.judging import At, Task, When
+from courseware.grading.judging import At, Raises, Task, When
 from courseware.tasks.t03 import judge_2_head as head
 from courseware.tasks.t03.families import twice
-from courseware.tasks.t03.nets import made
+from courseware.tasks.t03.judge_2_place import (
+    LAST_OF_BOTH,
+    LEAVES,
+    PLACE,
+    elsewhere,
+    kinds_of,
+    replaced,
+    runs,
+)
 
-GONE = "layers that are gone"
 _LOST = ("IndexError", "StopIteration", "UnboundLocalError", "KeyError")
 
 
-@torch.inference_mode()
-def _runs(model, images):
-    """The names of the Linear and Conv2d layers, at each call."""
-    twin, ran = deepcopy(model).eval(), []
-    for name, layer in twin.named_modules():
-        if isinstance(layer, (nn.Linear, nn.Conv2d)):
-            layer.register_forward_hook(lambda *_, name=name: ran.append(name))
-    twin(images)
-    return ran
-
-
 def solution(model, images, num_classes):
-    name = _runs(model, images)[-1]
+    name = runs(model, images)[-1]
     old = model.get_submodule(name)
     if isinstance(old, nn.Conv2d):
         new = nn.Conv2d(old.in_channels, num_classes, old.kernel_size)
@@ -36,12 +29,6 @@ def solution(model, images, num_classes):
         new = nn.Linear(old.in_features, num_classes)
     model.set_submodule(name, new)
     return model
-
-
-def _kinds(it):
-    """The classes of the layers of the net that was given."""
-    model = made(it.case.family, it.case.training, it.case.seed)
-    return {type(module).__name__ for module in model.modules()}
 
 
 TASK = Task(
@@ -64,15 +51,25 @@ TASK = Task(
             "This net's head is a Conv2d: it has in_channels and kernel_size where a "
             "Linear has in_features.",
         ),
+        "no-batch": Raises(
+            "expected 4D input",
+            "`images` is a batch already, of one picture: hand it over as it is.",
+        ),
+        "all-leaves": When(
+            lambda it: any(
+                f"'{kind}' object has no attribute 'in_" in it.error for kind in LEAVES
+            ),
+            LAST_OF_BOTH,
+        ),
         "hard-coded": When(
             lambda it: any(
-                f"'{kind}' object has no attribute" in it.error for kind in _kinds(it)
+                f"'{kind}' object has no attribute" in it.error for kind in kinds_of(it)
             ),
             "This net has no such layer there, or one of another kind. Find the head by "
             "what runs last, not by a name or a place.",
         ),
         "no-linear": When(
-            lambda it: it.error.startswith(_LOST) and "Linear" not in _kinds(it),
+            lambda it: it.error.startswith(_LOST) and "Linear" not in kinds_of(it),
             "This net holds no Linear: its head is a convolution. Look for both kinds of "
             "layer.",
         ),
@@ -102,37 +99,30 @@ TASK = Task(
                 f"There is no layer {it.case.path} any more; the new one belongs there."
             ),
         ),
-        "on-logits": At(
-            "the old head stands in front of the new layer",
-            "The old head is still there, in front of the new layer, which learns from "
-            "its logits. Replace it.",
-        ),
         "not-used": When(
-            lambda it: it.fact == GONE and not it.got,
+            elsewhere(lambda it, gone: not gone),
             "The new layer was added beside the others, where forward never calls it. Put "
             "it in the place of the old head.",
         ),
-        "other-layers": When(
-            lambda it: it.fact == GONE and it.got.items() > it.right.items(),
-            "More than the head was replaced or lost. Leave the other layers alone.",
+        "leaf-replaced": When(
+            elsewhere(lambda it, gone: not LEAVES.isdisjoint(gone.values())),
+            LAST_OF_BOTH,
         ),
         "linear-first": When(
-            lambda it: (
-                it.fact == GONE
-                and [*it.got.values(), "Conv2d"] == ["Linear", *it.right.values()]
+            elsewhere(
+                lambda it, gone: [*gone.values()] == ["Linear"] != it.wanted(head.HEAD)
             ),
             "A Linear inside of the net was replaced, but here the head is a Conv2d that "
             "runs after it. Note both kinds in one list, and take its last.",
         ),
         "first-call": When(
-            lambda it: it.fact == GONE and it.case.family is twice,
+            elsewhere(lambda it, gone: it.case.family is twice),
             "This net's head runs twice, and its second call is the last of all. Append a "
             "name at every call; a dict leaves it at its first place.",
         ),
         "wrong-layer": At(
-            GONE,
-            "Another layer was replaced. The last one *registered* need not be the one "
-            "that runs last: run the images and see.",
+            PLACE,
+            replaced,
         ),
         **head.MISTAKES,
     },

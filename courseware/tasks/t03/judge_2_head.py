@@ -7,18 +7,29 @@ from courseware.grading.judging import At, When
 HEAD = "the new head"
 
 MISTAKES = {
+    "on-logits": At(
+        "the old head is out of the model",
+        "The old head is still there, in front of the new layer, which learns from "
+        "its logits. Replace it.",
+    ),
+    "other-layers": At(
+        "layers that are gone",
+        "More than the head was replaced or lost. Leave the other layers alone.",
+    ),
     "softmax": When(
-        lambda it: it.fact == HEAD and "oftmax" in it.got,
+        lambda it: it.fact == HEAD and "oftmax" in str(it.got),
         "No softmax in the head: cross-entropy takes plain logits and has the softmax "
         "inside. Twice is too much.",
     ),
     "kind": When(
-        lambda it: it.fact == HEAD and it.right not in it.got,
-        lambda it: f"The head was a {it.right}, and what stands around it expects one.",
+        lambda it: it.fact == HEAD and it.right[0] not in it.got,
+        lambda it: (
+            f"The head was a {it.right[0]}, and what stands around it expects one."
+        ),
     ),
     "beside": At(
         HEAD,
-        lambda it: f"A {it.right} itself is asked for, and nothing beside it.",
+        lambda it: f"A {it.right[0]} itself is asked for, and nothing beside it.",
     ),
     "width": At(
         "the width of the new head's input",

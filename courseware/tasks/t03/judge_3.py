@@ -68,6 +68,11 @@ TASK = Task(
         "shapes": At(
             "the shapes", "Take output.shape of the images that you were given."
         ),
+        "hook-changes": At(
+            "the hooks leave the values as they are",
+            "What a hook returns takes the place of the layer's output, and other values "
+            "went on through the model. A hook that looks on returns nothing.",
+        ),
         "gradients": At(
             "no pass records a graph",
             "The pass recorded a graph for gradients: run the model under "

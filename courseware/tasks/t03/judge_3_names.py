@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 from functools import partial
 
@@ -47,6 +48,11 @@ def _names(test):
     return explains
 
 
+def _bare(name):
+    """A name without a number at its end, such as act_2."""
+    return re.sub(r"[^a-zA-Z0-9]?\(?\d+\)?$", "", name)
+
+
 MISTAKES = {
     "empty": When(
         _names(lambda got, right, layers: not got),
@@ -57,6 +63,10 @@ MISTAKES = {
         _names(lambda got, right, layers: got == {[*layers][-1]}),
         "Every hook wrote under the same name: the loop's last. A function looks a "
         "variable up when it runs; bind the name with a default argument, `name=name`.",
+    ),
+    "numbered": When(
+        _names(lambda got, right, layers: {_bare(n) for n in got - {*layers}} & right),
+        "A layer that runs twice stands once, under its own name.",
     ),
     "names": When(
         _names(lambda got, right, layers: not got <= layers.keys()),

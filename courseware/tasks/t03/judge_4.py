@@ -6,6 +6,7 @@ from math import isclose
 
 from courseware.grading.facts import number_of
 from courseware.grading.judging import Raises, Task, When
+from courseware.tasks.t03 import judge_4_bytes as bytes_of_values
 from courseware.tasks.t03 import judge_4_parts as parts
 
 UNITS = (1e3, 1e6, 1e9, 2**10, 2**20, 2**30)
@@ -38,6 +39,13 @@ TASK = Task(
             "KeyError", 'The names are `"sgd"` and `"adam"`, in small letters.'
         ),
         **parts.MISTAKES,
+        **bytes_of_values.MISTAKES,
+        "parts": When(
+            lambda it: (
+                it.key == "type" and it.difference.got in ("dict", "list", "tuple")
+            ),
+            "One number is asked for: add the four parts up.",
+        ),
         "unit": When(
             _in_another_unit, "Return bytes, not kilobytes, megabytes or gigabytes."
         ),

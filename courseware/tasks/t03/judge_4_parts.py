@@ -72,7 +72,8 @@ MISTAKES = {
     ),
     "adam": states(
         "Adam keeps two values for each parameter that learns: the means of the "
-        "gradient and of its square.",
+        'gradient and of its square. Or does your `if` compare with "adam" in small '
+        "letters?",
         adam=1,
     ),
     "always-adam": states(
@@ -118,25 +119,5 @@ MISTAKES = {
     "four-times": parts(
         lambda n, t, s, kept: total(n, t, s, 4 * kept),
         "activation_bytes is in bytes already: only the values are times 4.",
-    ),
-    "values": parts(
-        lambda n, t, s, kept: n + t + s + kept,
-        "These are values. Each of them takes 4 bytes.",
-    ),
-    "part-in-values": parts(
-        lambda n, t, s, kept: 4 * n + t + s + kept,
-        "Gradients and states are float32 as well: 4 bytes each.",
-    ),
-    "half": parts(
-        lambda n, t, s, kept: 2 * (n + t + s) + kept,
-        "Two bytes are a float16. Here every value is a float32: 4 bytes.",
-    ),
-    "doubles": parts(
-        lambda n, t, s, kept: 8 * (n + t + s) + kept,
-        "Eight bytes are a float64. Here every value is a float32: 4 bytes.",
-    ),
-    "bits": parts(
-        lambda n, t, s, kept: 8 * total(n, t, s, kept),
-        "These are bits, eight to a byte. Return bytes.",
     ),
 }

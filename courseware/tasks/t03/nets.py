@@ -12,6 +12,10 @@ from torch import Tensor, nn
 class Log(list):
     """Whether gradients were recorded, pass by pass; a copied net shares it."""
 
+    def __init__(self):
+        super().__init__()
+        self.outputs: list[Tensor] = []
+
     def __deepcopy__(self, memo: dict) -> Log:
         return self
 
@@ -31,7 +35,9 @@ class Net(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         self.log.append(torch.is_grad_enabled())
-        return self.way(self, images)
+        output = self.way(self, images)
+        self.log.outputs.append(output.detach())
+        return output
 
 
 def made(family: Callable, training: bool, seed: int) -> Net:

@@ -50,14 +50,14 @@ def _note_place(seen, model, got, known, path):
     gone = {n: type(m).__name__ for n, m in known.items() if id(m) not in there}
     dotted = {name for m in model.modules() for name in m._modules if "." in name}
     within = got is not model and any(m is model for m in got.modules())
-    behind = now.get(path) is not old and id(old) in there
     facts = {
         "no module stands around the model": not within,
         "the model that was given comes back": got is model,
         "layers with a dot in their own name": dotted,
         "a layer of the model is new": bool(there - before),
         "a layer stands at the head's place": path in now,
-        "the old head stands in front of the new layer": behind,
+        "the layer there is another one": now.get(path) is not old,
+        "the old head is out of the model": id(old) not in there,
         "layers that are gone": gone,
     }
     seen.notes(facts)
@@ -70,7 +70,7 @@ def _note_layer(seen, model, head, images):
         outcome = seen.attempt(model.eval(), images)  # gives lazy layers a width
     width = getattr(head, "in_features", getattr(head, "in_channels", None))
     facts = {
-        "the new head": ", ".join(_kind(module) for module in head.modules()),
+        "the new head": [_kind(module) for module in head.modules()],
         "the width of the new head's input": width,
         "the new head's kernel": getattr(head, "kernel_size", None),
         "an error with two pictures": str(outcome.error or "")[:300],

@@ -16,7 +16,7 @@ def cases(seed):
             numbers = n + 96 * seed, t and t + 96 * seed, a + 38 * seed, b
             yield Case(
                 f"{numbers[0]:,} parameters, {numbers[1]:,} learn, {numbers[2]:,} bytes a "
-                f"picture, batch of {b}",
+                f'picture, batch of {b}, optimizer = "sgd", then "adam"',
                 numbers=numbers,
                 hidden=tried is HIDDEN,
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from courseware.grading.judging import At, Task, When
+from courseware.grading.judging import At, Task, When, Wrong
 
 
 def solution(model, num_classes):
