@@ -71,9 +71,10 @@ check("05.1", set_learning)
 # An epoch has just called `model.train()`. `frozen` names the stages that do not learn in
 # it (by `requires_grad`, or because the optimiser does not have them), as in
 # `named_modules()`: `layer4`, or `blocks.2`. Put every BatchNorm layer of these stages (1d,
-# 2d or 3d, at any depth; a stage may itself be one) into eval mode. All else stays in train
-# mode: BatchNorm of the other stages, and dropout and whatever else, in frozen stages too.
-# Leave `requires_grad`, the layers and their settings as they are. Nothing need be returned.
+# 2d or 3d or a subclass, at any depth; a stage may itself be one) into eval mode. All else
+# stays in train mode: BatchNorm of the other stages, and dropout and whatever else, in frozen
+# stages too. Leave `requires_grad`, the layers, their statistics and their settings as they
+# are. Nothing need be returned.
 
 
 # %% nbgrader={"grade": false, "grade_id": "hold_batchnorm", "locked": false, "schema_version": 3, "solution": true, "task": false}

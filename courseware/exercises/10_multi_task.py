@@ -45,8 +45,8 @@ from course_utils.weights import load_backbone
 # turns pictures into features (B, `num_features`); `tasks` says how many classes each task
 # has, such as `{"species": 5, "colour": 6}`; there may be one task, or many.
 #
-# `forward` returns a dict: each task's name with its logits (B, classes). It runs the
-# backbone *once*, however many tasks there are. The backbone is the very one that was given,
+# `forward` returns a dict: each task's name with its logits (B, classes); B may be 1. It runs
+# the backbone *once*, however many tasks there are. The backbone is the very one that was given,
 # not a copy, and `parameters()` of the module gives its parameters and those of all heads.
 # A training step on any of the losses reaches the backbone.
 
@@ -124,8 +124,8 @@ check("10.2", share)
 #
 # *Difficulty 3 of 5 · 12 minutes · trains: masks, means, empty batches*
 #
-# `logits` is a dict, each task's logits (B, classes); `labels` has the same tasks, each with
-# labels (B,). A label of -1 is missing: the picture says nothing about *this* task, and still
+# `logits` is a dict, each task's logits (B, classes); `labels` has the same tasks, in any
+# order, each with labels (B,). A label of -1 is missing: the picture says nothing about *this* task, and still
 # counts for the others.
 #
 # Return a dict with each task's loss, a tensor of shape (): the mean cross-entropy over the
@@ -201,7 +201,7 @@ check("10.4", UncertaintyLoss)
 # *Difficulty 4 of 5 · 15 minutes · trains: gradients by hand, leaving no trace*
 #
 # `model` has a `model.backbone` and `model.heads`, and returns a dict of logits for two
-# tasks. `images` is a batch, `labels` a dict with the labels of both tasks; none is missing.
+# tasks of any name. `images` is a batch, `labels` a dict with the labels of both tasks; none is missing.
 # For each task take the gradient of its mean cross-entropy with respect to the backbone's
 # parameters that learn (some may be frozen). Return the cosine of the two gradients as a
 # `float` from -1 to 1: each gradient is *one* long vector, over all of these parameters.

@@ -218,11 +218,19 @@ def observe_letter(answer: Any, case: Case, seen: Seen) -> None:
 
 
 def observe_letters(answer: Any, case: Case, seen: Seen) -> None:
-    """Note a dict with a letter for each part of a question."""
+    """Note a dict with a letter for each part of a question, its keys as capitals."""
     found = describe(answer)
     if type(found) is dict:
         found = {key: letter_of(letter) for key, letter in found.items()}
+        capitals = {_capital(key): letter for key, letter in found.items()}
+        found = capitals if len(capitals) == len(found) else found
     seen.note(ANSWER, found)
+
+
+def _capital(key: Any) -> Any:
+    letter = letter_of(key)
+    single = type(letter) is str and len(letter) == 1
+    return letter.upper() if single else key
 
 
 def letter_of(value: Any) -> Any:

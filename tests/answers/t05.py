@@ -191,6 +191,13 @@ def learning_without_batchnorm(model, schedule, epoch):
             layer.requires_grad_(False)
 
 
+def learning_undone(model, schedule, epoch):
+    for start, names in schedule.items():
+        for name, p in model.named_parameters():
+            inside = any(f"{name}.".startswith(f"{stage}.") for stage in names)
+            p.requires_grad = start <= epoch and inside
+
+
 # --- 05.2 ---------------------------------------------------------------------------
 
 
@@ -369,6 +376,50 @@ def hold_on_a_copy(model, frozen):
 def hold_one_more(model, frozen):
     hold_by_base_class(model, frozen)
     [layer for layer in model.modules() if isinstance(layer, _BatchNorm)][-1].eval()
+
+
+def hold_by_exact_type(model, frozen):
+    for stage in frozen:
+        for m in model.get_submodule(stage).modules():
+            if type(m) in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d):
+                m.eval()
+
+
+def hold_and_reset(model, frozen):
+    hold_by_base_class(model, frozen)
+    for stage in frozen:
+        for m in model.get_submodule(stage).modules():
+            if isinstance(m, _BatchNorm):
+                m.reset_running_stats()
+
+
+def hold_and_zero(model, frozen):
+    hold_by_base_class(model, frozen)
+    for m in model.modules():
+        if isinstance(m, _BatchNorm) and not m.training:
+            m.running_mean.zero_()
+
+
+def hold_without_brackets(model, frozen):
+    for stage in frozen:
+        for m in model.get_submodule(stage).modules():
+            if isinstance(m, _BatchNorm):
+                m.eval  # noqa: B018
+
+
+def hold_momentum_alone(model, frozen):
+    for stage in frozen:
+        for m in model.get_submodule(stage).modules():
+            if isinstance(m, _BatchNorm):
+                m.momentum = 0.0
+
+
+def hold_returned(model, frozen):
+    for stage in frozen:
+        for m in model.get_submodule(stage).modules():
+            if isinstance(m, _BatchNorm):
+                m.eval()
+                return model
 
 
 # --- 05.3 ---------------------------------------------------------------------------
@@ -1029,6 +1080,23 @@ def gradually_marked_in_every_epoch(model, train, val, schedule, epochs, lr):
     return history, _picture(history, range(2, epochs + 1))
 
 
+def gradually_pyplot(*how):
+    history, _ = gradually_all_well(*how)
+    return history, plt
+
+
+def gradually_swapped(*how):
+    return gradually_all_well(*how)[::-1]
+
+
+def gradually_adamw(model, train, val, schedule, epochs, lr):
+    optimizer = torch.optim.AdamW(model.parameters(), lr=lr)
+    plan = [UnfreezeSchedule(schedule)]
+    how = {"optimizer": optimizer, "epochs": epochs, "callbacks": plan}
+    history = fit(model, train, val, **how)
+    return history, history.plot(x="epoch", y=["train_accuracy", "val_accuracy"])
+
+
 # --- 05.5 ---------------------------------------------------------------------------
 
 
@@ -1291,6 +1359,17 @@ def lp_ft_without_momentum(model, loader, probe_epochs, tune_epochs, probe_lr, t
     _epochs(model, loader, SGD(model.parameters(), tune_lr), tune_epochs)
 
 
+def lp_ft_without_step(model, loader, probe_epochs, tune_epochs, *lrs):
+    freeze(model)
+    for _ in range(probe_epochs):
+        for images, labels in loader:
+            nn.functional.cross_entropy(model(images), labels).backward()
+    unfreeze(model)
+    for _ in range(tune_epochs):
+        for images, labels in loader:
+            nn.functional.cross_entropy(model(images), labels).backward()
+
+
 RIGHT = {
     "05.1": [learning_by_names, learning_by_set, learning_per_module],
     "05.2": [hold_by_base_class, hold_by_apply, hold_and_train],
@@ -1313,6 +1392,7 @@ RIGHT = {
     "05.6": [
         {"A": "a", "B": "b", "C": "c"},
         {"C": "C", "B": "B", "A": "A"},
+        {"a": "a", "b": "b", "c": "c"},
         {"A": " a", "B": "b ", "C": "c\n"},
         {"A": "a)", "B": "(b)", "C": "c."},
     ],
@@ -1327,7 +1407,8 @@ WRONG = {
         (learning_never_freezes, "all"),
         (learning_when_it_wakes, "all"),
         (learning_never_wakes, "asleep"),
-        (learning_freezes_named_only, "not-frozen"),
+        (learning_freezes_named_only, "all"),
+        (learning_undone, "undone"),
         (learning_one_stage_too_many, "not-frozen"),
         (learning_without_batchnorm, "value"),
         (learning_at_entries_only, "no-entry"),
@@ -1356,7 +1437,13 @@ WRONG = {
         (hold_2d_only, "kinds"),
         (hold_children, "nested"),
         (hold_inside, "stage-itself"),
-        (hold_without_tracking, "train"),
+        (hold_without_tracking, "settings"),
+        (hold_momentum_alone, "settings"),
+        (hold_by_exact_type, "subclass"),
+        (hold_and_reset, "changed-statistics"),
+        (hold_and_zero, "changed-statistics"),
+        (hold_without_brackets, "train"),
+        (hold_returned, "first-layer"),
         (hold_without_tracking_in_eval, "settings"),
         (hold_by_momentum, "settings"),
         (hold_norms_of_all_kinds, "others"),
@@ -1431,7 +1518,10 @@ WRONG = {
         (gradually_last_row, "rows"),
         (gradually_list, "type"),
         (gradually_history_only, "type"),
-        (gradually_figure, "type"),
+        (gradually_figure, "figure"),
+        (gradually_pyplot, "pyplot"),
+        (gradually_swapped, "swapped"),
+        (gradually_adamw, "adam"),
         (gradually_nothing, "none"),
         (gradually_no_train_curve, "curves"),
         (gradually_losses, "curves"),
@@ -1466,6 +1556,7 @@ WRONG = {
         (lp_ft_probe_in_tuning_order, "order"),
         (lp_ft_head_may_be_frozen, "all-frozen"),
         (lp_ft_head_asleep, "head-asleep"),
+        (lp_ft_without_step, "head-asleep"),
         (lp_ft_head_reset, "head-asleep"),
         (lp_ft_fresh_head, "fresh-head"),
         (lp_ft_softmax, "softmax"),
@@ -1490,7 +1581,6 @@ WRONG = {
         ({"A": "a", "B": "b", "C": "f"}, "unknown"),
         ({"A": "a", "B": "b"}, "runs"),
         ({"A": "a", "B": "b", "C": 3}, "type"),
-        ({"a": "a", "b": "b", "c": "c"}, "runs"),
         ("abc", "type"),
         (["a", "b", "c"], "type"),
         ({"A": "c", "B": "b", "C": "c"}, "A-c"),

@@ -311,6 +311,33 @@ SHARED_WRONG = [
 ]  # fmt: skip
 
 
+class SharedWithoutSuper(nn.Module):
+    """Without super().__init__()."""
+
+    def __init__(self, backbone, num_features, tasks):
+        self.backbone = backbone
+
+
+class SharedForgotten(nn.Module):
+    """The backbone without `self.`."""
+
+    def __init__(self, backbone, num_features, tasks):
+        super().__init__()
+        self.heads = _plain_heads(num_features, tasks)
+
+    def forward(self, images):
+        return _usual(self, images)
+
+
+def _of_pictures(self, images):
+    return {t: head(images) for t, head in self.heads.items()}
+
+
+def _squeezed(self, images):
+    features = self.backbone(images).squeeze()
+    return {t: head(features) for t, head in self.heads.items()}
+
+
 def shared_unbuilt(backbone, num_features, tasks):
     return {t: nn.Linear(num_features, n) for t, n in tasks.items()}
 
@@ -569,6 +596,13 @@ def share_without_backbone(make_backbone, num_features, tasks, lr):
     return nets, _sgd(nets, lr)
 
 
+def share_functions(make_backbone, num_features, tasks, lr):
+    nets, optimizer = share_in_a_list(make_backbone, num_features, tasks, lr)
+    return {
+        t: lambda images, net=net: net(images) for t, net in nets.items()
+    }, optimizer
+
+
 # --- 10.3: masked losses ------------------------------------------------------------
 
 
@@ -773,6 +807,10 @@ def masked_one_more(logits, labels):
     return {t: x * counts[t] / (counts[t] + 1) for t, x in found.items()}
 
 
+def masked_zip(logits, labels):
+    return masked_ignore(dict(zip(labels, logits.values(), strict=True)), labels)
+
+
 # --- 10.4: learnt weights -----------------------------------------------------------
 
 
@@ -881,7 +919,15 @@ def _every_task(self, losses):
     return sum(_kendall(s, losses[t]) for s, t in zip(self.s, self.tasks, strict=True))
 
 
+def _in_place(self, losses):
+    total = torch.tensor(0.0, requires_grad=True)
+    for task, loss in losses.items():
+        total += _kendall(self.s[self.tasks.index(task)], loss)
+    return total
+
+
 WEIGHTS_WRONG = [
+    ("weights_in_place", _learnt(_in_place), "in-place"),
     ("weights_no_half", _learnt(_term(lambda s, x: (-s).exp() * x)), "no-half"),
     ("weights_whole", _learnt(_term(lambda s, x: (-s).exp() * x + s)), "whole-s"),
     ("weights_minus", _learnt(_term(lambda s, x: (-s).exp() * x - s / 2)),
@@ -927,7 +973,7 @@ WEIGHTS_WRONG = [
     ("weights_every_task", _learnt(_every_task), "left-out"),
     ("weights_unused", _learnt(_term(lambda s, x: x + 0 * s)), "unused"),
     ("weights_truthy", _learnt(_truthy), "zero"),
-    ("weights_sorted", _learnt(_by_sorted_names), "order"),
+    ("weights_sorted", _learnt(_by_sorted_names), "sorted"),
     ("weights_row", _learnt(lambda self, x: _term(_kendall)(self, x)[None]),
      "one-total"),
     ("weights_silent", _learnt(lambda self, losses: None), "none"),
@@ -976,7 +1022,7 @@ def cosine_two_passes(model, images, labels):
     mode = model.training
     model.eval()
     rows = []
-    for task in ("species", "colour"):
+    for task in labels:
         loss = F.cross_entropy(model(images)[task], labels[task])
         rows.append(_joined(torch.autograd.grad(loss, _shared(model))))
     model.train(mode)
@@ -1273,6 +1319,18 @@ def cosine_stepped(model, images, labels):
     return found
 
 
+def cosine_of_known_names(model, images, labels):
+    mode = model.training
+    logits = model.eval()(images)
+    losses = [F.cross_entropy(logits[t], labels[t]) for t in ("species", "colour")]
+    rows = [
+        _joined(torch.autograd.grad(loss, _shared(model), retain_graph=True))
+        for loss in losses
+    ]
+    model.train(mode)
+    return _cosine(*rows)
+
+
 # --- the tables ---------------------------------------------------------------------
 
 ONE, TWO = 11_182_155, 22_358_667
@@ -1316,6 +1374,7 @@ RIGHT = {
     "10.7": [
         {"A": "b", "B": "d", "C": "a", "D": "f"},
         {"D": "F", "C": "A", "B": "D", "A": "B"},
+        {"a": "b", "b": "d", "c": "a", "d": "f"},
         {"A": " b", "B": "d ", "C": "a", "D": "f"},
         With({"A": "b", "B": "d", "C": "a", "D": "f"}, measured=MEASURED),
     ],
@@ -1326,6 +1385,14 @@ WRONG = {
         (SharedPerTask, "backbone-lost"),
         (SharedNets, "passes"),
         (shared_unbuilt, "type"),
+        (SharedWithoutSuper, "no-super"),
+        (SharedForgotten, "no-self"),
+        (_named("shared_of_pictures", _module(_of_pictures)), "pictures"),
+        (_named("shared_squeezed", _module(_squeezed)), "squeezed"),
+        (
+            _named("shared_eval", _module(_usual, keep=lambda b: b.eval())),
+            "changed-mode",
+        ),
     ],
     "10.2": [
         (share_as_written, "built-twice"),
@@ -1352,6 +1419,7 @@ WRONG = {
         (share_twice_in_groups, "twice"),
         (share_moves_a_copy, "strangers"),
         (share_weights_only, "missing"),
+        (share_functions, "no-module"),
     ],
     "10.3": [
         (masked_nan, "nan"),
@@ -1380,6 +1448,7 @@ WRONG = {
         (masked_new_tensors, "no-graph"),
         (masked_nothing_for_empty, "no-tensor"),
         (masked_one_more, "value"),
+        (masked_zip, "order"),
     ],
     "10.4": [
         *[(_named(name, answer), key) for name, answer, key in WEIGHTS_WRONG],
@@ -1420,6 +1489,7 @@ WRONG = {
         (cosine_silent, "none"),
         (cosine_hook_left, "changed-hooks"),
         (cosine_stepped, "changed-weights"),
+        (cosine_of_known_names, "names"),
     ],
     "10.6": [
         ({"one": ONE + 513_000, "two": TWO + 1_026_000}, "old-head"),
@@ -1439,6 +1509,7 @@ WRONG = {
         ({"one": 11.2e6, "two": 22.4e6}, "rounded"),
         ({"one": ONE + 1, "two": TWO}, "value"),
         ({"one": True, "two": TWO}, "type"),
+        ({"one": None, "two": TWO}, "none"),
         ({"one": "11182155", "two": TWO}, "type"),
         (ONE, "type"),
     ],

@@ -58,6 +58,13 @@ TASK = Task(
             "Only the stages that wake in this very epoch learn here. Those that woke "
             "before go on learning.",
         ),
+        "undone": Wrong(
+            waking(
+                begun=lambda entries, now: [e for e in [*entries][-1:] if e[0] <= now]
+            ),
+            "Each entry undoes what the one before it set, so that the last alone counts. "
+            "Freeze all first; then an entry only wakes, and freezes nothing.",
+        ),
         "late": Wrong(
             waking(begun=lambda entries, epoch: begun_by(entries, epoch - 1)),
             "Everything wakes an epoch late. A stage learns in the epoch of its entry "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from courseware.grading.judging import At, Raises, Task, When, Wrong
@@ -29,6 +30,14 @@ def _missed(it):
     return it.right - it.got if it.fact == "BatchNorm in eval mode" else frozenset()
 
 
+def _first_alone(model, frozen):
+    """A wrong solution: a return inside the loop."""
+    stages = map(model.get_submodule, frozen)
+    [m.eval() for m in [m for s in stages for m in batchnorms(s).values()][:1]]
+
+
+_KINDS = nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d
+_SETTINGS = "the settings of BatchNorm"
 _BY_GRADIENT = (
     "Go by `frozen`, not by `requires_grad`: a BatchNorm without weights (affine=False) "
     "has none to ask, and a stage may be out of the optimiser instead."
@@ -59,8 +68,12 @@ TASK = Task(
         ),
         "removed": At(
             "the BatchNorm layers are still there",
-            "BatchNorm layers are gone. They must stay: their statistics are a part of "
-            "the pretrained net.",
+            "BatchNorm layers are gone. They belong to the pretrained net.",
+        ),
+        "settings": When(
+            lambda it: it.seen(_SETTINGS) not in (None, it.wanted(_SETTINGS)),
+            "momentum, eps and track_running_stats must stay as they are: without "
+            "tracking, or with momentum 0, a layer in train mode normalises by the batch.",
         ),
         "by-gradient": Wrong(
             _those(lambda n, m, _: not any(p.requires_grad for p in m.parameters())),
@@ -85,8 +98,8 @@ TASK = Task(
         ),
         "train": When(
             lambda it: _missed(it) and not it.got,
-            "They are all in train mode, and their statistics go on moving: "
-            "`requires_grad` has no say in that, `eval()` has.",
+            "They are all in train mode: `requires_grad` has no say in that. Is `eval()` "
+            "called, with its brackets, and does no `model.train()` behind it undo it?",
         ),
         "prefix": Wrong(
             _those(lambda name, layer, frozen: name.startswith(tuple(frozen))),
@@ -95,8 +108,11 @@ TASK = Task(
         ),
         "stage-itself": Wrong(
             partial(solution, layers=lambda stage: list(stage.modules())[1:]),
-            "A stage may be a BatchNorm layer itself, as bn1 is. `modules()` gives the "
-            "stage too, `children()` does not.",
+            "A stage may be a BatchNorm itself, as bn1 is: `modules()` gives it too.",
+        ),
+        "first-layer": Wrong(
+            _first_alone,
+            "The first BatchNorm alone holds still: a `return` in the loop ends it there.",
         ),
         "first-stage": Wrong(
             lambda model, frozen: solution(model, frozen[:1]),
@@ -106,14 +122,17 @@ TASK = Task(
             _those(lambda n, layer, frozen: "bn" in n and is_in(n, frozen)),
             "A BatchNorm need not be called bn: look at the type of each layer.",
         ),
+        "subclass": Wrong(
+            _those(lambda name, m, frozen: type(m) in _KINDS and is_in(name, frozen)),
+            "A subclass of BatchNorm is BatchNorm too: ask `isinstance(m, …)`, not `type`.",
+        ),
         "kinds": When(
             lambda it: _missed(it) and not any("2d" in name for name in _missed(it)),
             "BatchNorm1d and BatchNorm3d are BatchNorm too.",
         ),
         "nested": When(
             _missed,
-            "Some were missed. There are several in a stage, at any depth: `modules()` "
-            "reaches all, `children()` only the first level.",
+            "Some were missed. `modules()` reaches all of a stage, at any depth.",
         ),
         "learning-eval": At(
             "BatchNorm in eval mode",
@@ -124,13 +143,7 @@ TASK = Task(
             "Only BatchNorm goes into eval mode. Dropout, containers and other norms stay "
             "in train mode, in frozen stages too.",
         ),
-        "settings": At(
-            "the settings of BatchNorm",
-            "momentum, eps and track_running_stats must stay as they are. Without "
-            "tracking, or with momentum 0 in train mode, the layer normalises by the "
-            "batch.",
-        ),
-        "changed-requires_grad": "Leave `requires_grad` as it is: BatchNorm's mode alone "
-        "is asked for.",
+        "changed-statistics": "Leave the statistics alone: in eval mode they stay.",
+        "changed-requires_grad": "Leave `requires_grad` as it is: the mode alone counts.",
     },
 )

@@ -135,7 +135,7 @@ TASK = Task(
             "The momentum is missing: `momentum=0.9`.",
         ),
         "adam": When(
-            _run(_END, partial(runs.solution, kind=torch.optim.Adam)),
+            _run(_END, *runs.ADAMS),
             "That is Adam: `torch.optim.SGD` with momentum 0.9 is asked for.",
         ),
         "other-training": At(

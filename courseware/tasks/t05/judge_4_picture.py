@@ -13,7 +13,21 @@ def marked(test):
     return lambda it: it.fact == _MARKS and test(it.got, it.right)
 
 
+def _is_type(name, kind):
+    return lambda it: it.fact == f"type of {name}" and it.difference.got == kind
+
+
 MISTAKES = {
+    "swapped": When(
+        _is_type(_HISTORY, "Axes"), "The history comes first: `return history, ax`."
+    ),
+    "pyplot": When(
+        _is_type("the picture", "module"),
+        "Return the Axes, `ax` or `plt.gca()`, not `plt`.",
+    ),
+    "figure": When(
+        _is_type("the picture", "Figure"), "Return the Axes, not the Figure around it."
+    ),
     "columns": At(
         "the columns",
         "Return the history as fit returns it, `epoch` a column of it; fit measures "
@@ -57,7 +71,7 @@ MISTAKES = {
     ),
     "marks-start": When(
         marked(lambda got, right: 1.0 in got),
-        "Nothing wakes in epoch 1: there the run begins. No line for it.",
+        "The run begins in epoch 1: no line for it.",
     ),
     "marks-beyond": When(
         lambda it: it.fact == _MARKS and max(it.got, default=0) > it.case.epochs,

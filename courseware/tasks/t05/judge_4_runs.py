@@ -38,3 +38,6 @@ def restarted(model, train, val, schedule, epochs, lr):
 def swapped(model, train, val, *how):
     """Train on the pictures to measure on."""
     return solution(model, val, train, *how)
+
+
+ADAMS = [partial(solution, kind=kind) for kind in (torch.optim.Adam, torch.optim.AdamW)]

@@ -54,8 +54,8 @@ TASK = Task(
         ),
         "head-asleep": When(
             lambda it: it.fact == _PROBE and not it.got,
-            "The head did not move in the probe. The model may come with all of it frozen, "
-            "the head too, or the head was reset afterwards.",
+            "The head did not move in the probe. It may come frozen, it was reset "
+            "afterwards, or `optimizer.step()` is missing.",
         ),
         "backbone-moved": At(
             _PROBE,

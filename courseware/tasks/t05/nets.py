@@ -25,6 +25,13 @@ def staged() -> nn.Module:
     return net
 
 
+class BatchNormRelu2d(nn.BatchNorm2d):
+    """BatchNorm with its activation, as some nets have it: a subclass."""
+
+    def forward(self, x):
+        return super().forward(x).relu()
+
+
 def mixed() -> nn.Module:
     """Return a net with BatchNorm of every kind: deep, as a whole stage, without weights.
 
@@ -37,7 +44,7 @@ def mixed() -> nn.Module:
         "volume": nn.Sequential(nn.Conv3d(1, 2, 3), nn.BatchNorm3d(2)),
         "norm": nn.BatchNorm2d(4),
         "norm2": nn.Sequential(nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4)),
-        "maps": nn.Sequential(deep, *others, nn.BatchNorm2d(4)),
+        "maps": nn.Sequential(deep, *others, BatchNormRelu2d(4)),
         "rows": nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.LayerNorm(6)),
         "fc": nn.Sequential(nn.Linear(6, 6), bare, nn.Dropout(), nn.Linear(6, 3)),
     }

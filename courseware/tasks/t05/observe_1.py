@@ -16,6 +16,7 @@ def cases(seed):
     usual = {1: ["fc"], soon: ["layer4"], late: ["layer3", "layer2"]}
     unsorted = {1: ["fc"], late - 1: ["stage10"], soon - 1: ["stage1", "blocks.2"]}
     for make, *calls in (
+        (resnet, ({1: ["fc"]}, soon - 1, _TRAINABLE)),
         (resnet, (usual, soon + 1, _TRAINABLE)),
         (resnet, (usual, soon - 1, _TRAINABLE)),
         (resnet, (usual, soon, _TRAINABLE)),

@@ -8,7 +8,7 @@ from courseware.tasks.t05.nets import batchnorms, is_another, mixed, resnet
 _KEPT = ("layers", "weights", "statistics", "requires_grad")
 _ALL_KINDS = "a net with BatchNorm1d, 2d and 3d"
 _CASES = (  # name, how it is made, the frozen stages, whether their weights are frozen
-    ("test_resnet", resnet, ["bn1", "conv1", "layer1", "layer2"], True),
+    ("test_resnet", resnet, ["conv1", "bn1", "layer1", "layer2"], True),
     (_ALL_KINDS, mixed, ["volume", "norm", "maps"], True),
     (_ALL_KINDS, mixed, ["rows", "maps"], True),
     (_ALL_KINDS, mixed, ["maps.0", "fc.1"], True),
@@ -28,6 +28,9 @@ def observe(hold_batchnorm, case, seen):
     model = case.make().train()
     for stage in case.frozen:
         model.get_submodule(stage).requires_grad_(not case.asleep)
+    for layer in batchnorms(model).values():  # else a reset would not show
+        layer.running_mean.add_(0.5)
+        layer.num_batches_tracked.add_(3)
     settings = _settings(model)
     got = seen.call(hold_batchnorm, model, case.frozen, keeps=_KEPT)
     norms = batchnorms(model)

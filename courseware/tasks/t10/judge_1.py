@@ -8,6 +8,7 @@ from courseware.grading.judging import At, Raises, Task, When, Wrong
 from courseware.tasks.t10.heads_judged import AGREE, HEADS
 
 _PASSES = "passes of the backbone, batch by batch"
+_ONE = "the shape of a single picture's logits"
 
 
 class SharedNet(nn.Module):
@@ -38,6 +39,20 @@ TASK = Task(
     solution=SharedNet,
     agree=AGREE,
     mistakes={
+        "no-super": Raises(
+            "before Module.__init__()",
+            "`super().__init__()` comes first in `__init__`.",
+        ),
+        "no-self": Raises(
+            "has no attribute 'backbone'",
+            "The module does not have it. `self.backbone = backbone` keeps it; without "
+            "`self.` the name ends with `__init__`.",
+        ),
+        "pictures": Raises(
+            "(30x2 and",
+            "A head gets the pictures. It takes what the backbone makes of them: "
+            "`head(features)`.",
+        ),
         "width": Raises(
             "cannot be multiplied",
             "A head expects another width than the features have: `num_features` says "
@@ -87,5 +102,12 @@ TASK = Task(
             lambda *given: SharedNet(*given, bias=False), "A head has a bias."
         ),
         **HEADS,
+        "squeezed": At(
+            _ONE,
+            "A batch may hold one picture: its logits have the shape (1, classes). "
+            "`squeeze()` takes that dimension away too.",
+        ),
+        "changed-mode": "Leave the backbone's mode alone: whoever trains calls train() "
+        "and eval().",
     },
 )

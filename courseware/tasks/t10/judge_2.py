@@ -43,6 +43,10 @@ TASK = Task(
             ),
             "Return two things: the nets, and the optimiser.",
         ),
+        "no-module": When(
+            lambda it: it.fact.startswith("type of the net of"),
+            "A net is an nn.Module: `nn.Sequential(backbone, head)`.",
+        ),
         "swapped": When(
             _is_type("the nets", "SGD"), "The nets come first, then the optimiser."
         ),

@@ -121,6 +121,10 @@ TASK = Task(
             "Divide by the pictures of the task that have a label, and not by the number "
             "of tasks.",
         ),
+        "order": Wrong(
+            lambda x, y: solution(dict(zip(y, x.values(), strict=True)), y),
+            "The two dicts may have different orders: take `logits[task]`, no zip.",
+        ),
         "value": "The mean cross-entropy over the pictures whose label is not -1, for each "
         "task by itself.",
         "nan": When(

@@ -6,6 +6,7 @@ from torch import exp, log
 
 from courseware.grading.facts import Tolerance
 from courseware.grading.judging import At, Raises, Task, When, Wrong
+from courseware.tasks.t10 import totals
 from courseware.tasks.t10.any_of import any_of
 from courseware.tasks.t10.totals import UncertaintyLoss, term, total, total_of
 
@@ -39,6 +40,10 @@ TASK = Task(
             "KeyError",
             "`losses` may leave a task out, for the batch had no label for it: go through "
             "the tasks that are there.",
+        ),
+        "in-place": Raises(
+            "leaf Variable",
+            "Begin with `total = 0` and write `total = total + …`.",
         ),
         "one-total": When(
             lambda it: it.key == "type" or it.fact == "the shape of the total",
@@ -125,21 +130,14 @@ TASK = Task(
             "against it, s would fall without end.",
         ),
         "mean": When(
-            any_of(
-                total(lambda s, x: total_of(s, x) / len(x)),
-                total(lambda s, x: total_of(s, x) / len(s)),
-            ),
+            any_of(*totals.MEANS),
             "The sum over the tasks, not their mean.",
         ),
-        "order": When(
-            any_of(
-                total(lambda s, x: total_of(dict(zip(x, s.values(), strict=False)), x)),
-                total(
-                    lambda s, x: total_of(
-                        dict(zip(sorted(s), s.values(), strict=True)), x
-                    )
-                ),
-            ),
+        "sorted": Wrong(
+            totals.by_alphabet, "In the order of the list `tasks`, not by alphabet."
+        ),
+        "order": Wrong(
+            totals.by_place,
             "The losses come in any order. Take the s of each task by its place in "
             "`tasks`, not by that in the dict.",
         ),

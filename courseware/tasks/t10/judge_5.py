@@ -42,6 +42,9 @@ TASK = Task(
             "The head of one task has no part in the loss of the other. Take the "
             "backbone's parameters only: `model.backbone.parameters()`.",
         ),
+        "names": Raises(
+            "KeyError", "The tasks may have any name: take them from `labels`."
+        ),
         "frozen": When(
             lambda it: "Tensors does not require" in it.error or _thawed(it),
             "Some parameters are frozen: leave out those whose requires_grad is False, "

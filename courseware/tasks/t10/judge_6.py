@@ -103,6 +103,7 @@ TASK = Task(
             f"Counted: {it.difference.expected:,.0f}. " * ("counted" in it.more)
             + "Backbone(s) without the old head, and one new head for each task."
         ),
+        "none": 'A number is still None: `{"one": …, "two": …}`.',
         "type": 'Two numbers, without quotes: `{"one": …, "two": …}`.',
     },
 )

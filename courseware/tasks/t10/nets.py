@@ -34,7 +34,9 @@ class Backbone(nn.Module):
 class TwoTasks(nn.Module):
     """A backbone and two heads, whose tasks pull apart if asked for."""
 
-    def __init__(self, seed: int, *, apart: bool, freeze: bool, drop: float):
+    def __init__(
+        self, seed: int, *, names: Sequence[str], apart: bool, freeze: bool, drop: float
+    ):
         super().__init__()
         torch.manual_seed(seed)
         stem = nn.Flatten(), nn.Linear(12, 8).requires_grad_(not freeze)
@@ -50,7 +52,7 @@ class TwoTasks(nn.Module):
         one, other = (head[1].weight.data for head in heads)
         if apart:  # one head is nearly the opposite of the other
             other.mul_(0.2).sub_(one)
-        self.heads = nn.ModuleDict(zip(("species", "colour"), heads, strict=True))
+        self.heads = nn.ModuleDict(zip(names, heads, strict=True))
         self.trained = []  # was a layer in train mode, pass by pass
 
     def forward(self, images):

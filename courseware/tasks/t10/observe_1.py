@@ -27,3 +27,7 @@ def observe(shared_net, case, seen):
     seen.note("passes of the backbone, batch by batch", [first, second - first])
     asked = net, logits, backbone, parts, case.width
     seen.notes(seen.call(lambda: facts_of_heads(*asked)))
+    backbone.told = None
+    alone = seen.call(lambda: net.eval()(images[:1]))
+    shapes = {task: list(alone[task].shape) for task in case.tasks}
+    seen.note("the shape of a single picture's logits", shapes)

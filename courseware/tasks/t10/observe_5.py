@@ -8,6 +8,7 @@ from courseware.grading.observing import Case, generator
 from courseware.tasks.t10.nets import TwoTasks, pictures
 
 _TRACELESS = ("layers", "weights", "statistics", "requires_grad", "mode", "hooks")
+_NAMES = "species", "colour"
 _TRIED = (  # pictures, in train mode, with gradients in .grad, the net
     (8, False, False, {"apart": False, "freeze": False, "drop": 0.0}),
     (8, True, True, {"apart": True, "freeze": True, "drop": 0.0}),
@@ -27,12 +28,13 @@ def cases(seed):
             n=n,
             training=training,
             filled=filled,
+            names=_NAMES if i != 2 else ("age", "size"),
             net=net,
         )
 
 
 def observe(gradient_cosine, case, seen):
-    model = TwoTasks(case.seed, **case.net).train(case.training)
+    model = TwoTasks(case.seed, names=case.names, **case.net).train(case.training)
     for parameter in model.parameters():
         if case.filled and parameter.requires_grad:
             parameter.grad = torch.randn_like(parameter)
@@ -51,7 +53,8 @@ def _batch(case):
         place % 3 == 1
     )
     images = pictures(case.n, case.seed + 10)
-    return images, {"species": labels, "colour": labels + (place == 0)}
+    pair = labels, labels + (place == 0)
+    return images, dict(zip(case.names, pair, strict=True))
 
 
 def _grads(model):

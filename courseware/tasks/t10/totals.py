@@ -30,3 +30,13 @@ def total(of):
 def term(rule):
     """A wrong solution by another term of each task."""
     return total(lambda s, losses: total_of(s, losses, rule))
+
+
+MEANS = (
+    total(lambda s, x: total_of(s, x) / len(x)),
+    total(lambda s, x: total_of(s, x) / len(s)),
+)
+by_place = total(lambda s, x: total_of(dict(zip(x, s.values(), strict=False)), x))
+by_alphabet = total(
+    lambda s, x: total_of(dict(zip(sorted(s), s.values(), strict=True)), x)
+)
