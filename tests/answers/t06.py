@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from tests.answers import With
+
 # --- 06.1 ---------------------------------------------------------------------------
 
 
@@ -835,6 +837,10 @@ def rate_both_wrong(step, total, warmup, peak, final=0.0):
 
 # ------------------------------------------------------------------------------------
 
+MEASURED = {
+    0.1: {"move": 0.1, "accuracy": 0.2},
+    0.001: {"move": 0.001, "accuracy": 0.85},
+}
 RIGHT = {
     "06.1": [stages_counted, stages_from_the_head, stages_by_names,
              stages_of_generators, stages_of_tensor_rates],
@@ -843,7 +849,7 @@ RIGHT = {
     "06.4": [range_on_a_copy, range_by_hand, range_scheduler, range_logspace,
              range_tensors, range_numpy],
     "06.5": [rate_by_mixing, rate_numpy, rate_torch, rate_scheduler, rate_tensor],
-    "06.6": ["d", "D", " d\n"],
+    "06.6": ["d", "D", " d\n", With("d", measured=MEASURED)],
 }  # fmt: skip
 WRONG = {
     "06.1": [
@@ -978,5 +984,8 @@ WRONG = {
         ("overwritten", "unknown"),
         (4, "type"),
         (["d"], "type"),
+        (With("a", measured=MEASURED), "a"),
+        (With("d", measured={}), "measurement"),
+        (With("d", measured=MEASURED | {0.1: 0.2}), "measurement"),
     ],
 }
