@@ -54,7 +54,7 @@ class BadRepr:
 
 def test_the_score_is_the_cell_s_value_and_a_card():
     score = check("00.1", right)
-    assert isinstance(score, float) and score == 2.0 and repr(score) == "2.0"
+    assert isinstance(score, float) and score == 1.0 and repr(score) == "1.0"
     assert "Passed" in score._repr_html_() and "Passed" in str(score)
 
 
@@ -187,7 +187,7 @@ def test_progress_keeps_points_and_tries():
     check("00.1", right)
     check("00.1", lambda model: 1)
     row = progress().loc["00.1"]
-    assert (row["earned"], row["tries"], row["state"]) == (2.0, 2, "passed")
+    assert (row["earned"], row["tries"], row["state"]) == (1.0, 2, "passed")
 
 
 def test_progress_is_not_written_while_nbgrader_grades(monkeypatch, home):
@@ -206,7 +206,7 @@ def test_damaged_progress_is_set_aside(home, capsys):
 def test_progress_exports_and_resets(home):
     check("00.1", right)
     rows = json.loads(export_progress(home / "p.json").read_text())
-    assert next(r for r in rows if r["task"] == "00.1")["earned"] == 2.0
+    assert next(r for r in rows if r["task"] == "00.1")["earned"] == 1.0
     assert "00.1" in export_progress(home / "p.csv").read_text()
     reset_progress("00.1")
     assert progress().loc["00.1", "state"] == "open"
@@ -221,4 +221,4 @@ def test_an_unknown_task_names_the_nearest():
 
 def test_a_score_survives_arithmetic():
     score = check("00.1", right)
-    assert score + check("00.0", (32, 3, 64, 64)) == 3.0 and isinstance(score, Score)
+    assert score + check("00.0", (32, 3, 64, 64)) == 2.0 and isinstance(score, Score)

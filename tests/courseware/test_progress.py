@@ -193,7 +193,7 @@ def test_the_table_says_what_was_earned():
     fails("00.1")
     passes("00.1")
     row = progress().loc["00.1"]
-    assert (row["earned"], row["tries"], row["state"]) == (1.8, 2, "passed")
+    assert (row["earned"], row["tries"], row["state"]) == (0.9, 2, "passed")
 
 
 def test_a_line_says_what_is_reached_left_and_next():
