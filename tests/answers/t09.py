@@ -9,6 +9,8 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
+from tests.answers import With
+
 # --- 09.1 ---------------------------------------------------------------------------
 
 
@@ -1255,6 +1257,21 @@ def share_with_a_graph_left(student_logits, teacher_logits, labels, reduction, t
     return a / (a + b)
 
 
+TIMES = {"A": 5, "B": 100, "C": 1000, "D": 1000}
+PREDICTED = [
+    (With(share_by_jacobian, predicted=TIMES | wrong), key)
+    for wrong, key in (
+        ({"A": 160}, "both-counted"),
+        ({"D": 8}, "pictures"),
+        ({"A": 0.2}, "inverse"),
+        ({"B": 1}, "nothing"),
+        ({"D": 250}, "batch"),
+        ({"C": 200}, "number"),
+        ({"E": 3}, "cases"),
+    )
+] + [(With(share_by_jacobian, predicted=...), "not-predicted")]
+
+
 RIGHT = {
     "09.1": [kd_probabilities, kd_by_formula, kd_two_cross_entropies, kd_in_double],
     "09.2": [
@@ -1436,6 +1453,7 @@ WRONG = {
         (cache_weights_moved, "changed-weights"),
     ],
     "09.5": [
+        (With(0.127, measured=0.7), "measurement"),
         (0.7, "unchanged"),
         (0.7 / 16, "not-normalised"),
         (0.044, "not-normalised"),
@@ -1454,6 +1472,7 @@ WRONG = {
         (True, "type"),
     ],
     "09.6": [
+        (With({"A": "b", "B": "d"}, measured={}), "measurement"),
         ({"A": "a", "B": "d"}, "A-a"),
         ({"A": "c", "B": "d"}, "A-c"),
         ({"A": "d", "B": "d"}, "A-d"),
@@ -1466,6 +1485,7 @@ WRONG = {
         ("bd", "type"),
     ],
     "09.7": [
+        *PREDICTED,
         (share_with_batchmean, "reduction"),
         (share_with_the_default, "reduction"),
         (share_without_times, "times"),

@@ -73,7 +73,9 @@ def test_a_solution_shows_plain_data_and_no_error(task):
 @pytest.mark.parametrize("task", task_ids())
 def test_a_mistake_names_a_fact_that_there_is(task):
     names = {fact.name for fact in solved(task)}
-    folder = FOLDER / f"t{task[:2]}"  # some facts are noted of what an exercise measured
+    folder = (
+        FOLDER / f"t{task[:2]}"
+    )  # some facts are noted of what an exercise measured
     files = [p for p in folder.glob("*.py") if not p.stem.startswith("judge")]
     text = "".join(path.read_text(encoding="utf-8") for path in files)
     wanted = {m.fact for m in find_task(task).mistakes.values() if isinstance(m, At)}
