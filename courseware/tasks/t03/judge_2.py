@@ -104,10 +104,6 @@ TASK = Task(
             "The new layer was added beside the others, where forward never calls it. Put "
             "it in the place of the old head.",
         ),
-        "leaf-replaced": When(
-            elsewhere(lambda it, gone: not LEAVES.isdisjoint(gone.values())),
-            LAST_OF_BOTH,
-        ),
         "linear-first": When(
             elsewhere(
                 lambda it, gone: [*gone.values()] == ["Linear"] != it.wanted(head.HEAD)
