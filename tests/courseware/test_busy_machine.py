@@ -1,4 +1,7 @@
-"""A right answer passes on a machine that has no time for it."""
+"""A right answer passes on a machine that has no time for it.
+
+Those of exercises 00 and 04, for time's sake; COURSE_BUSY=all tries all exercises.
+"""
 
 import json
 import os
@@ -13,12 +16,18 @@ from courseware.places import project_root
 from tests.answers import banks
 
 BUSY = 20  # processes; a machine has two or four cores
-PARTS = 4  # that judge at the same time, so that all of it takes minutes
+PARTS = 3  # that judge at the same time, so that all of it takes minutes
 JUDGE = """
 import json, sys
 from tests.courseware.test_busy_machine import judged
 print(json.dumps([row for task in sys.argv[1:] for row in judged(task)]))
 """
+
+
+def tried():
+    """The tasks whose right answers are tried."""
+    everything = os.environ.get("COURSE_BUSY") == "all"
+    return [t for t in task_ids() if everything or t[:2] in ("00", "04")]
 
 
 def judged(task):
@@ -52,11 +61,11 @@ def started(tasks):
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_right_answers_pass_on_a_busy_machine():
-    parts = [task_ids()[i::PARTS] for i in range(PARTS)]
+    parts = [tried()[i::PARTS] for i in range(PARTS)]
     with busy_machine():
         judges = [started(part) for part in parts]
         told = [judge.communicate()[0] for judge in judges]
     assert [judge.returncode for judge in judges] == [0] * PARTS
     found = [row for text in told for row in json.loads(text.splitlines()[-1])]
     assert [row for row in found if row[2] != "passed"] == []
-    assert len(found) == sum(len(banks.right_answers(task)) for task in task_ids())
+    assert len(found) == sum(len(banks.right_answers(task)) for task in tried())
