@@ -60,6 +60,11 @@ class When:
         return bool(self.test(it))
 
 
+def any_of(*solutions: Callable) -> Callable[[Finding], bool]:
+    """A test for `When`: one of these wrong solutions shows the same."""
+    return lambda it: any(map(it.shows_the_same, solutions))
+
+
 @dataclass(frozen=True)
 class At:
     """A mistake by the fact at which it shows, whatever the difference."""

@@ -329,6 +329,15 @@ build_relu_last = _with(nn.ReLU(), nn.ReLU())
 build_gelu = _with(nn.GELU())
 build_leaky = _with(nn.LeakyReLU())
 build_dropout = _with(nn.Sequential(nn.ReLU(), nn.Dropout(0.5)))
+
+
+def build_without_graph(backbone, hidden, num_classes):
+    model = build_relu_in_between(backbone, hidden, num_classes)
+    model.forward = torch.no_grad()(model.forward)
+    return model
+
+
+build_relu_in_between = _with(nn.ReLU())
 build_flattened = _with(nn.Sequential(nn.Flatten(), nn.ReLU(inplace=True)))
 
 
@@ -595,6 +604,7 @@ WRONG = {
         (build_gelu, "gelu"),
         (build_leaky, "other-activation"),
         (build_dropout, "dropout"),
+        (build_without_graph, "no-graph"),
     ],
     "04.4": [
         (nearest_dot, "dot"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from courseware.grading.facts import Tolerance
-from courseware.grading.judging import At, Raises, Task, When, Wrong
+from courseware.grading.judging import At, Raises, Task, When, Wrong, any_of
 
 
 def solution(backbone, hidden, num_classes, between=nn.ReLU, behind=nn.Identity):
@@ -33,6 +33,7 @@ def _other_width(it):
     return f"(2x{width} and" in it.error
 
 
+_OTHERS = nn.Sigmoid, nn.Tanh, nn.LeakyReLU, nn.SiLU, nn.ELU
 TASK = Task(
     title="Find the bug: backbone and classifier",
     points=2,
@@ -77,18 +78,20 @@ TASK = Task(
         ),
         "gelu": Wrong(with_activation(nn.GELU), "That is a GELU: a ReLU is asked for."),
         "other-activation": When(
-            lambda it: any(
-                it.fact == "the logits" and it.shows_the_same(with_activation(make))
-                for make in (nn.Sigmoid, nn.Tanh, nn.LeakyReLU, nn.SiLU, nn.ELU)
-            ),
+            any_of(*map(with_activation, _OTHERS)),
             "Between the Linear layers stands another activation: a ReLU is asked for.",
         ),
         "softmax": Wrong(
             lambda b, h, n: solution(b, h, n, behind=lambda: nn.Softmax(1)),
             "No softmax at the end: cross-entropy wants plain logits.",
         ),
+        "no-graph": At(
+            "the logits have a graph behind them",
+            "Nothing could learn: the forward pass runs without gradients. Leave no_grad() "
+            "to whoever calls the model.",
+        ),
         "dropout": At(
-            "the logits in train mode",
+            "the logits are drawn anew in train mode",
             "Linear, ReLU, Linear are asked for: no dropout between them.",
         ),
         "value": "Features, Linear, ReLU, Linear, and nothing behind them: cross-entropy "

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from courseware.grading.facts import Tolerance
-from courseware.grading.judging import At, Raises, Task, When, Wrong
+from courseware.grading.judging import At, Raises, Task, When, Wrong, any_of
 from courseware.tasks.t06.groups import MISSING, TWICE, without
-from courseware.tasks.t06.mistakes import GROUPS, names, one_of
+from courseware.tasks.t06.mistakes import GROUPS, names
 
 RATES = "the rate of each parameter"
 
@@ -75,7 +75,7 @@ TASK = Task(
             TWICE, "These stand in more than one place, which an optimiser refuses."
         ),
         "by-name": When(
-            lambda it: one_of(*BY_NAME)(it) or _namesakes_missing(it),
+            lambda it: any_of(*BY_NAME)(it) or _namesakes_missing(it),
             'Another layer may be called fc1 or block.fc, so `"fc" in name`, or a name '
             'that begins with `"fc"`, is no test. The head\'s names begin with `"fc."` '
             "and its dot.",

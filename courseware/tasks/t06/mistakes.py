@@ -8,11 +8,6 @@ from courseware.grading.judging import At, When
 from courseware.tasks.t06.groups import FOREIGN, NO_DICTS, without
 
 
-def one_of(*solutions):
-    """A test: the answer shows what one of these wrong solutions shows."""
-    return lambda it: any(it.shows_the_same(solution) for solution in solutions)
-
-
 def names(it, fact):
     """The set of names at a fact, if that is what fails; else an empty one."""
     return it.got if it.fact == fact else frozenset()

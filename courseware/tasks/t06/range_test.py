@@ -10,8 +10,7 @@ from itertools import accumulate
 import torch
 from torch.nn.functional import cross_entropy
 
-from courseware.grading.judging import When, Wrong
-from courseware.tasks.t06.mistakes import one_of
+from courseware.grading.judging import When, Wrong, any_of
 
 
 def growing(start, end, count):
@@ -91,7 +90,7 @@ LOSSES = {
         "or are the weights put back in every step?",
     ),
     "constant-lr": When(
-        one_of(
+        any_of(
             partial(solution, used=lambda lrs: [lrs[0]] * len(lrs)),
             partial(solution, used=lambda lrs: [lrs[-1]] * len(lrs)),
             partial(solution, used=lambda lrs: [1e-3] * len(lrs)),  # SGD's own rate
@@ -100,7 +99,7 @@ LOSSES = {
         '`optimizer.param_groups[0]["lr"]`; other names have no effect.',
     ),
     "shifted": When(
-        one_of(
+        any_of(
             partial(solution, used=lambda lrs: [lrs[0], *lrs[:-1]]),
             partial(solution, used=lambda lrs: [*lrs[1:], lrs[-1]]),
         ),

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from functools import partial
 
-from courseware.grading.judging import When, Wrong
-from courseware.tasks.t06.mistakes import one_of
+from courseware.grading.judging import When, Wrong, any_of
 
 
 def half_wave(done):
@@ -83,7 +82,7 @@ RISE = {
         "`peak` is ignored: it is not always 1.",
     ),
     "rounded": When(
-        one_of(*(partial(_rounded, digits) for digits in range(1, 6))),
+        any_of(*(partial(_rounded, digits) for digits in range(1, 6))),
         "Return the rate as it is, without rounding it.",
     ),
     "warmup": When(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from courseware.grading.judging import At, When, Wrong
-from courseware.tasks.t06.mistakes import one_of
+from courseware.grading.judging import At, When, Wrong, any_of
 
 
 def within(model, layers):
@@ -55,7 +54,7 @@ RATES = {
         "with each step towards the stem.",
     ),
     "linear": When(
-        one_of(
+        any_of(
             partial(solution, rate=lambda lr, ratio, i, n: lr * (n - i) / n),
             partial(solution, rate=lambda lr, ratio, i, n: lr * ratio / i if i else lr),
             partial(solution, rate=lambda lr, ratio, i, n: lr * ratio * i if i else lr),

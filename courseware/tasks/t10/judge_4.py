@@ -5,9 +5,8 @@ from __future__ import annotations
 from torch import exp, log
 
 from courseware.grading.facts import Tolerance
-from courseware.grading.judging import At, Raises, Task, When, Wrong
+from courseware.grading.judging import At, Raises, Task, When, Wrong, any_of
 from courseware.tasks.t10 import totals
-from courseware.tasks.t10.any_of import any_of
 from courseware.tasks.t10.totals import UncertaintyLoss, term, total, total_of
 
 TASK = Task(

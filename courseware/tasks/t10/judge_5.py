@@ -8,8 +8,7 @@ from operator import add
 from statistics import fmean
 
 from courseware.grading.facts import Tolerance
-from courseware.grading.judging import At, Raises, Task, When, Wrong
-from courseware.tasks.t10.any_of import any_of
+from courseware.grading.judging import At, Raises, Task, When, Wrong, any_of
 from courseware.tasks.t10.cosines import cosine, each, learning, solution
 
 _EVAL = "every layer was in eval mode"
