@@ -363,7 +363,7 @@ OWN = [raises_an_interrupt, interrupts_the_main_thread]
 @pytest.mark.parametrize("interrupt", OWN)
 def test_an_interrupt_that_the_answer_raises_is_reported(interrupt):
     assert isinstance(call_safely(interrupt).error, KeyboardInterrupt)
-    assert judge(interrupt) == ("failed", "error")
+    assert judge(interrupt) == ("failed", "interrupt")
 
 
 @needs_signals
