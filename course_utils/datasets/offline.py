@@ -1,4 +1,4 @@
-"""Real images that come with scikit-learn and matplotlib: no download needed."""
+"""A set of real images that comes with scikit-learn: no download needed."""
 
 from __future__ import annotations
 
@@ -33,23 +33,3 @@ def digits_source(*, size: Callable[[Native], int]) -> Source:
     classes = [str(name) for name in digits.target_names]
     report = DatasetReport(source="digits: scikit-learn's handwritten digits, 8 px")
     return Source("digits", classes, {"train": pool}, report, image_size)
-
-
-def sample_photos() -> dict[str, Image.Image]:
-    """Return three photographs in RGB: `hopper`, `flower` and `china`.
-
-    The first is matplotlib's portrait of Grace Hopper, the others are scikit-learn's
-    samples.
-
-    >>> from course_utils.datasets import sample_photos
-    >>> {name: photo.size for name, photo in sample_photos().items()}
-    {'hopper': (512, 600), 'flower': (640, 427), 'china': (640, 427)}
-    """
-    from matplotlib.cbook import get_sample_data
-    from sklearn.datasets import load_sample_image
-
-    with get_sample_data("grace_hopper.jpg", asfileobj=True) as file:
-        photos = {"hopper": Image.open(file).convert("RGB")}
-    for name in ("flower", "china"):
-        photos[name] = Image.fromarray(load_sample_image(f"{name}.jpg"))
-    return photos

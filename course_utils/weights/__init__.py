@@ -1,4 +1,4 @@
-"""Which weights: bundled, released, a file or none; what they expect of an image."""
+"""Which weights: bundled, installed, fetched, a file or none; what an image must be."""
 
 from course_utils.weights.bundled import (
     BUNDLED,
@@ -7,6 +7,12 @@ from course_utils.weights.bundled import (
     bundled_names,
 )
 from course_utils.weights.info import WeightsInfo
+from course_utils.weights.installed import (
+    PACKAGES,
+    build_installed,
+    installed_names,
+    installed_path,
+)
 from course_utils.weights.loading import (
     default_backbone,
     default_weights_info,
@@ -26,8 +32,10 @@ from course_utils.weights.released import (
 
 __all__ = [
     "BUNDLED",
+    "PACKAGES",
     "WeightsInfo",
     "build_bundled",
+    "build_installed",
     "bundled_card",
     "bundled_names",
     "cached_imagenet",
@@ -35,6 +43,8 @@ __all__ = [
     "default_weights_info",
     "find_weights",
     "imagenet_is_cached",
+    "installed_names",
+    "installed_path",
     "load_backbone",
     "released_info",
     "released_is_cached",

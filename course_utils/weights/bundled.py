@@ -11,6 +11,7 @@ from torch import nn
 from course_utils.errors import DamagedCheckpoint, WeightsUnavailable, command
 from course_utils.storage import data_dir
 from course_utils.weights.info import WeightsInfo
+from course_utils.weights.installed import how_to_install
 
 BUNDLED = ("test_resnet", "test_efficientnet", "test_convnext", "test_vit")
 
@@ -93,7 +94,8 @@ def ways_out(name: str, what: str) -> str:
     """Say what to do where a model's weights of some kind are not on this machine."""
     wanted = "pretrained" if what.startswith("pretrained") else "ImageNet"
     ways = [
-        f"fetch {wanted} weights once, with a connection: `{command('fetch', name)}`"
+        *filter(None, [how_to_install(name)]),
+        f"fetch {wanted} weights once, with a connection: `{command('fetch', name)}`",
     ]
     if bundled := ", ".join(bundled_names()):
         ways.append(f"load a model whose weights came with the course ({bundled})")

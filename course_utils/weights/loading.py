@@ -31,6 +31,7 @@ from course_utils.state_files import (
 from course_utils.storage import sha256_file
 from course_utils.weights.bundled import bundled_info, check_card, ways_out
 from course_utils.weights.info import WeightsInfo
+from course_utils.weights.installed import build_installed, installed_path
 from course_utils.weights.released import (
     released_info,
     timm_config,
@@ -81,7 +82,7 @@ def load_backbone(
 ) -> nn.Module:
     """Load a torchvision or timm model in eval mode, without touching the network.
 
-    `weights` is "auto" (pretrained if already in the local cache, else bundled;
+    `weights` is "auto" (pretrained if installed or in the local cache, else bundled;
     COURSE_WEIGHTS overrides), "bundled", "imagenet" (of ImageNet-1k only), "pretrained"
     (whatever the model's tag names), "random", a member of torchvision's enum, or the
     path of a file. In a file, prefixes and nestings that wrappers write are taken off.
@@ -366,7 +367,9 @@ def _built_by_torchvision(name: str, info: WeightsInfo) -> nn.Module:
 
 
 def _built_by_timm(name: str, info: WeightsInfo) -> nn.Module:
-    """Let timm build and fill its model from the file in the cache."""
+    """Let timm build and fill its model from the file in the cache, or in the install."""
+    if info.path == installed_path(name, info.tag):
+        return build_installed(name, info.path)
     if info.path.suffix != ".safetensors":
         read_file(info.path)  # refuses pickled code
     # custom_load is for files of other frameworks; the hub has them converted

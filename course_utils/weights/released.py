@@ -18,6 +18,7 @@ from course_utils.arguments import checked
 from course_utils.storage import sha256_file
 from course_utils.weights.bundled import bundled_names
 from course_utils.weights.info import WeightsInfo
+from course_utils.weights.installed import PACKAGES, installed_path
 
 # Files that are not torchvision's own, but are known: SHA-256 -> what they hold.
 OTHER_CONTENTS = {
@@ -37,7 +38,7 @@ _DATA = {
 
 @checked(own=("name",))
 def imagenet_is_cached(name: str) -> bool:
-    """Tell whether ImageNet weights for a model are in the local cache.
+    """Tell whether ImageNet weights for a model are on this machine.
 
     >>> from course_utils.weights import imagenet_is_cached
     >>> imagenet_is_cached("resnet18")
@@ -48,7 +49,7 @@ def imagenet_is_cached(name: str) -> bool:
 
 
 def released_is_cached(name: str) -> bool:
-    """Tell whether the weights that `fetch` gets for a model are in the local cache.
+    """Tell whether the weights that `fetch` gets for a model are on this machine.
 
     >>> from course_utils.weights import released_is_cached
     >>> released_is_cached("vit_base_patch14_dinov2")
@@ -58,18 +59,21 @@ def released_is_cached(name: str) -> bool:
 
 
 def cached_imagenet() -> list[str]:
-    """List torchvision models and the course's timm models with cached weights.
+    """List the models whose ImageNet weights are on this machine, installed ones first.
+
+    Looked for are those of packages, of torchvision, and of the course's timm models.
 
     >>> from course_utils.weights import cached_imagenet
     >>> cached_imagenet()
-    []
+    ['tf_efficientnet_lite0']
     """
-    names = [*torchvision_names(), *(f"timm/{name}" for name in bundled_names())]
+    ours = [f"timm/{name}" for name in bundled_names()]
+    names = [*PACKAGES, *torchvision_names(), *ours]
     return [name.removeprefix("timm/") for name in names if imagenet_is_cached(name)]
 
 
 def released_info(library: str, name: str, tag: str) -> WeightsInfo | None:
-    """Describe a model's weights in the cache of torchvision or timm; None if none.
+    """Describe a model's weights, installed or in a cache; None if there are none.
 
     >>> from course_utils.weights import released_info
     >>> print(released_info("torchvision", "resnet18", "IMAGENET1K_V1"))
@@ -77,6 +81,9 @@ def released_info(library: str, name: str, tag: str) -> WeightsInfo | None:
     """
     if library == "timm":
         config = timm_config(name, tag)
+        if path := installed_path(name, config.tag):
+            source = f"timm's {config.tag}, from the install, {path.name}"
+            return replace(timm_info(name, config, path), source=source)
         path = timm_path(config)
         return path and timm_info(name, config, path)
     for member in torchvision_weights(name, tag):

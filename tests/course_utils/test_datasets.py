@@ -31,7 +31,6 @@ from course_utils.datasets import (
     labels_of,
     load_dataset,
     real,
-    sample_photos,
     training_transform,
 )
 from course_utils.errors import DatasetError
@@ -679,13 +678,6 @@ def test_digits_are_split_and_enlarged():
     assert len(data.train) + len(data.val) + len(data.test) == 1797
     assert data.classes == [str(i) for i in range(10)]
     assert data.train.images.shape[1:] == (32, 32, 3)
-
-
-def test_sample_photos_are_rgb():
-    photos = sample_photos()
-    assert {name: photo.mode for name, photo in photos.items()} == dict.fromkeys(
-        ("hopper", "flower", "china"), "RGB"
-    )
 
 
 # --- torchvision's sets

