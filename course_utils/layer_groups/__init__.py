@@ -1,6 +1,7 @@
 """Ordered stages, freezing that holds BatchNorm still, and schedules of unfreezing."""
 
 from .freezing import freeze, trainable_parameters, unfreeze
+from .holding import hold_batchnorm
 from .schedule import UnfreezeSchedule
 from .stages import LayerGroup, check_stage_names, layer_groups, names_of
 
@@ -9,6 +10,7 @@ __all__ = [
     "UnfreezeSchedule",
     "check_stage_names",
     "freeze",
+    "hold_batchnorm",
     "layer_groups",
     "names_of",
     "trainable_parameters",

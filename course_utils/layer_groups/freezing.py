@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _NormBase
 
 from course_utils.arguments import checked
+from course_utils.layer_groups.holding import (
+    batchnorms,
+    hold_again,
+    hold_layer,
+    note_held,
+    release_layer,
+)
 from course_utils.layer_groups.stages import (
     LayerGroup,
     index_of,
@@ -16,9 +21,6 @@ from course_utils.layer_groups.stages import (
     named_stages,
 )
 from course_utils.meta_tensors import check_model, unwrapped
-
-_HOOK = "_frozen_batchnorm_hook"
-_HELD = "_frozen_batchnorms"  # their names, at the model, which outlive the layers
 
 
 @checked(own=("stages",))
@@ -35,7 +37,8 @@ def freeze(
     unless a stage is named. Frozen parameters get
     `requires_grad=False`. With `batchnorm="eval"` (the default) frozen BatchNorm layers
     keep their running statistics, whatever `train()` says: a forward hook holds them in
-    eval mode. "train" leaves them to the model's mode. Returns the model.
+    eval mode. "train" leaves them to the model's mode. (`hold_batchnorm` holds all of
+    them, whatever learns.) Returns the model.
 
     >>> from course_utils.layer_groups import freeze
     >>> from course_utils.weights import load_backbone
@@ -52,7 +55,7 @@ def freeze(
     if until is not None and stages is not None:
         raise ValueError("give until or stages, not both")
     groups = layer_groups(model)
-    _hold_again(unwrapped(model), ())
+    hold_again(unwrapped(model), ())
     frozen = (
         named_stages(groups, stages)
         if stages is not None
@@ -61,10 +64,10 @@ def freeze(
     for group in groups:
         _set_trainable(group, group not in frozen)
     for layer in _batchnorms(groups):
-        _release(layer, model)
+        release_layer(layer, model)
     for layer in _batchnorms(frozen) if batchnorm == "eval" else ():
-        _hold(layer)
-    _note_held(unwrapped(model))
+        hold_layer(layer)
+    note_held(unwrapped(model))
     return model
 
 
@@ -91,7 +94,7 @@ def unfreeze(
     if since is not None and stages is not None:
         raise ValueError("give since or stages, not both")
     groups = layer_groups(model)
-    _hold_again(unwrapped(model), ())
+    hold_again(unwrapped(model), ())
     if stages is not None:
         woken = named_stages(groups, stages)
     else:
@@ -99,8 +102,8 @@ def unfreeze(
     for group in woken:
         _set_trainable(group, True)
     for layer in _batchnorms(woken):
-        _release(layer, model)
-    _note_held(unwrapped(model))
+        release_layer(layer, model)
+    note_held(unwrapped(model))
     return model
 
 
@@ -135,47 +138,5 @@ def _set_trainable(group: LayerGroup, trainable: bool) -> None:
         parameter.requires_grad = trainable
 
 
-def _batchnorms(groups: list[LayerGroup]) -> list[_NormBase]:
-    found = {
-        id(layer): layer
-        for group in groups
-        for module in group.modules
-        for layer in module.modules()
-        if isinstance(layer, _NormBase) and layer.track_running_stats
-    }
-    return list(found.values())
-
-
-def _stay_in_eval(layer: nn.Module, inputs: tuple[torch.Tensor]) -> None:
-    if not torch.jit.is_scripting():  # a scripted model has no modes to hold
-        layer.eval()
-
-
-def _hold(layer: nn.Module) -> None:
-    layer.eval()
-    setattr(layer, _HOOK, layer.register_forward_pre_hook(_stay_in_eval))
-
-
-def _note_held(model: nn.Module) -> None:
-    """Let the model look after its layers: SyncBatchNorm's conversion makes new ones."""
-    held = [name for name, layer in model.named_modules() if _HOOK in vars(layer)]
-    if held and not hasattr(model, _HELD):
-        model.register_forward_pre_hook(_hold_again)
-    if held or hasattr(model, _HELD):
-        setattr(model, _HELD, held)
-
-
-def _hold_again(model: nn.Module, inputs: tuple[torch.Tensor]) -> None:
-    """Hold layers that stand where a held one stood before."""
-    if not torch.jit.is_scripting():
-        for name in getattr(model, _HELD, ()):
-            layer = model.get_submodule(name)
-            if not hasattr(layer, _HOOK) and isinstance(layer, _NormBase):
-                _hold(layer)
-
-
-def _release(layer: nn.Module, model: nn.Module) -> None:
-    """Let a layer that was held in eval mode follow its model again."""
-    if hook := layer.__dict__.pop(_HOOK, None):
-        hook.remove()
-        layer.train(model.training)
+def _batchnorms(groups: Iterable[LayerGroup]) -> list[nn.Module]:
+    return batchnorms(module for group in groups for module in group.modules)
