@@ -214,6 +214,10 @@ def top_k_pops(logits, classes, k):
     return result
 
 
+def top_k_softmax_twice(logits, classes, k):
+    return top_k_sorted(logits.softmax(0), classes, k)
+
+
 def top_k_by_name(logits, classes, k):
     p = dict(zip(classes, logits.softmax(0).tolist(), strict=True))
     return sorted(p.items(), key=lambda pair: -pair[1])[:k]
@@ -533,6 +537,7 @@ WRONG = {
         (top_k_tempered, "value"),
         (top_k_swapped, "swapped"),
         (top_k_pops, "mutated"),
+        (top_k_softmax_twice, "twice"),
         (top_k_by_name, "dict"),
         (top_k_by_probability, "dict"),
     ],
