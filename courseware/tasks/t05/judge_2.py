@@ -7,8 +7,8 @@ from functools import partial
 from torch import nn
 
 from courseware.grading.judging import At, Raises, Task, When, Wrong, any_of
-from courseware.tasks.t05.judge_2_modes import first_alone, solution, those
-from courseware.tasks.t05.nets import is_in
+from courseware.tasks.t05.judge_2_modes import solution, those
+from courseware.tasks.t05.nets import batchnorms, is_in
 
 
 def _missed(it):
@@ -96,7 +96,10 @@ TASK = Task(
             "A stage may be a BatchNorm itself, as bn1 is: `modules()` gives it too.",
         ),
         "first-layer": Wrong(
-            first_alone,
+            lambda model, frozen: [
+                m.eval()
+                for m in [*batchnorms(model.get_submodule(frozen[0])).values()][:1]
+            ],
             "The first BatchNorm alone holds still: a `return` in the loop ends it there.",
         ),
         "first-stage": Wrong(

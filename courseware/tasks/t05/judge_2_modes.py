@@ -19,9 +19,3 @@ def those(test):
     return lambda model, frozen: [
         m.eval() for n, m in batchnorms(model).items() if test(n, m, frozen)
     ]
-
-
-def first_alone(model, frozen):
-    """A wrong solution: a return inside the loop."""
-    stages = map(model.get_submodule, frozen)
-    [m.eval() for m in [m for s in stages for m in batchnorms(s).values()][:1]]
