@@ -248,6 +248,14 @@ def bug_by_is(model, lr, head_lr):
     return [group for group in groups if group["params"]]
 
 
+def bug_tuple(model, lr, head_lr):
+    return tuple(bug_by_is(model, lr, head_lr))
+
+
+def bug_nested(model, lr, head_lr):
+    return [_nested(group) for group in bug_by_is(model, lr, head_lr)]
+
+
 def bug_by_children(model, lr, head_lr):
     others = [m for n, m in model.named_children() if n != "fc"]
     body = [p for m in others for p in m.parameters() if p.requires_grad]
@@ -404,6 +412,14 @@ def decay_loop(model, weight_decay):
     for parameter in model.parameters():
         (plain if parameter.dim() in (0, 1) else decayed)["params"].append(parameter)
     return [plain, decayed]
+
+
+def decay_tuple(model, weight_decay):
+    return tuple(decay_loop(model, weight_decay))
+
+
+def decay_nested(model, weight_decay):
+    return [_nested(group) for group in decay_loop(model, weight_decay)]
 
 
 def decay_set(model, weight_decay):
@@ -1031,6 +1047,8 @@ WRONG = {
         (stages_tuple, "tuple"),
     ],
     "06.2": [
+        (bug_tuple, "tuple"),
+        (bug_nested, "nested"),
         (bug_as_written, "head-twice"),
         (bug_two_lists, "head-twice"),
         (bug_no_head, "head-missing"),
@@ -1058,6 +1076,8 @@ WRONG = {
         (bug_repeated, "twice"),
     ],
     "06.3": [
+        (decay_tuple, "tuple"),
+        (decay_nested, "nested"),
         (decay_bn_in_name, "norms"),
         (decay_norm_in_name, "norms"),
         (decay_batchnorm_class, "other-norms"),

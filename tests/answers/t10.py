@@ -273,7 +273,12 @@ class SharedNets(nn.Module):
         return {t: net(images) for t, net in self.nets.items()}
 
 
+def _transposed(self, images):
+    return {task: logits.T for task, logits in _usual(self, images).items()}
+
+
 SHARED_WRONG = [
+    ("shared_transposed", _module(_transposed), "shape"),
     ("shared_plain_dict", _module(_usual, heads=_plain_heads), "not-registered"),
     ("shared_fresh", _module(_fresh_heads, heads=lambda *_: {}), "not-registered"),
     ("shared_head", _module(_usual, heads=_one_head), "one-head"),
