@@ -61,7 +61,8 @@ check("01.1", prepare)
 #
 # `logits` is a tensor of shape (C,), `classes` a list of C names. Return a list of the `k`
 # most probable classes, best first, as pairs (name, probability): a `str` and a `float`.
-# Probabilities are those of a softmax over all C classes.
+# Probabilities are those of a softmax over all C classes. Two classes may bear the same
+# name (ImageNet has two cranes), or be equally probable.
 
 
 # %% nbgrader={"grade": false, "grade_id": "top_k", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -105,8 +106,9 @@ check("01.3", grey_filters)
 #
 # `state` is a state dict from somewhere: some names may begin with `"module."`, the head may
 # have another number of classes, some entries may be missing or unknown. Load into `model`
-# every entry whose name (without that prefix) and shape match. Leave the rest of the model
-# as it is. Return the sorted list of the model's names that were **not** loaded.
+# every entry whose name (without that prefix) and shape match, as a copy: a later change
+# of `state` must not reach the model. Leave the rest of the model as it is. Return the
+# sorted list of the model's names that were **not** loaded.
 
 
 # %% nbgrader={"grade": false, "grade_id": "load_matching", "locked": false, "schema_version": 3, "solution": true, "task": false}

@@ -60,9 +60,10 @@ check("04.1", freeze_backbone)
 # *Difficulty 3 of 5 · 12 minutes · trains: Identity or hooks, modes*
 #
 # Return the pooled features that enter the head `fc`, as a tensor (N, D), for pictures
-# (N, 3, 64, 64) that are already prepared. Compute them in eval mode and without gradients.
-# Afterwards the model must be as it came: the same head object, the same mode (all of its
-# layers come in train mode, or all in eval mode), the same BatchNorm statistics, no hook left.
+# (N, 3, 64, 64) that are already prepared. Compute them in eval mode and without gradients:
+# no graph hangs on them. Afterwards the model must be as it came: the same head object, the
+# same mode (all of its layers come in train mode, or all in eval mode), the same BatchNorm
+# statistics, no hook left.
 
 
 # %% nbgrader={"grade": false, "grade_id": "features", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -99,8 +100,8 @@ check("04.2", features)
 #
 # The backbone still ends in its own head `fc`. Write it so that it works for any
 # `backbone` with a head `fc`: the classifier takes the backbone's *features*, through one
-# Linear layer to `hidden`, a ReLU, and one Linear layer to `num_classes`. Return an
-# `nn.Module` that maps pictures to logits.
+# Linear layer to `hidden`, a ReLU, and one Linear layer to `num_classes`, both with a bias.
+# Return an `nn.Module` that maps pictures to logits.
 
 
 # %% nbgrader={"grade": false, "grade_id": "build", "locked": false, "schema_version": 3, "solution": true, "task": false}

@@ -95,7 +95,8 @@ check("06.1", stage_groups)
 # Repair it, and make no more than **two** groups of it. Each parameter that requires a
 # gradient stands in exactly one group: those of the head `model.fc` with the rate `head_lr`,
 # all others with `lr`. Frozen parameters, of the head too, stay out. (The head may be a
-# single layer or several; other layers may have names that look like its own.)
+# single layer or several; other layers may have names that look like its own; and some
+# parameters may belong to the net itself, outside of its layers.)
 
 
 # %% nbgrader={"grade": false, "grade_id": "backbone_and_head", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -162,7 +163,8 @@ check("06.3", decay_groups)
 #
 # Return two lists of `float`: the rates and the losses. And nothing must be left of it:
 # afterwards the model has the weights, the buffers (BatchNorm's statistics) and the mode that
-# it came with, to the bit. (It comes in train or in eval mode, all layers alike.)
+# it came with, to the bit. (It comes in train or in eval mode, all layers alike, and no
+# parameter of it is frozen.)
 
 
 # %% nbgrader={"grade": false, "grade_id": "range_test", "locked": false, "schema_version": 3, "solution": true, "task": false}

@@ -55,9 +55,9 @@ from course_utils.weights import load_backbone
 #
 # Return one number as a tensor of shape () that `backward()` can start from. The gradient
 # reaches the student's logits only: nothing flows back into the teacher's, even if they
-# carry a graph. Logits may lie hundreds apart; the loss and its gradient must be finite
-# and right there too. Use torch's functions; those of `course_utils.distillation` would
-# give the answer away.
+# carry a graph; both tensors stay as they are. Logits may lie hundreds apart; the loss and
+# its gradient must be finite and right there too. Use torch's functions; those of
+# `course_utils.distillation` would give the answer away.
 
 
 # %% nbgrader={"grade": false, "grade_id": "kd_loss", "locked": false, "schema_version": 3, "solution": true, "task": false}

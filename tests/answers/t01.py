@@ -80,6 +80,41 @@ def prepare_without_return(image, mean, std):
     image.permute(2, 0, 1).float().div(255).sub(0.5)
 
 
+def prepare_by_largest(image, mean, std):
+    mean, std = _columns(mean, std)
+    return (image.permute(2, 0, 1).float() / image.max() - mean) / std
+
+
+def prepare_by_largest_of_channel(image, mean, std):
+    mean, std = _columns(mean, std)
+    x = image.permute(2, 0, 1).float()
+    return (x / x.amax((1, 2), keepdim=True) - mean) / std
+
+
+def prepare_by_range(image, mean, std):
+    mean, std = _columns(mean, std)
+    x = image.permute(2, 0, 1).float()
+    return ((x - x.min()) / (x.max() - x.min()) - mean) / std
+
+
+def prepare_if_bytes(image, mean, std):
+    mean, std = _columns(mean, std)
+    x = image.permute(2, 0, 1).float()
+    if x.max() > 1:
+        x = x / 255
+    return (x - mean) / std
+
+
+def prepare_signed(image, mean, std):
+    mean, std = _columns(mean, std)
+    return (image.permute(2, 0, 1).float() / 127.5 - 1 - mean) / std
+
+
+def prepare_along_width(image, mean, std):
+    x = image.permute(2, 0, 1).float() / 255
+    return (x - torch.tensor(mean)) / torch.tensor(std)
+
+
 def top_k_sorted(logits, classes, k):
     p = torch.softmax(logits, dim=-1).tolist()
     return sorted(zip(classes, p, strict=True), key=lambda pair: -pair[1])[:k]
@@ -179,6 +214,25 @@ def top_k_pops(logits, classes, k):
     return result
 
 
+def top_k_softmax_twice(logits, classes, k):
+    return top_k_sorted(logits.softmax(0), classes, k)
+
+
+def top_k_by_name(logits, classes, k):
+    p = dict(zip(classes, logits.softmax(0).tolist(), strict=True))
+    return sorted(p.items(), key=lambda pair: -pair[1])[:k]
+
+
+def top_k_by_probability(logits, classes, k):
+    names = dict(zip(logits.softmax(0).tolist(), classes, strict=True))
+    return [(names[p], p) for p in sorted(names, reverse=True)[:k]]
+
+
+def top_k_by_pairs(logits, classes, k):
+    pairs = zip(logits.softmax(0).tolist(), classes, strict=True)
+    return [(name, p) for p, name in sorted(pairs, reverse=True)[:k]]
+
+
 def grey_einsum(weight):
     return torch.einsum("cihw->chw", weight)[:, None]
 
@@ -209,6 +263,14 @@ def grey_without_dimension(weight):
 
 def grey_filters_summed(weight):
     return weight.sum(dim=0, keepdim=True)
+
+
+def grey_middle_tripled(weight):
+    return weight[:, 1:2] * 3
+
+
+def grey_summed_by_python(weight):
+    return sum(weight)
 
 
 def grey_new_layer(weight):
@@ -371,9 +433,68 @@ def load_strips_in_place(model, state):
     return load_by_strip(model, state)
 
 
+def load_by_position(model, state):
+    left = []
+    for (name, own), value in zip(
+        model.state_dict().items(), state.values(), strict=False
+    ):
+        if own.shape == value.shape:
+            own.copy_(value)
+        else:
+            left.append(name)
+    return sorted(left)
+
+
+def load_names_layers(model, state):
+    return sorted({name.rpartition(".")[0] for name in load_by_strip(model, state)})
+
+
+def load_without_counts(model, state):
+    kept = {name: value for name, value in state.items() if "tracked" not in name}
+    return load_by_strip(model, kept)
+
+
+def load_keeps_counts_quiet(model, state):
+    return [name for name in load_by_strip(model, state) if "tracked" not in name]
+
+
+def load_splits(model, state):
+    return load_by_strip(model, {k.split(".", 1)[1]: v for k, v in state.items()})
+
+
+def load_sorts_in_place(model, state):
+    return load_by_strip(model, state).sort()
+
+
+def load_by_data(model, state):
+    own = dict(model.named_parameters()) | dict(model.named_buffers())
+    left = set(own)
+    for name, value in state.items():
+        name = name.removeprefix("module.")
+        if name in own and own[name].shape == value.shape:
+            own[name].data = value
+            left.discard(name)
+    return sorted(left)
+
+
+def load_assigned(model, state):
+    own = model.state_dict()
+    state = {name.removeprefix("module."): value for name, value in state.items()}
+    fits = {k: v for k, v in state.items() if k in own and v.shape == own[k].shape}
+    model.load_state_dict(fits, strict=False, assign=True)
+    return sorted(own.keys() - fits.keys())
+
+
 RIGHT = {
     "01.1": [prepare_movedim, prepare_last_first, prepare_torchvision],
-    "01.2": [top_k_sorted, top_k_argsort, top_k_loop, top_k_numpy, top_k_tensors],
+    "01.2": [
+        top_k_sorted,
+        top_k_argsort,
+        top_k_loop,
+        top_k_numpy,
+        top_k_tensors,
+        top_k_by_pairs,
+    ],
     "01.3": [grey_einsum, grey_adds, grey_mean_times_three],
     "01.4": [load_by_copy, load_by_strip, load_into_own],
     "01.5": ["c", "C", " c "],
@@ -393,6 +514,12 @@ WRONG = {
         (prepare_numpy, "type"),
         (prepare_divide_first, "order"),
         (prepare_without_return, "none"),
+        (prepare_by_largest, "own-range"),
+        (prepare_by_largest_of_channel, "own-range"),
+        (prepare_by_range, "own-range"),
+        (prepare_if_bytes, "guessed"),
+        (prepare_signed, "signed"),
+        (prepare_along_width, "axis"),
     ],
     "01.2": [
         (top_k_logits, "logits"),
@@ -410,11 +537,16 @@ WRONG = {
         (top_k_tempered, "value"),
         (top_k_swapped, "swapped"),
         (top_k_pops, "mutated"),
+        (top_k_softmax_twice, "twice"),
+        (top_k_by_name, "dict"),
+        (top_k_by_probability, "dict"),
     ],
     "01.3": [
         (grey_mean, "mean"),
-        (grey_first, "first"),
-        (grey_last, "last"),
+        (grey_first, "one-channel"),
+        (grey_last, "one-channel"),
+        (grey_middle_tripled, "tripled"),
+        (grey_summed_by_python, "axis"),
         (grey_without_dimension, "no-dimension"),
         (grey_pooled, "shape"),
         (grey_filters_summed, "axis"),
@@ -440,6 +572,14 @@ WRONG = {
         (load_into_dict, "not-loaded"),
         (load_modes, "changed-mode"),
         (load_strips_in_place, "mutated"),
+        (load_by_position, "by-position"),
+        (load_names_layers, "layers"),
+        (load_without_counts, "buffers"),
+        (load_keeps_counts_quiet, "some"),
+        (load_splits, "cut"),
+        (load_sorts_in_place, "none"),
+        (load_by_data, "shared"),
+        (load_assigned, "shared"),
     ],
     "01.5": [
         ("a", "a"),

@@ -711,9 +711,14 @@ def best_rounded(models, max_params, max_gflops):
     return None
 
 
-def best_smallest(models, max_params, max_gflops):
+def best_key_and(models, max_params, max_gflops):
     fits = _fitting(models, max_params, max_gflops)
-    return min(fits, key=lambda m: m["params"])["name"] if fits else None
+    return max(fits, key=lambda m: m["top1"] and -m["params"])["name"] if fits else None
+
+
+def best_key_or(models, max_params, max_gflops):
+    fits = _fitting(models, max_params, max_gflops)
+    return max(fits, key=lambda m: m["top1"] or -m["params"])["name"] if fits else None
 
 
 def best_ratio(models, max_params, max_gflops):
@@ -1109,8 +1114,9 @@ WRONG = {
         (best_tie_by_gflops, "ties"),
         (best_tie_by_name, "ties"),
         (best_rounded, "rounded"),
-        (best_smallest, "not-best"),
-        (best_ratio, "not-best"),
+        (best_key_and, "fewest"),
+        (best_key_or, "ties"),
+        (best_ratio, "fewest"),
         (best_first_fit, "not-best"),
         (best_row, "type"),
         (best_accuracy, "type"),

@@ -232,6 +232,32 @@ def features_always_train(model, images):
     return found
 
 
+def features_bare_no_grad(model, images):
+    torch.no_grad()
+    return features_graph(model, images)
+
+
+def features_none_for_head(model, images):
+    head, mode = model.fc, model.training
+    model.eval()
+    model.fc = None
+    with torch.no_grad():
+        found = model(images)
+    model.fc = head
+    model.train(mode)
+    return found
+
+
+def features_tuple_of_hook(model, images):
+    kept, mode = [], model.training
+    hook = model.fc.register_forward_pre_hook(lambda m, x: kept.append(x))
+    with torch.no_grad():
+        model.eval()(images)
+    hook.remove()
+    model.train(mode)
+    return kept[0]
+
+
 def _classifier(width, hidden, num_classes):
     return nn.Sequential(
         nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, num_classes)
@@ -341,6 +367,64 @@ build_relu_in_between = _with(nn.ReLU())
 build_flattened = _with(nn.Sequential(nn.Flatten(), nn.ReLU(inplace=True)))
 
 
+def build_one_more(backbone, hidden, num_classes):
+    backbone.fc = nn.Linear(backbone.fc.in_features, hidden)
+    return nn.Sequential(backbone, _classifier(hidden, hidden, num_classes))
+
+
+def build_function(backbone, hidden, num_classes):
+    model = build_relu_in_between(backbone, hidden, num_classes)
+    return lambda images: model(images)
+
+
+def build_late_width(backbone, hidden, num_classes):
+    backbone.fc = nn.Identity()
+    width = backbone.fc.in_features
+    return nn.Sequential(backbone, _classifier(width, hidden, num_classes))
+
+
+def build_without_head(backbone, hidden, num_classes):
+    width = backbone.fc.in_features
+    del backbone.fc
+    return nn.Sequential(backbone, _classifier(width, hidden, num_classes))
+
+
+class _InList(nn.Module):
+    def __init__(self, *parts):
+        super().__init__()
+        self.parts = parts
+
+    def forward(self, x):
+        for part in self.parts:
+            x = part(x)
+        return x
+
+
+def build_in_list(backbone, hidden, num_classes):
+    return _InList(*build_relu_in_between(backbone, hidden, num_classes))
+
+
+class _BackboneHidden(_Both):
+    def __init__(self, backbone, hidden, num_classes):
+        super().__init__(backbone, hidden, num_classes)
+        del self.backbone
+        self.body = [backbone]
+
+    def forward(self, images):
+        return self.last(self.act(self.first(self.body[0](images))))
+
+
+def build_on_another(backbone, hidden, num_classes):
+    other = copy.deepcopy(backbone)
+    for parameter in other.parameters():
+        nn.init.normal_(parameter, std=0.1)
+    return build_relu_in_between(other, hidden, num_classes)
+
+
+def build_on_a_copy(backbone, hidden, num_classes):
+    return build_relu_in_between(copy.deepcopy(backbone), hidden, num_classes)
+
+
 def nearest_of_numpy(query, features, k):
     return list(np.array(nearest_functional(query, features, k)))
 
@@ -414,6 +498,31 @@ def nearest_columns(query, features, k):
 def nearest_in_place(query, features, k):
     features /= features.norm(dim=1, keepdim=True)
     return (features @ query).topk(k).indices.tolist()
+
+
+def nearest_l1(query, features, k):
+    rows = nn.functional.normalize(features, p=1, dim=1)
+    return (rows @ query).topk(k).indices.tolist()
+
+
+def nearest_absolute(query, features, k):
+    likeness = nn.functional.cosine_similarity(features, query[None])
+    return likeness.abs().topk(k).indices.tolist()
+
+
+def nearest_centred(query, features, k):
+    rows = features - features.mean(dim=1, keepdim=True)
+    return nearest_functional(query - query.mean(), rows, k)
+
+
+def nearest_over_rows(query, features, k):
+    likeness = nn.functional.cosine_similarity(features, query[None], dim=0)
+    return likeness.topk(k).indices.tolist()
+
+
+def nearest_query_as_column(query, features, k):
+    likeness = nn.functional.cosine_similarity(features, query[:, None])
+    return likeness.topk(k).indices.tolist()
 
 
 def batchnorm_base_class(model):
@@ -538,6 +647,35 @@ def batchnorm_on_a_copy(model):
     batchnorm_base_class(copy.deepcopy(model))
 
 
+def batchnorm_by_name(model):
+    model.train()
+    for name, module in model.named_modules():
+        if "bn" in name:
+            module.eval()
+
+
+def batchnorm_two_levels(model):
+    model.train()
+    for outer in model.children():
+        for module in (outer, *outer.children()):
+            if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
+                module.eval()
+
+
+def batchnorm_momentum(model):
+    model.train()
+    for module in model.modules():
+        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
+            module.momentum = 0.0
+
+
+def batchnorm_containers(model):
+    model.train()
+    for module in model.modules():
+        if any(isinstance(child, _BatchNorm) for child in module.children()):
+            module.eval()
+
+
 def _drift(module):
     module.running_mean.add_(0.1)
 
@@ -552,7 +690,7 @@ def batchnorm_eval_overridden(model):
 RIGHT = {
     "04.1": [freeze_flag, freeze_then_thaw, freeze_by_timm, freeze_bare_head],
     "04.2": [features_hook, features_timm, features_copy],
-    "04.3": [build_in_fc, build_empty_head, _Both, build_flattened],
+    "04.3": [build_in_fc, build_empty_head, _Both, build_flattened, build_on_a_copy],
     "04.4": [nearest_functional, nearest_normalize, nearest_loop, nearest_of_numpy],
     "04.5": [batchnorm_base_class, batchnorm_apply, batchnorm_names],
     "04.6": ["b", "B", " b"],
@@ -581,13 +719,16 @@ WRONG = {
         (features_graph, "gradients"),
         (features_mode_lost, "mode-lost"),
         (features_train_mode, "mode"),
-        (features_flat_maps, "shape"),
+        (features_flat_maps, "maps"),
         (features_numpy, "type"),
         (features_max_pooled, "max-pooled"),
         (features_always_train, "mode-lost"),
         (features_normalised, "normalised"),
         (features_scaled, "value"),
         (features_forgotten_statistics, "changed-statistics"),
+        (features_bare_no_grad, "gradients"),
+        (features_none_for_head, "no-head"),
+        (features_tuple_of_hook, "hook-inputs"),
     ],
     "04.3": [
         (build_as_written, "old-head"),
@@ -597,7 +738,7 @@ WRONG = {
         (build_one_layer, "layers"),
         (build_fixed_width, "width"),
         (build_truncated, "children"),
-        (build_classifier_only, "children"),
+        (build_classifier_only, "no-backbone"),
         (build_swapped, "shape"),
         (build_softmax_last, "softmax"),
         (build_relu_last, "value"),
@@ -605,6 +746,13 @@ WRONG = {
         (build_leaky, "other-activation"),
         (build_dropout, "dropout"),
         (build_without_graph, "no-graph"),
+        (build_one_more, "one-more"),
+        (build_function, "function"),
+        (build_late_width, "head-gone"),
+        (build_without_head, "head-gone"),
+        (build_in_list, "unregistered"),
+        (_BackboneHidden, "backbone"),
+        (build_on_another, "backbone"),
     ],
     "04.4": [
         (nearest_dot, "dot"),
@@ -620,11 +768,16 @@ WRONG = {
         (nearest_as_floats, "floats"),
         (nearest_rows, "rows"),
         (nearest_skips_first, "skipped"),
+        (nearest_l1, "length-l1"),
+        (nearest_absolute, "absolute"),
+        (nearest_centred, "value"),
+        (nearest_over_rows, "dim"),
+        (nearest_query_as_column, "dim"),
     ],
     "04.5": [
         (batchnorm_train_only, "train"),
         (batchnorm_eval_only, "nothing-changed"),
-        (batchnorm_children_only, "train"),
+        (batchnorm_children_only, "depth"),
         (batchnorm_requires_grad, "changed-requires_grad"),
         (batchnorm_gradients_only, "train"),
         (batchnorm_before_train, "train"),
@@ -639,6 +792,10 @@ WRONG = {
         (batchnorm_on_a_copy, "nothing-changed"),
         (batchnorm_untracked, "changed-statistics"),
         (batchnorm_eval_overridden, "moved"),
+        (batchnorm_by_name, "by-name"),
+        (batchnorm_two_levels, "depth"),
+        (batchnorm_momentum, "train"),
+        (batchnorm_containers, "nothing-changed"),
     ],
     "04.6": [
         ("a", "a"),

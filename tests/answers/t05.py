@@ -50,27 +50,6 @@ def learning_per_module(model, schedule, epoch):
     return model
 
 
-def learning_only_now(model, schedule, epoch):
-    model.requires_grad_(False)
-    for name in schedule.get(epoch, []):
-        model.get_submodule(name).requires_grad_(True)
-
-
-def learning_last_entry(model, schedule, epoch):
-    model.requires_grad_(False)
-    begun = [start for start in schedule if start <= epoch]
-    for name in schedule[max(begun)] if begun else []:
-        model.get_submodule(name).requires_grad_(True)
-
-
-def learning_from_zero(model, schedule, epoch):
-    learning_by_names(model, schedule, epoch + 1)
-
-
-def learning_late(model, schedule, epoch):
-    learning_by_names(model, schedule, epoch - 1)
-
-
 def learning_never_freezes(model, schedule, epoch):
     for start, names in schedule.items():
         if start <= epoch:
@@ -83,13 +62,6 @@ def learning_when_it_wakes(model, schedule, epoch):
         model.requires_grad_(False)
     for name in schedule.get(epoch, []):
         model.get_submodule(name).requires_grad_(True)
-
-
-def learning_never_wakes(model, schedule, epoch):
-    learning = set(sum((n for e, n in schedule.items() if e <= epoch), []))
-    for name, parameter in model.named_parameters():
-        if not any(name.startswith(f"{stage}.") for stage in learning):
-            parameter.requires_grad = False
 
 
 def learning_freezes_named_only(model, schedule, epoch):
@@ -105,21 +77,6 @@ def learning_by_children(model, schedule, epoch):
         child.requires_grad_(wakes)
         for inner, part in child.named_children() if name not in woken else ():
             part.requires_grad_(f"{name}.{inner}" in woken)
-
-
-def learning_by_prefix(model, schedule, epoch):
-    woken = [n for start, names in schedule.items() if start <= epoch for n in names]
-    for name, parameter in model.named_parameters():
-        parameter.requires_grad = name.startswith(tuple(woken))
-
-
-def learning_until_the_first_ahead(model, schedule, epoch):
-    model.requires_grad_(False)
-    for start, names in schedule.items():
-        if start > epoch:
-            break
-        for name in names:
-            model.get_submodule(name).requires_grad_(True)
 
 
 def learning_getattr(model, schedule, epoch):
@@ -191,11 +148,28 @@ def learning_without_batchnorm(model, schedule, epoch):
             layer.requires_grad_(False)
 
 
-def learning_undone(model, schedule, epoch):
-    for start, names in schedule.items():
-        for name, p in model.named_parameters():
-            inside = any(f"{name}.".startswith(f"{stage}.") for stage in names)
-            p.requires_grad = start <= epoch and inside
+def learning_lists_in_a_list(model, schedule, epoch):
+    model.requires_grad_(False)
+    awake = [names for start, names in schedule.items() if start <= epoch]
+    for name in awake:
+        model.get_submodule(name).requires_grad_(True)
+
+
+def learning_compared_with_lists(model, schedule, epoch):
+    awake = [names for start, names in schedule.items() if start <= epoch]
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad = name.split(".")[0] in awake
+
+
+def learning_of_children(model, schedule, epoch):
+    woken = {n for start, names in schedule.items() if start <= epoch for n in names}
+    for name, child in model.named_children():
+        child.requires_grad_(name in woken)
+
+
+def learning_head_alone(model, schedule, epoch):
+    model.requires_grad_(False)
+    model.fc.requires_grad_(True)
 
 
 # --- 05.2 ---------------------------------------------------------------------------
@@ -229,12 +203,6 @@ def hold_by_requires_grad(model, frozen):
         model.get_submodule(stage).requires_grad_(False)
 
 
-def hold_all(model, frozen):
-    for layer in model.modules():
-        if isinstance(layer, _BatchNorm):
-            layer.eval()
-
-
 def hold_what_has_no_gradient(model, frozen):
     for layer in model.modules():
         if isinstance(layer, _BatchNorm):
@@ -263,14 +231,6 @@ def hold_children(model, frozen):
         part = model.get_submodule(stage)
         for layer in [part, *part.children()]:
             if isinstance(layer, _BatchNorm):
-                layer.eval()
-
-
-def hold_inside(model, frozen):
-    for stage in frozen:
-        part = model.get_submodule(stage)
-        for layer in part.modules():
-            if layer is not part and isinstance(layer, _BatchNorm):
                 layer.eval()
 
 
@@ -325,12 +285,6 @@ def hold_and_freeze_batchnorm(model, frozen):
             layer.requires_grad_(False)
 
 
-def hold_by_beginning(model, frozen):
-    for name, layer in model.named_modules():
-        if isinstance(layer, _BatchNorm) and name.startswith(tuple(frozen)):
-            layer.eval()
-
-
 def hold_by_top_name(model, frozen):
     for name, _ in model.named_children():
         if name in frozen:
@@ -378,13 +332,6 @@ def hold_one_more(model, frozen):
     [layer for layer in model.modules() if isinstance(layer, _BatchNorm)][-1].eval()
 
 
-def hold_by_exact_type(model, frozen):
-    for stage in frozen:
-        for m in model.get_submodule(stage).modules():
-            if type(m) in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d):
-                m.eval()
-
-
 def hold_and_reset(model, frozen):
     hold_by_base_class(model, frozen)
     for stage in frozen:
@@ -414,12 +361,17 @@ def hold_momentum_alone(model, frozen):
                 m.momentum = 0.0
 
 
-def hold_returned(model, frozen):
+def hold_getattr(model, frozen):
     for stage in frozen:
-        for m in model.get_submodule(stage).modules():
-            if isinstance(m, _BatchNorm):
-                m.eval()
-                return model
+        for layer in getattr(model, stage).modules():
+            if isinstance(layer, _BatchNorm):
+                layer.eval()
+
+
+def hold_by_a_name_within(model, frozen):
+    for name, layer in model.named_modules():
+        if isinstance(layer, _BatchNorm) and any(stage in name for stage in frozen):
+            layer.eval()
 
 
 # --- 05.3 ---------------------------------------------------------------------------
@@ -620,13 +572,6 @@ def wake_what_is_frozen(optimizer, parameters, lr):
         parameter.requires_grad = True
 
 
-def wake_missing_only(optimizer, parameters, lr):
-    missing = [p for p in parameters if id(p) not in _known(optimizer)]
-    if missing:
-        missing = [p.requires_grad_() for p in missing]
-        optimizer.add_param_group({"params": missing, "lr": lr})
-
-
 def wake_with_a_step(optimizer, parameters, lr):
     wake_with_list(optimizer, parameters, lr)
     optimizer.step()
@@ -664,18 +609,22 @@ def wake_stops_the_others(optimizer, parameters, lr):
     wake_with_list(optimizer, parameters, lr)
 
 
-def wake_by_value(optimizer, parameters, lr):
-    known = [p for group in optimizer.param_groups for p in group["params"]]
-    parameters = [p.requires_grad_() for p in parameters]
-    missing = [p for p in parameters if not any(torch.equal(p, k) for k in known)]
-    if missing:
-        optimizer.add_param_group({"params": missing, "lr": lr})
-
-
 def wake_by_state(optimizer, parameters, lr):
     parameters = [p.requires_grad_() for p in parameters]
     if missing := [p for p in parameters if p not in optimizer.state]:
         optimizer.add_param_group({"params": missing, "lr": lr})
+
+
+def wake_by_number(optimizer, parameters, lr):
+    parameters = [p.requires_grad_() for p in parameters]
+    if len(parameters) != len(_known(optimizer)):
+        optimizer.add_param_group({"params": parameters, "lr": lr})
+
+
+def wake_by_the_groups_number(optimizer, parameters, lr):
+    parameters = [p.requires_grad_() for p in parameters]
+    if len(optimizer.param_groups) == 1:
+        optimizer.add_param_group({"params": parameters, "lr": lr})
 
 
 # --- 05.4 ---------------------------------------------------------------------------
@@ -1085,6 +1034,11 @@ def gradually_pyplot(*how):
     return history, plt
 
 
+def gradually_figure_first(*how):
+    _, ax = gradually_all_well(*how)
+    return ax.figure, ax
+
+
 def gradually_swapped(*how):
     return gradually_all_well(*how)[::-1]
 
@@ -1192,14 +1146,6 @@ def lp_ft_same_optimizer(model, loader, probe_epochs, tune_epochs, probe_lr, tun
     _epochs(model, loader, optimizer, tune_epochs)
 
 
-def lp_ft_one_rate(model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr):
-    lp_ft_fit(model, loader, probe_epochs, tune_epochs, probe_lr, probe_lr)
-
-
-def lp_ft_rates_swapped(model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr):
-    lp_ft_fit(model, loader, probe_epochs, tune_epochs, tune_lr, probe_lr)
-
-
 def lp_ft_epochs_swapped(model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr):
     lp_ft_fit(model, loader, tune_epochs, probe_epochs, probe_lr, tune_lr)
 
@@ -1235,14 +1181,6 @@ def lp_ft_head_reset(model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr
     freeze(model)
     _epochs(model, loader, _sgd(model.fc.parameters(), probe_lr), probe_epochs)
     model.fc.load_state_dict(begun)
-    unfreeze(model)
-    _epochs(model, loader, _sgd(model.parameters(), tune_lr), tune_epochs)
-
-
-def lp_ft_fresh_head(model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr):
-    freeze(model)
-    _epochs(model, loader, _sgd(model.fc.parameters(), probe_lr), probe_epochs)
-    model.fc.reset_parameters()
     unfreeze(model)
     _epochs(model, loader, _sgd(model.parameters(), tune_lr), tune_epochs)
 
@@ -1294,15 +1232,6 @@ def lp_ft_on_a_copy(model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr)
     return twin
 
 
-def lp_ft_probe_in_tuning_order(
-    model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr
-):
-    if tune_epochs:
-        lp_ft_fit(model, loader, 0, tune_epochs, probe_lr, tune_lr)
-    if probe_epochs:
-        lp_ft_fit(model, loader, probe_epochs, 0, probe_lr, tune_lr)
-
-
 def _by_hand(model, parameters, loader, epochs, optimizer, loss_of, zero=True):
     model.requires_grad_(False)
     for parameter in parameters:
@@ -1327,14 +1256,9 @@ def _probe_by_hand(loss_of=nn.functional.cross_entropy, zero=True):
 
 
 lp_ft_loss_of_class = _probe_by_hand(nn.CrossEntropyLoss())
-lp_ft_softmax = _probe_by_hand(
-    lambda logits, labels: nn.functional.cross_entropy(logits.softmax(1), labels)
-)
 lp_ft_nll = _probe_by_hand(
     lambda logits, labels: nn.functional.nll_loss(logits.log_softmax(1), labels)
 )
-lp_ft_summed = _probe_by_hand(nn.CrossEntropyLoss(reduction="sum"))
-lp_ft_gradients_add_up = _probe_by_hand(zero=False)
 lp_ft_smoothed = _probe_by_hand(nn.CrossEntropyLoss(label_smoothing=0.1))
 
 
@@ -1370,6 +1294,48 @@ def lp_ft_without_step(model, loader, probe_epochs, tune_epochs, *lrs):
             nn.functional.cross_entropy(model(images), labels).backward()
 
 
+def _steps(by_epoch):
+    """LP-FT with other epochs: by_epoch(model, loader, optimizer)."""
+
+    def lp_ft(model, loader, probe_epochs, tune_epochs, probe_lr, tune_lr):
+        freeze(model)
+        optimizer = _sgd(model.eval().fc.parameters(), probe_lr)
+        for _ in range(probe_epochs):
+            by_epoch(model, loader, optimizer)
+        unfreeze(model)
+        optimizer = _sgd(model.train().parameters(), tune_lr)
+        for _ in range(tune_epochs):
+            by_epoch(model, loader, optimizer)
+
+    return lp_ft
+
+
+def _first_batch(model, loader, optimizer):
+    for images, labels in loader:
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(images), labels).backward()
+        optimizer.step()
+        break
+
+
+def _step_behind_the_loop(model, loader, optimizer):
+    for images, labels in loader:
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(images), labels).backward()
+    optimizer.step()
+
+
+def _one_sum(model, loader, optimizer):
+    losses = [nn.functional.cross_entropy(model(x), labels) for x, labels in loader]
+    optimizer.zero_grad()
+    sum(losses).backward()
+    optimizer.step()
+
+
+lp_ft_first_batch = _steps(_first_batch)
+lp_ft_step_behind_the_loop = _steps(_step_behind_the_loop)
+lp_ft_one_sum = _steps(_one_sum)
+
 RIGHT = {
     "05.1": [learning_by_names, learning_by_set, learning_per_module],
     "05.2": [hold_by_base_class, hold_by_apply, hold_and_train],
@@ -1400,15 +1366,13 @@ RIGHT = {
 }
 WRONG = {
     "05.1": [
-        (learning_only_now, "only-now"),
-        (learning_last_entry, "last-only"),
-        (learning_from_zero, "early"),
-        (learning_late, "late"),
+        (learning_lists_in_a_list, "list-in-list"),
+        (learning_compared_with_lists, "list-in-list"),
+        (learning_of_children, "dotted"),
+        (learning_head_alone, "own-only"),
         (learning_never_freezes, "all"),
         (learning_when_it_wakes, "all"),
-        (learning_never_wakes, "asleep"),
         (learning_freezes_named_only, "all"),
-        (learning_undone, "undone"),
         (learning_one_stage_too_many, "not-frozen"),
         (learning_without_batchnorm, "value"),
         (learning_at_entries_only, "no-entry"),
@@ -1416,8 +1380,6 @@ WRONG = {
         (learning_of_layers, "made-up"),
         (learning_on_a_copy, "copy"),
         (learning_by_children, "loose"),
-        (learning_by_prefix, "prefix"),
-        (learning_until_the_first_ahead, "order"),
         (learning_getattr, "dotted"),
         (learning_eaten, "mutated"),
         (learning_by_course, "changed-mode"),
@@ -1426,8 +1388,9 @@ WRONG = {
     ],
     "05.2": [
         (hold_by_requires_grad, "train"),
-        (hold_all, "every"),
         (hold_one_more, "learning-eval"),
+        (hold_getattr, "dotted"),
+        (hold_by_a_name_within, "prefix"),
         (hold_by_weight, "no-weight"),
         (hold_by_freeze, "course-freeze"),
         (hold_on_a_copy, "copy"),
@@ -1436,21 +1399,17 @@ WRONG = {
         (hold_everything, "every"),
         (hold_2d_only, "kinds"),
         (hold_children, "nested"),
-        (hold_inside, "stage-itself"),
         (hold_without_tracking, "settings"),
         (hold_momentum_alone, "settings"),
-        (hold_by_exact_type, "subclass"),
         (hold_and_reset, "changed-statistics"),
         (hold_and_zero, "changed-statistics"),
         (hold_without_brackets, "train"),
-        (hold_returned, "first-layer"),
         (hold_without_tracking_in_eval, "settings"),
         (hold_by_momentum, "settings"),
         (hold_norms_of_all_kinds, "others"),
         (hold_and_dropout, "others"),
         (hold_and_freeze, "changed-requires_grad"),
         (hold_and_freeze_batchnorm, "changed-requires_grad"),
-        (hold_by_beginning, "prefix"),
         (hold_by_top_name, "dotted"),
         (hold_what_has_statistics, "others"),
         (hold_by_removal, "removed"),
@@ -1478,12 +1437,12 @@ WRONG = {
         (wake_like_the_head, "options"),
         (wake_by_default, "defaults"),
         (wake_what_is_frozen, "frozen-only"),
-        (wake_missing_only, "missing-only"),
         (wake_with_a_step, "weights"),
         (wake_moves_all, "moved"),
         (wake_stops_the_others, "stopped"),
-        (wake_by_value, "by-value"),
         (wake_by_state, "twice"),
+        (wake_by_number, "nothing-added"),
+        (wake_by_the_groups_number, "all-or-none"),
         (wake_drops_groups, "lost"),
         (wake_sum_of_groups, "asleep"),
     ],
@@ -1519,6 +1478,7 @@ WRONG = {
         (gradually_list, "type"),
         (gradually_history_only, "type"),
         (gradually_figure, "figure"),
+        (gradually_figure_first, "figure"),
         (gradually_pyplot, "pyplot"),
         (gradually_swapped, "swapped"),
         (gradually_adamw, "adam"),
@@ -1548,21 +1508,17 @@ WRONG = {
         (lp_ft_head_optimizer_again, "still-frozen"),
         (lp_ft_backbone_only, "still-frozen"),
         (lp_ft_same_optimizer, "same-optimiser"),
-        (lp_ft_one_rate, "one-rate"),
-        (lp_ft_rates_swapped, "rates"),
         (lp_ft_epochs_swapped, "backbone-moved"),
         (lp_ft_at_least_once, "epochs"),
         (lp_ft_fit_with_zero, "no-epochs"),
-        (lp_ft_probe_in_tuning_order, "order"),
         (lp_ft_head_may_be_frozen, "all-frozen"),
         (lp_ft_head_asleep, "head-asleep"),
         (lp_ft_without_step, "head-asleep"),
         (lp_ft_head_reset, "head-asleep"),
-        (lp_ft_fresh_head, "fresh-head"),
-        (lp_ft_softmax, "softmax"),
-        (lp_ft_summed, "summed"),
-        (lp_ft_gradients_add_up, "no-zero"),
         (lp_ft_smoothed, "probe"),
+        (lp_ft_first_batch, "fewer-steps"),
+        (lp_ft_step_behind_the_loop, "fewer-steps"),
+        (lp_ft_one_sum, "fewer-steps"),
         (lp_ft_without_momentum, "no-momentum"),
         (lp_ft_batchnorm_asleep, "batchnorm-asleep"),
         (lp_ft_drifting, "batchnorm"),

@@ -188,6 +188,39 @@ def stages_thawed(model, stages, lr, ratio):
     return stages_counted(model.requires_grad_(True), stages, lr, ratio)
 
 
+def stages_by_part_of_a_name(model, stages, lr, ratio):
+    known = list(model.named_parameters())
+    groups = stages_counted(model, stages, lr, ratio)
+    for group in groups:
+        layers = stages[group["name"]]
+        group["params"] = [p for n, p in known if any(x in n for x in layers)]
+    return groups
+
+
+def _nested(group):
+    return group | {"params": [list(group["params"])]}
+
+
+stages_nested = _each(stages_counted, _nested)
+
+
+def stages_of_weights(model, stages, lr, ratio):
+    groups = stages_counted(model, stages, lr, ratio)
+    for group in groups:
+        layers = map(model.get_submodule, stages[group["name"]])
+        group["params"] = [layer.weight for layer in layers]
+    return groups
+
+
+def stages_of_the_example(model, stages, lr, ratio):
+    names = ["stem", "layer2", "layer3", "layer4", "head"]
+    return stages_counted(model, {name: stages[name] for name in names}, lr, ratio)
+
+
+def stages_tuple(model, stages, lr, ratio):
+    return tuple(stages_counted(model, stages, lr, ratio))
+
+
 # --- 06.2 ---------------------------------------------------------------------------
 
 
@@ -213,6 +246,14 @@ def bug_by_is(model, lr, head_lr):
             body.append(p)
     groups = _two(body, head, lr, head_lr)[::-1]
     return [group for group in groups if group["params"]]
+
+
+def bug_tuple(model, lr, head_lr):
+    return tuple(bug_by_is(model, lr, head_lr))
+
+
+def bug_nested(model, lr, head_lr):
+    return [_nested(group) for group in bug_by_is(model, lr, head_lr)]
 
 
 def bug_by_children(model, lr, head_lr):
@@ -323,6 +364,31 @@ def bug_layers(model, lr, head_lr):
     return _two([model.layer1], [model.fc], lr, head_lr)
 
 
+def bug_ten_times(model, lr, head_lr):
+    return bug_by_id(model, lr, 10 * lr)
+
+
+def _bug_by(is_head):
+    def answer(model, lr, head_lr):
+        found = {False: [], True: []}
+        for name, p in model.named_parameters():
+            if p.requires_grad:
+                found[is_head(model, name, p)].append(p)
+        return _two(found[False], found[True], lr, head_lr)
+
+    return answer
+
+
+bug_by_last_layer = _bug_by(lambda model, name, p: name.split(".")[-2:-1] == ["fc"])
+bug_by_shape = _bug_by(
+    lambda model, name, p: p.shape in [q.shape for q in model.fc.parameters()]
+)
+bug_weights_alone = _bug_by(
+    lambda model, name, p: name.startswith("fc.") and name.endswith("weight")
+)
+bug_single_layer = _bug_by(lambda model, name, p: name in ("fc.weight", "fc.bias"))
+
+
 # --- 06.3 ---------------------------------------------------------------------------
 
 
@@ -346,6 +412,14 @@ def decay_loop(model, weight_decay):
     for parameter in model.parameters():
         (plain if parameter.dim() in (0, 1) else decayed)["params"].append(parameter)
     return [plain, decayed]
+
+
+def decay_tuple(model, weight_decay):
+    return tuple(decay_loop(model, weight_decay))
+
+
+def decay_nested(model, weight_decay):
+    return [_nested(group) for group in decay_loop(model, weight_decay)]
 
 
 def decay_set(model, weight_decay):
@@ -463,6 +537,27 @@ def decay_one_each(model, weight_decay):
     return [
         {"params": [p], "weight_decay": weight_decay if p.ndim > 1 else 0.0}
         for p in model.parameters()
+    ]
+
+
+def decay_used_up(model, weight_decay):
+    known = model.parameters()
+    decaying = [p for p in known if p.ndim > 1]
+    others = [p for p in known if p.ndim <= 1]
+    return [
+        {"params": decaying, "weight_decay": weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+
+
+def decay_two_or_four(model, weight_decay):
+    known = list(model.parameters())
+    return [
+        {
+            "params": [p for p in known if p.ndim in (2, 4)],
+            "weight_decay": weight_decay,
+        },
+        {"params": [p for p in known if p.ndim == 1], "weight_decay": 0.0},
     ]
 
 
@@ -735,6 +830,60 @@ def range_set_late(model, batches, start_lr=1e-7, end_lr=1.0, num_iter=40):
     return _run(copy.deepcopy(model).train(), batches, rates, put=put)
 
 
+def _range_of_loss(change):
+    """A range test whose batches or losses are changed; `change` gives a new loss."""
+
+    def answer(model, batches, start_lr=1e-7, end_lr=1.0, num_iter=40):
+        rates, losses = _rates(start_lr, end_lr, num_iter), []
+
+        def run():
+            optimizer = torch.optim.SGD(model.parameters(), lr=start_lr)
+            for step, rate in enumerate(rates):
+                optimizer.param_groups[0]["lr"] = rate
+                images, labels = batches[step % len(batches)]
+                loss = change(model, images, labels)
+                if not torch.isfinite(loss):
+                    break
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                losses.append(loss.item())
+
+        _undone(model, run)
+        return rates[: len(losses)], losses
+
+    return answer
+
+
+range_summed = _range_of_loss(
+    lambda net, x, y: nn.functional.cross_entropy(net(x), y, reduction="sum")
+)
+range_softmax = _range_of_loss(
+    lambda net, x, y: nn.functional.cross_entropy(net(x).softmax(1), y)
+)
+range_labels_first = _range_of_loss(
+    lambda net, x, y: nn.functional.cross_entropy(net(y), x)
+)
+
+
+def range_second_first(model, batches, *numbers):
+    return range_on_a_copy(model, batches[1:] + batches[:1], *numbers)
+
+
+def range_of_shares(model, batches, *numbers):
+    rates, losses = range_on_a_copy(model, batches, *numbers)
+    return rates, [loss / len(batches[0][1]) for loss in losses]
+
+
+def range_to_one(model, batches, start_lr=1e-7, end_lr=1.0, num_iter=40):
+    return range_on_a_copy(model, batches, start_lr, 1.0, num_iter)
+
+
+def range_past_the_end(model, batches, start_lr=1e-7, end_lr=1.0, num_iter=40):
+    steps = [batches[step] for step in range(num_iter)]
+    return range_on_a_copy(model, steps, start_lr, end_lr, num_iter)
+
+
 # --- 06.5 ---------------------------------------------------------------------------
 
 
@@ -817,6 +966,21 @@ rate_straight = _rate(shape=lambda t, p, f: p + (f - p) * t)
 rate_degrees = _rate(shape=lambda t, p, f: f + (p - f) * (1 + math.cos(180 * t)) / 2)
 
 
+rate_by_whole_numbers = _rate(climb=lambda s, w, peak: (s + 1) // (w + 1) * peak)
+rate_of_the_example = _rate(climb=lambda s, w, peak: 0.2 * (s + 1))
+
+
+def rate_share(step, total, warmup, peak, final=0.0):
+    return rate_by_mixing(step, total, warmup, 1.0)
+
+
+def rate_torch_cos(step, total, warmup, peak, final=0.0):
+    if step < warmup:
+        return peak * (step + 1) / (warmup + 1)
+    share = (1 + torch.cos(math.pi * _rest(step, total, warmup))) / 2
+    return final + (peak - final) * share
+
+
 def rate_factor(step, total, warmup, peak, final=0.0):
     return rate_by_mixing(step, total, warmup, peak, final) / peak
 
@@ -844,7 +1008,7 @@ MEASURED = {
 RIGHT = {
     "06.1": [stages_counted, stages_from_the_head, stages_by_names,
              stages_of_generators, stages_of_tensor_rates],
-    "06.2": [bug_by_id, bug_by_is, bug_by_children, bug_by_first_part],
+    "06.2": [bug_by_id, bug_by_is, bug_by_first_part],
     "06.3": [decay_shape, decay_loop, decay_set, decay_numpy],
     "06.4": [range_on_a_copy, range_by_hand, range_scheduler, range_logspace,
              range_tensors, range_numpy],
@@ -876,13 +1040,26 @@ WRONG = {
         (stages_detached, "foreign"),
         (stages_repeated, "twice"),
         (stages_moved, "wrong-group"),
+        (stages_by_part_of_a_name, "prefix"),
+        (stages_nested, "nested"),
+        (stages_of_weights, "no-weight"),
+        (stages_of_the_example, "fixed-names"),
+        (stages_tuple, "tuple"),
     ],
     "06.2": [
+        (bug_tuple, "tuple"),
+        (bug_nested, "nested"),
         (bug_as_written, "head-twice"),
         (bug_two_lists, "head-twice"),
         (bug_no_head, "head-missing"),
         (bug_one_each, "count"),
-        (bug_never_added, "head-lr"),
+        (bug_never_added, "one-rate"),
+        (bug_by_children, "loose"),
+        (bug_ten_times, "fixed-rate"),
+        (bug_by_last_layer, "by-name"),
+        (bug_by_shape, "body-lr"),
+        (bug_single_layer, "single-layer"),
+        (bug_weights_alone, "head-lr"),
         (bug_tensor_in, "tensor-in"),
         (bug_fc_inside, "by-name"),
         (bug_fc_left_out, "by-name"),
@@ -899,6 +1076,8 @@ WRONG = {
         (bug_repeated, "twice"),
     ],
     "06.3": [
+        (decay_tuple, "tuple"),
+        (decay_nested, "nested"),
         (decay_bn_in_name, "norms"),
         (decay_norm_in_name, "norms"),
         (decay_batchnorm_class, "other-norms"),
@@ -919,6 +1098,8 @@ WRONG = {
         (decay_sets, "set"),
         (decay_detached, "foreign"),
         (decay_bare_vectors, "lone-vectors"),
+        (decay_used_up, "used-up"),
+        (decay_two_or_four, "missing"),
     ],
     "06.4": [
         (range_linear, "linear"),
@@ -951,6 +1132,13 @@ WRONG = {
         (range_rate_first, "lengths"),
         (range_graphs, "graph"),
         (range_pairs, "two-lists"),
+        (range_summed, "reduced"),
+        (range_of_shares, "reduced"),
+        (range_softmax, "softmax-twice"),
+        (range_labels_first, "labels-first"),
+        (range_second_first, "second-first"),
+        (range_to_one, "constants"),
+        (range_past_the_end, "one-round"),
     ],
     "06.5": [
         (rate_from_zero, "from-zero"),
@@ -971,6 +1159,10 @@ WRONG = {
         (rate_straight, "straight"),
         (rate_degrees, "degrees"),
         (rate_factor, "factor"),
+        (rate_share, "factor"),
+        (rate_torch_cos, "torch-cos"),
+        (rate_by_whole_numbers, "whole"),
+        (rate_of_the_example, "example"),
         (rate_no_warmup, "no-warmup"),
         (rate_at_least, "clipped"),
         (rate_both_wrong, "cosine"),

@@ -287,6 +287,22 @@ def kd_in_place(s, t, labels, T, alpha):
     return _with_soft(s, labels, T, alpha, soft)
 
 
+def kd_detached_in_place(s, t, labels, T, alpha):
+    return kd_by_formula(s, t.detach_(), labels, T, alpha)
+
+
+def kd_one_entry(s, t, labels, T, alpha):
+    return kd_by_formula(s, t, labels, T, alpha)[None]
+
+
+def kd_soft_whole(s, t, labels, T, alpha):
+    return _kd(s, t, labels, T, alpha, shares=(1, 1 - alpha))
+
+
+def kd_sixteen(s, t, labels, T, alpha):
+    return _kd(s, t, labels, T, alpha, factor=16)
+
+
 def kd_no_return(s, t, labels, T, alpha):
     _kd(s, t, labels, T, alpha)
 
@@ -603,6 +619,20 @@ def teach_nothing_back(student, teacher, optimizer, images, labels, loss):
     _step(student, optimizer, images, labels, loss, _silent(teacher, images))
 
 
+def teach_clipped(student, teacher, optimizer, images, labels, loss):
+    value = loss(student.train()(images), _silent(teacher, images), labels)
+    optimizer.zero_grad()
+    value.backward()
+    torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
+    optimizer.step()
+    return value.item()
+
+
+def teach_classes(student, teacher, optimizer, images, labels, loss):
+    answers = _silent(teacher, images).argmax(1)
+    return _step(student, optimizer, images, labels, loss, answers)
+
+
 def teach_sum_of_losses(student, teacher, optimizer, images, labels, loss):
     answers = _silent(teacher, images)
     return len(labels) * _step(student, optimizer, images, labels, loss, answers)
@@ -704,6 +734,22 @@ def t_average_first(logits, bits):
         return _mean_bits((logits / T).softmax(1).mean(0, keepdim=True))
 
     return _search(entropy, bits)
+
+
+def t_median(logits, bits):
+    def entropy(T):
+        p = (logits / T).softmax(1)
+        return -torch.xlogy(p, p).sum(1).median() / math.log(2)
+
+    return _search(entropy, bits)
+
+
+def t_over_the_batch_first(logits, bits):
+    return _search(lambda T: _mean_bits((logits / T).softmax(0)), bits)
+
+
+def t_rounded(logits, bits):
+    return round(t_geometric(logits, bits), 2)
 
 
 def t_first_picture(logits, bits):
@@ -974,6 +1020,26 @@ def cache_stacked(teacher, dataset):
     return torch.stack([_cached(teacher, [pair], refuse=False) for pair in dataset])
 
 
+def cache_stacked_batches(teacher, dataset):
+    if dataset.augmented:
+        raise ValueError("augmented")
+    teacher.eval()
+    with torch.no_grad():
+        rows = [teacher(images) for images, _ in DataLoader(dataset, batch_size=64)]
+    return torch.stack(rows)
+
+
+def cache_of_labels(teacher, dataset):
+    teacher.eval()
+    with torch.no_grad():
+        rows = [teacher(images) for _, images in DataLoader(dataset, batch_size=64)]
+    return torch.cat(rows)
+
+
+def cache_with_labels(teacher, dataset):
+    return cache_by_hand(teacher, dataset), [label for _, label in dataset]
+
+
 def cache_asserts(teacher, dataset):
     assert not dataset.augmented, "augmented"
     return _cached(teacher, dataset)
@@ -1242,6 +1308,33 @@ def share_without_log_target(student_logits, teacher_logits, labels, reduction, 
     return a / (a + b)
 
 
+def share_of_one_gradient(student_logits, teacher_logits, labels, reduction, times):
+    terms = _terms(student_logits, teacher_logits, labels, reduction, times)
+    found = []
+    for term in terms[1:]:
+        term.backward(retain_graph=True)
+        found.append(terms[0].grad)
+    a, b = (gradient.norm() for gradient in found)
+    return (a / (a + b)).item()
+
+
+def share_of_bare_softmax(student_logits, teacher_logits, labels, reduction, times):
+    logits = student_logits.clone().requires_grad_()
+    own, told = logits.softmax(1), teacher_logits.softmax(1)
+    soft = times * F.kl_div(own, told, reduction=reduction)
+    a, b = _lengths(logits, soft, F.cross_entropy(logits, labels))
+    return a / (a + b)
+
+
+def share_of_mean_lengths(student_logits, teacher_logits, labels, reduction, times):
+    logits, *terms = _terms(student_logits, teacher_logits, labels, reduction, times)
+    a, b = (
+        torch.autograd.grad(term, logits, retain_graph=True)[0].norm(dim=1).mean()
+        for term in terms
+    )
+    return (a / (a + b)).item()
+
+
 def share_of_largest(student_logits, teacher_logits, labels, reduction, times):
     logits, *terms = _terms(student_logits, teacher_logits, labels, reduction, times)
     a, b = (torch.autograd.grad(term, logits)[0].abs().max() for term in terms)
@@ -1268,8 +1361,13 @@ PREDICTED = [
         ({"D": 250}, "batch"),
         ({"C": 200}, "number"),
         ({"E": 3}, "cases"),
+        ({"A": 5 / 32}, "pictures"),
+        ({"D": None}, "not-predicted"),
     )
-] + [(With(share_by_jacobian, predicted=...), "not-predicted")]
+] + [
+    (With(share_by_jacobian, predicted=...), "not-predicted"),
+    (With(share_by_jacobian, predicted=None), "not-predicted"),
+]
 
 
 RIGHT = {
@@ -1303,12 +1401,17 @@ RIGHT = {
         share_by_difference,
         share_by_cross_entropies,
         share_of_a_tensor,
+        With(share_by_jacobian, predicted={c.lower(): n for c, n in TIMES.items()}),
         share_numpy,
     ],
 }
 WRONG = {
     "09.1": [
         (kd_no_t2, "no-T2"),
+        (kd_detached_in_place, "cut-off"),
+        (kd_one_entry, "one-entry"),
+        (kd_soft_whole, "no-alpha"),
+        (kd_sixteen, "fixed-T"),
         (kd_t_once, "T-once"),
         (kd_t2_on_all, "T2-on-all"),
         (kd_mean, "mean"),
@@ -1358,6 +1461,8 @@ WRONG = {
     ],
     "09.2": [
         (teach_as_found, "teacher-train"),
+        (teach_clipped, "step"),
+        (teach_classes, "classes"),
         (teach_no_grad_only, "teacher-train"),
         (teach_statistics_put_back, "teacher-train"),
         (teach_eval_only, "graph"),
@@ -1393,6 +1498,9 @@ WRONG = {
     ],
     "09.3": [
         (t_nats, "nats"),
+        (t_median, "one-picture"),
+        (t_over_the_batch_first, "dim"),
+        (t_rounded, "coarse"),
         (t_decimal, "decimal"),
         (t_multiplied, "multiplied"),
         (t_reciprocal, "multiplied"),
@@ -1400,7 +1508,7 @@ WRONG = {
         (t_sum, "sum"),
         (t_mean_of_all, "classes"),
         (t_average_first, "average-first"),
-        (t_first_picture, "first-picture"),
+        (t_first_picture, "one-picture"),
         (t_wrong_way, "bound"),
         (t_sign, "bound"),
         (t_nan, "bound"),
@@ -1418,6 +1526,9 @@ WRONG = {
     ],
     "09.4": [
         (cache_shuffled, "order"),
+        (cache_stacked_batches, "stacked"),
+        (cache_of_labels, "labels-first"),
+        (cache_with_labels, "type"),
         (cache_reversed, "order"),
         (cache_sorted_by_label, "order"),
         (cache_dropped, "last-batch"),
@@ -1487,6 +1598,9 @@ WRONG = {
     "09.7": [
         *PREDICTED,
         (share_with_batchmean, "reduction"),
+        (share_of_one_gradient, "gathered"),
+        (share_of_mean_lengths, "per-picture"),
+        (share_of_bare_softmax, "student-softmax"),
         (share_with_the_default, "reduction"),
         (share_without_times, "times"),
         (share_of_values, "values"),

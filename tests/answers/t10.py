@@ -273,10 +273,15 @@ class SharedNets(nn.Module):
         return {t: net(images) for t, net in self.nets.items()}
 
 
+def _transposed(self, images):
+    return {task: logits.T for task, logits in _usual(self, images).items()}
+
+
 SHARED_WRONG = [
+    ("shared_transposed", _module(_transposed), "shape"),
     ("shared_plain_dict", _module(_usual, heads=_plain_heads), "not-registered"),
     ("shared_fresh", _module(_fresh_heads, heads=lambda *_: {}), "not-registered"),
-    ("shared_head", _module(_usual, heads=_one_head), "shape"),
+    ("shared_head", _module(_usual, heads=_one_head), "one-head"),
     ("shared_by_size", _module(_usual, heads=_head_by_size), "shared-head"),
     ("shared_bare", _module(_usual, heads=_bare_heads), "bias"),
     ("shared_deep", _module(_usual, heads=_deep_heads), "head"),
@@ -340,6 +345,21 @@ def _squeezed(self, images):
 
 def shared_unbuilt(backbone, num_features, tasks):
     return {t: nn.Linear(num_features, n) for t, n in tasks.items()}
+
+
+def _numbers_as_heads(width, tasks):
+    return nn.ModuleDict(tasks)
+
+
+def _heads_of_keys(width, tasks):
+    return nn.ModuleDict({t: nn.Linear(width, n) for t, n in tasks})
+
+
+class _Built(_Heads):
+    """Handed over as an object."""
+
+
+shared_built = _named("shared_built", _Built(nn.Flatten(), nn.ModuleDict()))
 
 
 # --- 10.2: nothing is shared --------------------------------------------------------
@@ -603,6 +623,37 @@ def share_functions(make_backbone, num_features, tasks, lr):
     }, optimizer
 
 
+def share_not_called(make_backbone, num_features, tasks, lr):
+    return _shared_by(lambda b, w, n: nn.Sequential(make_backbone, nn.Linear(w, n)))(
+        make_backbone, num_features, tasks, lr
+    )
+
+
+def share_compared(make_backbone, num_features, tasks, lr):
+    nets, parameters = share_in_a_list(make_backbone, num_features, tasks, lr)[0], []
+    for net in nets.values():
+        parameters += [p for p in net.parameters() if p not in parameters]
+    return nets, torch.optim.SGD(parameters, lr=lr)
+
+
+def share_one_head_for_all(make_backbone, num_features, tasks, lr):
+    head = nn.Linear(num_features, max(tasks.values()))
+    return _shared_by(lambda b, w, n: nn.Sequential(b, head))(
+        make_backbone, num_features, tasks, lr
+    )
+
+
+def share_of_keys(make_backbone, num_features, tasks, lr):
+    backbone = make_backbone()
+    nets = {t: nn.Sequential(backbone, nn.Linear(num_features, n)) for t, n in tasks}
+    return nets, _sgd(nets, lr)
+
+
+def share_parameters_of_a_dict(make_backbone, num_features, tasks, lr):
+    nets, _ = share_in_a_list(make_backbone, num_features, tasks, lr)
+    return nets, torch.optim.SGD(nets.parameters(), lr=lr)
+
+
 # --- 10.3: masked losses ------------------------------------------------------------
 
 
@@ -664,39 +715,12 @@ def masked_forgotten(logits, labels):
     return {t: F.cross_entropy(logits[t], y) for t, y in labels.items()}
 
 
-def masked_whole_batch(logits, labels):
-    found = {}
-    for task, truth in labels.items():
-        each = F.cross_entropy(logits[task], truth, ignore_index=-1, reduction="none")
-        found[task] = each.mean()
-    return found
-
-
-def masked_summed(logits, labels):
-    return {
-        t: F.cross_entropy(logits[t], y, ignore_index=-1, reduction="sum")
-        for t, y in labels.items()
-    }
-
-
 def masked_last_class(logits, labels):
     found = {}
     for task, truth in labels.items():
         rows = torch.arange(len(truth))
         found[task] = -logits[task].log_softmax(1)[rows, truth].mean()
     return found
-
-
-def masked_first_class(logits, labels):
-    return {t: F.cross_entropy(logits[t], y.clamp(min=0)) for t, y in labels.items()}
-
-
-def masked_complete_only(logits, labels):
-    known = torch.stack([y != -1 for y in labels.values()]).all(0)
-    return masked_ignore(
-        {t: x[known] for t, x in logits.items()},
-        {t: y[known] for t, y in labels.items()},
-    )
 
 
 def masked_zeroed(logits, labels):
@@ -706,10 +730,6 @@ def masked_zeroed(logits, labels):
         scores = logits[task] * known[:, None]
         found[task] = F.cross_entropy(scores, truth.clamp(min=0))
     return found
-
-
-def masked_softmax(logits, labels):
-    return masked_ignore({t: x.softmax(1) for t, x in logits.items()}, labels)
 
 
 def masked_left_out(logits, labels):
@@ -747,10 +767,6 @@ def masked_tiny(logits, labels):
     return {t: x + 1e-3 * (labels[t] == -1).all() for t, x in found.items()}
 
 
-def masked_negative(logits, labels):
-    return {t: -x for t, x in masked_ignore(logits, labels).items()}
-
-
 def masked_log_of_softmax(logits, labels):
     return masked_ignore({t: x.softmax(1).log() for t, x in logits.items()}, labels)
 
@@ -772,11 +788,6 @@ def masked_one_denominator(logits, labels):
 
 def masked_in_double(logits, labels):
     return masked_ignore({t: x.double() for t, x in logits.items()}, labels)
-
-
-def masked_positive(logits, labels):
-    """Class 0 is taken for missing."""
-    return masked_ignore(logits, {t: y.where(y > 0, -1) for t, y in labels.items()})
 
 
 def masked_by_exp(logits, labels):
@@ -801,14 +812,32 @@ def masked_nothing_for_empty(logits, labels):
     return {t: x if (labels[t] != -1).any() else None for t, x in found.items()}
 
 
-def masked_one_more(logits, labels):
-    found = masked_ignore(logits, labels)
-    counts = {t: (y != -1).sum() for t, y in labels.items()}
-    return {t: x * counts[t] / (counts[t] + 1) for t, x in found.items()}
+def masked_epsilon(logits, labels):
+    def one(scores, truth):
+        known = truth != -1
+        chances = (scores.softmax(1) + 1e-8).log()[known]
+        total = F.nll_loss(chances, truth[known], reduction="sum")
+        return total / known.sum().clamp(min=1)
+
+    return {task: one(logits[task], truth) for task, truth in labels.items()}
 
 
-def masked_zip(logits, labels):
-    return masked_ignore(dict(zip(labels, logits.values(), strict=True)), labels)
+def masked_by_the_first(logits, labels):
+    known = next(iter(labels.values())) != -1
+    return masked_ignore(
+        {t: x[known] for t, x in logits.items()},
+        {t: y[known] for t, y in labels.items()},
+    )
+
+
+def masked_if(logits, labels):
+    found = {}
+    for task in logits:
+        if labels[task] == -1:
+            found[task] = torch.tensor(0.0)
+        else:
+            found[task] = F.cross_entropy(logits[task], labels[task])
+    return found
 
 
 # --- 10.4: learnt weights -----------------------------------------------------------
@@ -1280,6 +1309,10 @@ def cosine_on_old_gradients(model, images, labels):
     return _cosine(_joined(held) + a, _joined(held) + b)
 
 
+def cosine_rounded(model, images, labels):
+    return round(cosine_two_passes(model, images, labels), 3)
+
+
 def cosine_thawed_for_now(model, images, labels):
     frozen = [p for p in model.parameters() if not p.requires_grad]
     model.requires_grad_(True)
@@ -1382,6 +1415,12 @@ RIGHT = {
 WRONG = {
     "10.1": [
         *[(_named(name, answer), key) for name, answer, key in SHARED_WRONG],
+        (shared_built, "instance"),
+        (
+            _named("shared_numbers", _module(_usual, heads=_numbers_as_heads)),
+            "no-layers",
+        ),
+        (_named("shared_keys", _module(_usual, heads=_heads_of_keys)), "items"),
         (SharedPerTask, "backbone-lost"),
         (SharedNets, "passes"),
         (shared_unbuilt, "type"),
@@ -1416,22 +1455,25 @@ WRONG = {
         *[(_named(name, _shared_by(make)), key) for name, make, key in SHARE_WRONG],
         (share_first_net_only, "tasks"),
         (share_swapped, "swapped"),
+        (share_not_called, "not-called"),
+        (share_compared, "compared"),
+        (share_one_head_for_all, "one-head"),
+        (share_of_keys, "items"),
+        (share_parameters_of_a_dict, "plain-dict"),
         (share_twice_in_groups, "twice"),
         (share_moves_a_copy, "strangers"),
         (share_weights_only, "missing"),
         (share_functions, "no-module"),
     ],
     "10.3": [
+        (masked_epsilon, "log-of-zero"),
+        (masked_by_the_first, "first-mask"),
+        (masked_if, "one-truth"),
         (masked_nan, "nan"),
         (masked_nan_rows, "nan"),
         (masked_forgotten, "ignore-index"),
-        (masked_whole_batch, "whole-batch"),
-        (masked_summed, "summed"),
         (masked_last_class, "last-class"),
-        (masked_first_class, "first-class"),
-        (masked_complete_only, "complete-only"),
         (masked_zeroed, "zeroed"),
-        (masked_softmax, "softmax"),
         (masked_left_out, "tasks"),
         (masked_total, "type"),
         (masked_numbers, "no-tensor"),
@@ -1439,20 +1481,17 @@ WRONG = {
         (masked_each, "shape"),
         (masked_in_place, "mutated"),
         (masked_tiny, "not-zero"),
-        (masked_negative, "sign"),
         (masked_log_of_softmax, "log-of-zero"),
         (masked_leaking, "gradient"),
         (masked_one_denominator, "value"),
-        (masked_positive, "class-zero"),
         (masked_by_exp, "log-of-zero"),
         (masked_new_tensors, "no-graph"),
         (masked_nothing_for_empty, "no-tensor"),
-        (masked_one_more, "value"),
-        (masked_zip, "order"),
     ],
     "10.4": [
         *[(_named(name, answer), key) for name, answer, key in WEIGHTS_WRONG],
         (weights_extra, "extra"),
+        (_named("weights_built", WeightsStacked(["a", "b"])), "instance"),
         (weights_elsewhere, "no-s"),
     ],
     "10.5": [
@@ -1481,6 +1520,7 @@ WRONG = {
         (cosine_one_length, "range"),
         (cosine_per_cent, "range"),
         (cosine_angle, "angle"),
+        (cosine_rounded, "rounded"),
         (cosine_of_weights, "part"),
         (cosine_of_one_picture, "pictures"),
         (cosine_on_old_gradients, "old-gradients"),

@@ -1,11 +1,10 @@
-"""Every check against its bank: right and wrong answers, mutants of the solution."""
+"""Every check against its bank of right and wrong answers."""
 
 import pytest
 
-from courseware.grading import find_task, sandbox, task_ids
+from courseware.grading import find_task, task_ids
 from tests.answers import banks
 from tests.answers.banks import name_of
-from tests.mutants import mutants
 
 
 @pytest.mark.parametrize(("task", "answer"), banks.pairs(banks.RIGHT), ids=name_of)
@@ -71,27 +70,9 @@ def test_banks_are_large_enough_and_a_third_is_blind(task):
 def test_every_mistake_of_a_table_is_met_by_an_answer(task):
     known = {key for _, key in banks.wrong_answers(task)}
     left = [key for key in find_task(task).mistakes if key not in known]
-    met = {
-        banks.examined(task, answer).key for answer in banks.BLIND_WRONG.get(task, [])
-    }
+    blind = banks.BLIND_WRONG.get(task, []) if left else []
+    met = {banks.examined(task, answer).key for answer in blind}
     assert not set(left) - met, "no answer of the banks meets these"
-
-
-@pytest.mark.parametrize(
-    ("task", "source"), list(banks.solutions().items()), ids=lambda v: v[:4]
-)
-def test_mutants_of_the_solution_fail(task, source, monkeypatch):
-    monkeypatch.setattr(sandbox, "TIME_LIMIT", 2.0)
-    passing = [
-        m
-        for m in mutants(source)
-        if banks.examined(task, banks.made(m)).status == "passed"
-    ]
-    survivors = [m for m in passing if not banks.is_equivalent(task, m)]
-    assert not survivors, "\n\n".join(survivors)
-    same = banks.EQUIVALENT.get(task, ())
-    stale = [s for s in same if not any(s in banks.lines_of(m) for m in passing)]
-    assert not stale, "listed as equivalent, but no mutant that passes has this line"
 
 
 @pytest.mark.parametrize("task", banks.code_tasks())

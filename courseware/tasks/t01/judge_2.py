@@ -23,6 +23,11 @@ def _in_class_order(logits, classes, k):
     return [(name, p) for name, (_, p) in zip(classes, found, strict=False)]
 
 
+def _by_dict(logits, classes, k):
+    found = dict(solution(logits, classes, len(classes)))
+    return list(found.items())[:k]
+
+
 def _in_pair(place, key):
     """A test: the first difference of that kind is in the first or second of a pair."""
     return lambda it: it.key == key and it.path.endswith(f"][{place}]")
@@ -62,8 +67,8 @@ TASK = Task(
         ),
         "floats": When(
             _in_pair(1, "type"),
-            "The second of each pair is a `float`: `.item()` or `.tolist()` take it out "
-            "of the tensor.",
+            "The second of each pair is a `float`: the number itself, as `.tolist()` "
+            "gives it, and not its text.",
         ),
         "pairs": When(
             lambda it: it.path and it.key in ("type", "length", "none"),
@@ -92,6 +97,11 @@ TASK = Task(
         "first-skipped": Wrong(
             lambda x, names, k: solution(x, names, min(k + 1, len(names)))[1:],
             "The best is missing: positions count from 0.",
+        ),
+        "dict": Wrong(
+            _by_dict,
+            "Two classes share a name here, and a probability; a dict keeps one entry "
+            "for each key, so one of them is lost. Go by positions: `topk` gives them.",
         ),
         "classes": When(
             _in_pair(0, "value"), "Take the positions of the `k` largest logits."

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 
-from courseware.grading.judging import Raises, Task, When, Wrong
+from courseware.grading.judging import Raises, Task, When, Wrong, any_of
 
 
 def solution(weight):
     return weight.sum(dim=1, keepdim=True)
 
 
-def weighted(weight, *shares):
+def weighted(weight, shares):
     return solution(weight * torch.tensor(shares).view(1, 3, 1, 1))
+
+
+_ONE = (1, 0, 0), (0, 1, 0), (0, 0, 1)  # a single channel's share
 
 
 TASK = Task(
@@ -25,10 +30,14 @@ TASK = Task(
     ),
     solution=solution,
     mistakes={
-        "axis": Wrong(
-            lambda weight: weight.sum(dim=0, keepdim=True),
-            "That adds up the filters themselves. The channels are the second "
-            "dimension: sum over `dim=1`.",
+        "axis": When(
+            any_of(
+                lambda weight: weight.sum(dim=0, keepdim=True),
+                lambda weight: weight.sum(dim=0),
+                lambda weight: weight.sum(dim=0)[:, None],
+            ),
+            "That adds up the filters themselves, as Python's own `sum(weight)` does. The "
+            "channels are the second dimension: sum over `dim=1`.",
         ),
         "front": Wrong(
             lambda weight: weight.sum(dim=1)[None],
@@ -58,20 +67,16 @@ TASK = Task(
             "The mean gives a third of the right answer: a convolution adds the "
             "channels up.",
         ),
-        "first": Wrong(
-            lambda weight: weighted(weight, 1, 0, 0),
-            "The other two channels' filters are lost.",
-        ),
-        "last": Wrong(
-            lambda weight: weighted(weight, 0, 0, 1),
+        "one-channel": When(
+            any_of(*(partial(weighted, shares=one) for one in _ONE)),
             "The other two channels' filters are lost.",
         ),
         "two-channels": Wrong(
-            lambda weight: weighted(weight, 1, 1, 0),
+            partial(weighted, shares=(1, 1, 0)),
             "The last channel's filters are lost: `[:2]` stops before the third.",
         ),
-        "first-tripled": Wrong(
-            lambda weight: weighted(weight, 3, 0, 0),
+        "tripled": When(
+            any_of(*(partial(weighted, shares=[3 * x for x in one]) for one in _ONE)),
             "The three channels' filters differ: one of them, tripled, is not their sum.",
         ),
         "largest": Wrong(
@@ -79,7 +84,7 @@ TASK = Task(
             "These are the largest of three. A convolution adds the channels up.",
         ),
         "luminance": Wrong(
-            lambda weight: weighted(weight, 0.299, 0.587, 0.114),
+            partial(weighted, shares=(0.299, 0.587, 0.114)),
             "These shares turn a colour picture grey. Here the picture is grey already, "
             "and stands in all three channels with its full value.",
         ),

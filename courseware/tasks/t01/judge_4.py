@@ -4,33 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 
-from courseware.grading.judging import At, Raises, Task, When, Wrong
-from courseware.tasks.t01.observe_4 import CHANGED, ENTRIES, NAMES
-
-
-def bare(name):
-    return name.removeprefix("module.")
-
-
-def solution(model, state, named=bare, fits=lambda a, b: a.shape == b.shape):
-    own = model.state_dict()
-    entries = {named(name): tensor for name, tensor in state.items()}
-    known = {name: tensor for name, tensor in entries.items() if name in own}
-    loaded = {k: v.view_as(own[k]) for k, v in known.items() if fits(v, own[k])}
-    model.load_state_dict(loaded, strict=False)
-    return sorted(own.keys() - loaded)
-
-
-def _all_or_none(model, state):
-    wrapped = all(name.startswith("module.") for name in state)
-    return solution(model, state, named=bare if wrapped else str)
-
-
-def without(*parts):
-    """A wrong solution: entries with such a part in their name are left out."""
-    return lambda model, state: solution(
-        model, {k: v for k, v in state.items() if not any(p in k for p in parts)}
-    )
+from courseware.grading.judging import At, Raises, Task, When, Wrong, any_of
+from courseware.tasks.t01.judge_loading import (
+    all_or_none,
+    by_position,
+    layers,
+    solution,
+    without,
+)
+from courseware.tasks.t01.observe_4 import CHANGED, ENTRIES, NAMES, SHARED
 
 
 def _names(it):
@@ -64,6 +46,8 @@ TASK = Task(
             "Some entries are unknown to the model, and some of its names have none: look "
             "whether a name is in a dict before you ask for it.",
         ),
+        "none": "It is None: is a `return` missing? And `list.sort()` gives None itself: "
+        "take `sorted(...)`.",
         "type": "Return a list: `sorted(...)` makes one.",
         "loaded": When(
             lambda it: it.fact == NAMES and _names(it) == it.seen(CHANGED),
@@ -74,6 +58,11 @@ TASK = Task(
             "One entry that does not fit is no reason to report all: the others were "
             "loaded.",
         ),
+        "layers": Wrong(
+            layers,
+            "These are layers. Name the entries, as `model.state_dict()` does: "
+            "`fc.weight` and `fc.bias`.",
+        ),
         "unknown": When(
             lambda it: it.fact == NAMES and _names(it) - set(it.seen(ENTRIES)),
             "Some of these are no names of the model: an entry that the model has no use "
@@ -81,8 +70,8 @@ TASK = Task(
         ),
         "some": When(
             lambda it: it.fact == NAMES and _names(it) < set(it.right),
-            "Not all are there. A name of the model got nothing if no entry has it, and "
-            "if the entry's shape is another.",
+            "Not all are there. A name of the model, of a buffer too, got nothing if no "
+            "entry has it, or if the entry has another shape.",
         ),
         "sorted": When(
             lambda it: it.fact == NAMES and sorted(map(str, it.got)) == it.right,
@@ -98,12 +87,17 @@ TASK = Task(
             "into the model that was given.",
         ),
         "all-or-none": Wrong(
-            _all_or_none,
+            all_or_none,
             "Some names begin with the prefix and others do not: look at each.",
         ),
         "prefix": Wrong(
             partial(solution, named=str),
             'No name with the prefix matched: take "module." off first.',
+        ),
+        "by-position": Wrong(
+            by_position,
+            "The entries were taken in their order. Some are missing here, and from there "
+            "on each meets the wrong layer: look them up by their names.",
         ),
         "replaced": Wrong(
             partial(solution, named=lambda name: name.replace("module.", "")),
@@ -117,12 +111,13 @@ TASK = Task(
         ),
         "cut": Wrong(
             partial(solution, named=lambda name: name[7:]),
-            'Seven letters were cut off names that do not begin with "module." too.',
+            'The front was cut off names that do not begin with "module." too: '
+            "`removeprefix` leaves those as they are.",
         ),
-        "buffers": Wrong(
-            without("running", "tracked"),
-            "Only the parameters were loaded. BatchNorm's statistics are buffers: "
-            "`model.state_dict()` holds both.",
+        "buffers": When(
+            any_of(without("running", "tracked"), without("tracked")),
+            "Buffers were left out. BatchNorm's statistics and its count of batches are "
+            "buffers: `model.state_dict()` holds them beside the parameters.",
         ),
         "head-skipped": Wrong(
             without("fc."),
@@ -140,6 +135,11 @@ TASK = Task(
             CHANGED,
             "Load every entry whose name and shape match; take the prefix off each name "
             "that begins with it, and only there.",
+        ),
+        "shared": At(
+            SHARED,
+            "These are the tensors of `state` themselves, so that whoever changes `state` "
+            "later changes the model. Copy the values: `load_state_dict`, or `copy_`.",
         ),
         "altered": At(ENTRIES, "Load the entries as they are in `state`."),
     },

@@ -13,14 +13,17 @@ def cases(seed):
     draw = generator(seed + 1)
     means = tuple(round(x, 2) for x in torch.rand(3, generator=draw).tolist())
     side = 4 + seed % 4
-    for height, width, (mean, std) in (
-        (side, side + 2, IMAGENET),
-        (side + 1, side + 1, (means, (0.5, 0.25, 1))),
-        (70, 66, IMAGENET),
+    for height, width, brightest, (mean, std) in (
+        (side, side + 2, 199, IMAGENET),
+        (side + 1, side + 1, 199, (means, (0.5, 0.25, 1))),
+        (70, 66, 199, IMAGENET),
+        (side, side, 1, IMAGENET),
     ):
         # No pixel is at 255, so that dividing by the largest value is not right by chance.
-        image = torch.randint(200, (height, width, 3), generator=draw).byte()
-        given = f"a uint8 picture of shape {(*image.shape,)}, mean {mean}, std {std}"
+        image = torch.randint(brightest + 1, (height, width, 3), generator=draw).byte()
+        picture = f"a uint8 picture of shape {(*image.shape,)}"
+        dark = ", none of whose pixels is above 1" * (brightest == 1)
+        given = f"{picture}{dark}, mean {mean}, std {std}"
         yield Case(given, image=image, mean=mean, std=std)
 
 

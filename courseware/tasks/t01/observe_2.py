@@ -18,10 +18,14 @@ def cases(seed):
         for count in (4, 9, 3)
     ]
     huge = torch.tensor([200.0, 198.0, 40.0]) + seed  # exp overflows
-    for logits, k in zip((*spread, huge), (2, 5, 3, 2), strict=True):
+    twins = torch.tensor([0.5, 2.0, -1.0, 2.0, 1.0])
+    for logits, k in zip((*spread, huge, twins), (2, 5, 3, 2, 3), strict=True):
         order = torch.randperm(len(_NAMES), generator=draw).tolist()
         names = [_NAMES[i] for i in order[: len(logits)]]
         given = f"{len(logits)} logits, k = {k}"
+        if logits is twins:
+            names[3] = names[1]
+            given += ", two classes of the same name and probability"
         yield Case(given, logits=logits, names=names, k=k)
 
 

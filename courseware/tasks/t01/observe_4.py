@@ -12,6 +12,7 @@ from courseware.grading.observing import Case
 CHANGED = "the entries of the model that changed"
 ENTRIES = "the entries of the model"
 NAMES = "the names not loaded"
+SHARED = "the entries that share their memory with `state`"
 
 
 def cases(seed):
@@ -56,7 +57,9 @@ def net(classes):
 
 def nested():
     layers = {"module": nn.Linear(2, 3), "head": nn.Linear(3, 2)}
-    return nn.ModuleDict({"net": nn.ModuleDict(layers)})
+    net = nn.ModuleDict(layers)
+    net.register_buffer("num_batches_tracked", torch.tensor(0))
+    return nn.ModuleDict({"net": net})
 
 
 def observe(load_matching, case, seen):
@@ -72,3 +75,10 @@ def observe(load_matching, case, seen):
     seen.note(CHANGED, before.keys() - same)
     seen.note(ENTRIES, after)
     seen.note(NAMES, got)
+    seen.note(SHARED, seen.call(_shared, load_matching, case.make(), case.state))
+
+
+def _shared(load_matching, model, state):
+    load_matching(model, state)
+    given = {value.data_ptr() for value in state.values()}
+    return {k for k, v in model.state_dict().items() if v.data_ptr() in given}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import inf
 from operator import le, lt
 
@@ -11,10 +12,14 @@ from courseware.tasks.t02.judge_3 import compares_none, complete
 OVER = "budgets that are exceeded"
 
 
-def solution(models, max_params, max_gflops, within=le):
+def _rank(m):
+    return m["top1"], -m["params"]
+
+
+def solution(models, max_params, max_gflops, within=le, rank=_rank):
     small = [m for m in complete(models) if within(m["params"], max_params)]
     fitting = [m for m in small if within(m["gflops"], max_gflops)]
-    best = max(fitting, key=lambda m: (m["top1"], -m["params"]), default=None)
+    best = max(fitting, key=rank, default=None)
     return best and best["name"]
 
 
@@ -110,12 +115,18 @@ TASK = Task(
         "type": 'Return the `"name"` of the model alone; where no model fits, None.',
         "ties": When(
             lambda it: _behind(it) == 0,
-            "Of equally accurate models, the one with fewer parameters wins.",
+            "Of equally accurate models, the one with fewer parameters wins. Both belong "
+            "into the key as a pair: `a or b` is `a` alone, unless that is 0.",
         ),
         "rounded": When(
             lambda it: _behind(it) < 0.1,
             "Another one that fits is more accurate, if by little: compare the figures "
             "as they are, without rounding.",
+        ),
+        "fewest": Wrong(
+            partial(solution, rank=lambda m: -m["params"]),
+            "That is the one with the fewest parameters. Accuracy counts first, and they "
+            "where it is equal: a key is a pair of both, for `a and b` is `b` alone.",
         ),
         "not-best": When(
             lambda it: _behind(it) < inf,

@@ -14,8 +14,8 @@ SHOP = [
     row("thirsty", 81.0, 20.0, 12.0),
     row("broad", 80.5, 60.0, 2.0),
     row("kin", 77.0, 21.0, 4.0),
-    row("later", 77.0, 22.0, 3.0),
     row("tiny", 60.0, 2.0, 0.3),
+    row("later", 77.0, 22.0, 3.0),
 ]
 # Only the last digits tell which one is better.
 NEAR = [

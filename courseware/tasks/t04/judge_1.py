@@ -40,7 +40,7 @@ TASK = Task(
         "fixed-width": When(
             lambda it: "cannot be multiplied" in it.error,
             "The new head expects another width than the features have: ask the old head, "
-            "`model.fc.in_features`, before you replace it.",
+            "`model.fc.in_features`, before you replace it; it comes first in nn.Linear.",
         ),
         "shape": At(
             "the shape of the logits",

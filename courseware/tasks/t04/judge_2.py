@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from courseware.grading.facts import Tolerance
-from courseware.grading.judging import At, Task, When, Wrong
+from courseware.grading.judging import At, Task, When, Wrong, any_of
 
 
 def solution(model, images, pool=lambda maps: maps.mean((2, 3))):
@@ -22,13 +22,6 @@ def _logits(model, images):
     return model(images)
 
 
-def _of_shape(wrong):
-    """A test: the shape is the one that another way to compute would give."""
-    return lambda it: (
-        it.fact == "the shape of the features" and it.shows_the_same(wrong)
-    )
-
-
 TASK = Task(
     title="Features, and leave no trace",
     points=3,
@@ -41,18 +34,28 @@ TASK = Task(
     solution=solution,
     tolerance=Tolerance(1e-4),
     mistakes={
-        "logits": When(
-            _of_shape(_logits), "These are logits: the head is still at work."
+        "no-head": When(
+            lambda it: "'NoneType' object" in it.error or "'fc'" in it.error,
+            "The net calls its head, so something must stand there that can be called: "
+            "nn.Identity() hands on what it is given.",
         ),
+        "hook-inputs": When(
+            lambda it: it.key == "type" and "tuple" in str(it.difference.got),
+            "That is a tuple: a hook is handed all inputs of its layer. Take the first.",
+        ),
+        "logits": Wrong(_logits, "These are logits: the head is still at work."),
         "maps": When(
-            _of_shape(lambda m, x: solution(m, x, lambda maps: maps)),
+            any_of(
+                lambda m, x: solution(m, x, lambda maps: maps),
+                lambda m, x: solution(m, x, lambda maps: maps.flatten(1)),
+            ),
             "This is the feature map; average it over height and width.",
         ),
         "shape": At("the shape of the features", "One vector a picture: (N, D)."),
         "gradients": At(
             "the features carry no graph",
-            "The features still carry a graph, which costs memory: compute them under "
-            "torch.inference_mode() or no_grad().",
+            "The features still carry a graph, which costs memory: compute them inside of "
+            "`with torch.inference_mode():`. Without the `with`, the call does nothing.",
         ),
         "head-lost": At(
             "the head is back", "model.fc is another one now: put the old head back."

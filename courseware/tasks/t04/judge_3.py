@@ -23,9 +23,11 @@ def _on_logits(it):
     return f"x{it.case.old} and" in it.error
 
 
+_LINEAR = "the Linear layers"
+
+
 def _old_head_works(it):
-    sizes = it.seen("the Linear layers") or []
-    return it.fact == "the Linear layers" and len(sizes) > len(it.right)
+    return it.fact == _LINEAR and it.got and it.got[0][1] == (it.case.old or 7)
 
 
 def _other_width(it):
@@ -46,6 +48,21 @@ TASK = Task(
     solution=solution,
     tolerance=Tolerance(1e-4),
     mistakes={
+        "function": When(
+            lambda it: it.key == "type" and it.difference.got == "function",
+            "That is a function, whose layers no optimiser finds. Return a module: "
+            "nn.Sequential(backbone, …), or an object of a class of your own.",
+        ),
+        "head-gone": When(
+            lambda it: "'Identity' object" in it.error or "attribute 'fc'" in it.error,
+            "The head is gone when it is asked for: read `backbone.fc.in_features` first, "
+            "then put nn.Identity() in its place, which the backbone can call.",
+        ),
+        "no-backbone": When(
+            lambda it: "(384x64 and" in it.error,
+            "Your module expects features, and is handed the pictures themselves: the "
+            "backbone must be a part of what you return, in front of the classifier.",
+        ),
         "old-head": When(
             _on_logits,
             "The backbone hands over its logits; your classifier expects its features. "
@@ -68,8 +85,23 @@ TASK = Task(
             "The old head is still there, so the classifier learns from logits: put "
             "nn.Identity in its place.",
         ),
+        "one-more": When(
+            lambda it: it.fact == _LINEAR and len(it.got) > 2,
+            "One Linear layer too many: put nn.Identity() in the head's place, so that "
+            "your first Linear layer is handed the features.",
+        ),
+        "unregistered": When(
+            lambda it: it.fact == _LINEAR and not it.got,
+            "Your module knows of none of its Linear layers, so that they would not learn: "
+            "in a plain list they are not registered. Take nn.Sequential or nn.ModuleList.",
+        ),
+        "backbone": At(
+            "the backbone is part of the model",
+            "The backbone's layers are not in your model: use the very backbone that is "
+            "given, as a part of nn.Sequential or as an attribute of your module.",
+        ),
         "layers": When(
-            lambda it: "the Linear layers" in it.fact,
+            lambda it: _LINEAR in it.fact,
             "Two Linear layers, with their biases: features to hidden, hidden to classes.",
         ),
         "no-relu": Wrong(
@@ -94,7 +126,7 @@ TASK = Task(
             "the logits are drawn anew in train mode",
             "Linear, ReLU, Linear are asked for: no dropout between them.",
         ),
-        "value": "Features, Linear, ReLU, Linear, and nothing behind them: cross-entropy "
-        "wants plain logits.",
+        "value": "Features, Linear, ReLU, Linear, and nothing before or behind them: "
+        "cross-entropy wants plain logits.",
     },
 )

@@ -30,6 +30,11 @@ TASK = Task(
     ),
     solution=solution,
     mistakes={
+        "dim": When(
+            lambda it: "out of range" in it.error or "must match" in it.error,
+            "One similarity for each row is asked for: the query as (1, D), `query[None]`, "
+            "and the sum over `dim=1`.",
+        ),
         "rows": When(
             lambda it: getattr(it.got, "shape", ())[1:],
             "These are the rows themselves. Their positions are asked for.",
@@ -60,6 +65,16 @@ TASK = Task(
             lambda q, f, k: (f / f.norm(dim=0) @ q).topk(k).indices.tolist(),
             "The columns were divided by their lengths, not the rows: a picture's vector "
             "is a row, so its norm goes over dim=1.",
+        ),
+        "absolute": Wrong(
+            lambda q, f, k: _likeness(q, f).abs().topk(k).indices.tolist(),
+            "`abs` takes the opposite direction for the same one: a similarity of -1 is "
+            "the least alike of all, so keep the sign.",
+        ),
+        "length-l1": Wrong(
+            lambda q, f, k: (F.normalize(f, p=1) @ q).topk(k).indices.tolist(),
+            "The rows were divided by sums of absolute values. A vector's length is the "
+            "root of the sum of its squares: `features.norm(dim=1)`.",
         ),
         "euclid": Wrong(
             lambda q, f, k: _distances(q, f).topk(k, largest=False).indices.tolist(),

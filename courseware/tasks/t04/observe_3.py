@@ -24,6 +24,7 @@ def _backbone(case):
 
 def observe(build, case, seen):
     backbone = _backbone(case)
+    stem = next(backbone.parameters()).clone()
     model = seen.call(build, backbone, case.hidden, case.classes)
     seen.require("what your function returns", model, nn.Module)
     images = pictures(2, case.seed)
@@ -32,6 +33,8 @@ def observe(build, case, seen):
     seen.note("the shape of the logits", list(logits.shape))
     linear = [m for m in model.modules() if isinstance(m, nn.Linear)]
     seen.note("the Linear layers", [(m.in_features, m.out_features) for m in linear])
+    its_own = any(torch.equal(stem, p) for p in model.parameters())
+    seen.note("the backbone is part of the model", its_own)
     if len(linear) == 2:
         seen.note(
             "the Linear layers have a bias", all(m.bias is not None for m in linear)

@@ -26,16 +26,18 @@ def observe(train_with_frozen_batchnorm, case, seen):
     kinds = [type(m).__name__ for m in model.modules()]
     statistics = {k: v.clone() for k, v in model.named_buffers()}
     seen.call(train_with_frozen_batchnorm, model, keeps=KEPT)
-    norms = {m for m in model.modules() if isinstance(m, _BatchNorm)}
+    named = dict(model.named_modules())
+    norms = {name for name, m in named.items() if isinstance(m, _BatchNorm)}
     now = [type(m).__name__ for m in model.modules()]
     seen.note("the layers are still there", now == kinds)
     modes = {m.training for m in model.modules()}
     seen.note("something was changed in the model", modes != {False})
     seen.note("the model is in train mode", model.training)
-    training = {type(m).__name__ for m in norms if m.training}
-    seen.note("BatchNorm layers in train mode", training)
-    others = [m for m in model.modules() if m not in norms and not m.training]
-    seen.note("other layers in eval mode", {type(m).__name__ for m in others})
+    training = {name for name, module in named.items() if module.training}
+    moving = {f"{name} ({type(named[name]).__name__})" for name in norms & training}
+    seen.note("BatchNorm layers in train mode", moving)
+    others = named.keys() - norms - training
+    seen.note("other layers in eval mode", {type(named[n]).__name__ for n in others})
     seen.settle()
     seen.call(lambda: model(pictures(4, case.seed)))
     after = dict(model.named_buffers())

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from itertools import takewhile
-
-from courseware.grading.judging import At, Raises, Task, When, Wrong
-from courseware.tasks.t05.judge_1_waking import begun_by, waking
+from courseware.grading.judging import At, Raises, Task, When, Wrong, any_of
+from courseware.tasks.t05.judge_1_entries import ENTRIES
+from courseware.tasks.t05.judge_1_waking import waking
 
 solution = waking()
-_top_names = waking(lambda learns, name, p, stages: name.split(".")[0] in stages)
 _LEARNS = "what learns"
+_TOP_NAMES = any_of(
+    waking(lambda learns, name, p, stages: name.split(".")[0] in stages),
+    waking(lambda _, name, p, stages: {name.split(".")[0]} <= {*stages, name}),
+)
+
+
+def _nothing(it):
+    """No stage learns in any call of a case in which some should."""
+    found = [fact.value for fact in it.facts if fact.name == _LEARNS]
+    return len(found) > 1 and not any(found) and not it.given.endswith("eval mode")
+
 
 TASK = Task(
     title="Which stages learn in this epoch?",
@@ -44,50 +53,30 @@ TASK = Task(
             "of, and all is to be frozen.",
         ),
         "dotted": When(
-            lambda it: "'blocks" in it.error or it.shows_the_same(_top_names),
+            lambda it: "'blocks" in it.error or _TOP_NAMES(it),
             "A stage's name may have dots, as in `named_modules()`, and so be a part of a "
-            "larger one. `model.get_submodule(name)` finds it.",
+            "larger one, which `named_children()` does not give. Go through the schedule: "
+            "`model.get_submodule(name)` finds each.",
         ),
-        "last-only": Wrong(
-            waking(begun=lambda entries, epoch: sorted(begun_by(entries, epoch))[-1:]),
-            "Only the entry that came last learns here. Stages that woke before it go on "
-            "learning.",
+        "list-in-list": When(
+            lambda it: "'list'" in it.error or "not list" in it.error or _nothing(it),
+            "An entry has a *list* of names, and one of them is asked for at a time. "
+            "`append(names)` puts the list into yours as it is: take `extend(names)`, or "
+            "a loop over `names`. (As it is, nothing learns.)",
         ),
-        "only-now": Wrong(
-            waking(begun=lambda entries, epoch: [e for e in entries if e[0] == epoch]),
-            "Only the stages that wake in this very epoch learn here. Those that woke "
-            "before go on learning.",
+        "head-always": Wrong(
+            waking(lambda learns, name, *_: learns or name.startswith("fc.")),
+            "`fc` learns, whatever the schedule says: before the first entry nothing does. "
+            "Take the names from the schedule alone.",
         ),
-        "undone": Wrong(
+        "hard-coded": Wrong(
             waking(
-                begun=lambda entries, now: [e for e in [*entries][-1:] if e[0] <= now]
+                lambda learns, name, *_: learns and name.startswith(("fc.", "layer"))
             ),
-            "Each entry undoes what the one before it set, so that the last alone counts. "
-            "Freeze all first; then an entry only wakes, and freezes nothing.",
+            "Stages of this schedule stay asleep: are their names hard-coded? Take them "
+            "from the schedule.",
         ),
-        "late": Wrong(
-            waking(begun=lambda entries, epoch: begun_by(entries, epoch - 1)),
-            "Everything wakes an epoch late. A stage learns in the epoch of its entry "
-            "already: `start <= epoch`.",
-        ),
-        "early": Wrong(
-            waking(begun=lambda entries, epoch: begun_by(entries, epoch + 1)),
-            "Everything wakes an epoch early. Epochs count from 1, as in the schedule.",
-        ),
-        "order": Wrong(
-            waking(
-                begun=lambda entries, now: takewhile(lambda e: e[0] <= now, entries)
-            ),
-            "The entries are not sorted: a later one may stand first. Look at all of them.",
-        ),
-        "first-name": Wrong(
-            waking(
-                begun=lambda entries, now: [
-                    (e, n[:1]) for e, n in begun_by(entries, now)
-                ]
-            ),
-            "An entry may name several stages, and all of them wake.",
-        ),
+        **ENTRIES,
         "all": Wrong(
             waking(lambda *_: True),
             "Everything learns, though not all of it has woken. Freeze what has not, in "
@@ -95,8 +84,9 @@ TASK = Task(
         ),
         "own-only": Wrong(
             waking(lambda learns, name, p, stages: name.rpartition(".")[0] in stages),
-            "What stands deeper in a stage is asleep: `parameters()` reaches all layers "
-            "inside, `recurse=False` none.",
+            "Of what has woken, `fc` alone learns. Is it hard-coded, or is what stands "
+            "deeper in a stage asleep? `model.get_submodule(name)` for each name of the "
+            "schedule; `parameters()` reaches all layers inside, `recurse=False` none.",
         ),
         "weights-only": Wrong(
             waking(lambda learns, name, p, stages: learns and p.ndim > 1),

@@ -5,24 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
-from courseware.grading.judging import At, Raises, Task, When, Wrong
+from courseware.grading.judging import At, Raises, Task, When, Wrong, any_of
+from courseware.tasks.t05.judge_2_modes import solution, those
 from courseware.tasks.t05.nets import batchnorms, is_in
-
-
-def solution(model, frozen, layers=lambda stage: stage.modules()):
-    for name in frozen:
-        for layer in layers(model.get_submodule(name)):
-            if isinstance(layer, _BatchNorm):
-                layer.eval()
-
-
-def _those(test):
-    """A wrong solution: hold the BatchNorm layers that pass a test(name, layer, frozen)."""
-    return lambda model, frozen: [
-        m.eval() for n, m in batchnorms(model).items() if test(n, m, frozen)
-    ]
 
 
 def _missed(it):
@@ -30,12 +16,7 @@ def _missed(it):
     return it.right - it.got if it.fact == "BatchNorm in eval mode" else frozenset()
 
 
-def _first_alone(model, frozen):
-    """A wrong solution: a return inside the loop."""
-    stages = map(model.get_submodule, frozen)
-    [m.eval() for m in [m for s in stages for m in batchnorms(s).values()][:1]]
-
-
+_top_alone = those(lambda name, layer, frozen: name.split(".")[0] in frozen)
 _KINDS = nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d
 _SETTINGS = "the settings of BatchNorm"
 _BY_GRADIENT = (
@@ -75,43 +56,50 @@ TASK = Task(
             "momentum, eps and track_running_stats must stay as they are: without "
             "tracking, or with momentum 0, a layer in train mode normalises by the batch.",
         ),
-        "by-gradient": Wrong(
-            _those(lambda n, m, _: not any(p.requires_grad for p in m.parameters())),
-            _BY_GRADIENT,
-        ),
-        "by-weight": Wrong(
-            _those(lambda n, m, _: m.affine and not m.weight.requires_grad),
+        "by-gradient": When(
+            any_of(
+                those(lambda n, m, _: not any(p.requires_grad for p in m.parameters())),
+                those(lambda n, m, _: m.affine and not m.weight.requires_grad),
+            ),
             _BY_GRADIENT,
         ),
         "every": Wrong(
-            _those(lambda name, layer, frozen: True),
+            those(lambda name, layer, frozen: True),
             "Every BatchNorm holds still. Where a stage learns, its statistics move too.",
         ),
         "inverted": Wrong(
-            _those(lambda name, layer, frozen: not is_in(name, frozen)),
+            those(lambda name, layer, frozen: not is_in(name, frozen)),
             "The other way round: those of the frozen stages hold still.",
         ),
-        "dotted": Wrong(
-            _those(lambda name, layer, frozen: name.split(".")[0] in frozen),
+        "dotted": When(
+            lambda it: "'maps.0'" in it.error or it.shows_the_same(_top_alone),
             "A stage's name may have dots, as in `named_modules()`, and so be a part of a "
-            "larger one. `model.get_submodule(name)` finds it.",
+            "larger one, where neither `getattr` nor `named_children()` finds it, but "
+            "`model.get_submodule(name)` does.",
         ),
         "train": When(
             lambda it: _missed(it) and not it.got,
             "They are all in train mode: `requires_grad` has no say in that. Is `eval()` "
             "called, with its brackets, and does no `model.train()` behind it undo it?",
         ),
-        "prefix": Wrong(
-            _those(lambda name, layer, frozen: name.startswith(tuple(frozen))),
-            "A name may begin like another: norm2 begins with norm and is another stage. "
-            "Look for the name with a dot behind it, or ask `model.get_submodule(name)`.",
+        "prefix": When(
+            any_of(
+                those(lambda name, layer, frozen: name.startswith(tuple(frozen))),
+                those(lambda name, layer, frozen: any(s in name for s in frozen)),
+            ),
+            "A name may begin like another, or be found in it: norm2 begins with norm, and "
+            "layer3.0.bn1 ends with bn1, and are other layers. Ask "
+            "`model.get_submodule(name)` of each stage.",
         ),
         "stage-itself": Wrong(
             partial(solution, layers=lambda stage: list(stage.modules())[1:]),
             "A stage may be a BatchNorm itself, as bn1 is: `modules()` gives it too.",
         ),
         "first-layer": Wrong(
-            _first_alone,
+            lambda model, frozen: [
+                m.eval()
+                for m in [*batchnorms(model.get_submodule(frozen[0])).values()][:1]
+            ],
             "The first BatchNorm alone holds still: a `return` in the loop ends it there.",
         ),
         "first-stage": Wrong(
@@ -119,11 +107,11 @@ TASK = Task(
             "Only the first stage of `frozen` holds still: go through all of them.",
         ),
         "by-name": Wrong(
-            _those(lambda n, layer, frozen: "bn" in n and is_in(n, frozen)),
+            those(lambda n, layer, frozen: "bn" in n and is_in(n, frozen)),
             "A BatchNorm need not be called bn: look at the type of each layer.",
         ),
         "subclass": Wrong(
-            _those(lambda name, m, frozen: type(m) in _KINDS and is_in(name, frozen)),
+            those(lambda name, m, frozen: type(m) in _KINDS and is_in(name, frozen)),
             "A subclass of BatchNorm is BatchNorm too: ask `isinstance(m, …)`, not `type`.",
         ),
         "kinds": When(

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from functools import partial
 
 import torch
 
 from courseware.grading.judging import At, Raises, Task, When, Wrong
-
-
-def solution(optimizer, parameters, lr, same=operator.is_):
-    parameters = [p.requires_grad_() for p in parameters]
-    if missing := [p for p in parameters if not _is_in(optimizer, p, same)]:
-        optimizer.add_param_group({"params": missing, "lr": lr})
-
-
-def _is_in(optimizer, parameter, same=operator.is_):
-    known = (p for group in optimizer.param_groups for p in group["params"])
-    return any(same(parameter, p) for p in known)
+from courseware.tasks.t05.judge_3_waking import all_or_none, is_in, solution
 
 
 def _at(fact, test):
@@ -45,12 +34,14 @@ TASK = Task(
     mistakes={
         "twice": Raises(
             "more than one parameter group",
-            "A parameter that the optimiser has already was added again. Leave out those "
-            "that are in any of its groups.",
+            "A parameter that the optimiser has already was added again. Look each one up "
+            "in the `params` of every group: neither `requires_grad`, nor "
+            "`optimizer.state`, nor the first group alone tells what it has.",
         ),
         "compared": When(
             lambda it: "Boolean value" in it.error or "must match" in it.error,
-            "`p in list` compares tensors by their values: compare `id(p)`, or use a set.",
+            "`in` a list compares tensors by their values: compare `id(p)` with a set of "
+            "ids.",
         ),
         "new-optimizer": At(
             "no new optimiser comes back",
@@ -77,11 +68,18 @@ TASK = Task(
             "All of the parameters are in already, and an empty group was added. Add one "
             "only where something is missing.",
         ),
+        "all-or-none": Wrong(
+            all_or_none,
+            "Some of the parameters are in the optimiser, and so none was added. Ask for "
+            "each by itself, and add those that are missing: their number, or one of them, "
+            "does not tell.",
+        ),
         "nothing-added": When(
             _at(_NEW, lambda it: not it.got),
             "The optimiser does not know the woken parameters, so they would never move: "
             "`optimizer.add_param_group`. (A generator that you have gone through once is "
-            "empty: make a list first.)",
+            "empty: make a list first. And neither their number tells what is in, nor "
+            "whether they learn.)",
         ),
         "many-groups": When(
             _at(_NEW, lambda it: len(it.got) > 1),
@@ -132,7 +130,7 @@ TASK = Task(
             "The head was frozen: what the optimiser has goes on learning.",
         ),
         "missing-only": Wrong(
-            lambda o, ps, lr: solution(o, [p for p in ps if not _is_in(o, p)], lr),
+            lambda o, ps, lr: solution(o, [p for p in ps if not is_in(o, p)], lr),
             "Those that are in the optimiser may be frozen too: set `requires_grad = True` "
             "for all of the parameters.",
         ),

@@ -7,7 +7,7 @@ from functools import partial
 import torch
 
 from courseware.grading.facts import Tolerance, difference
-from courseware.grading.judging import At, Raises, Task, When
+from courseware.grading.judging import At, Raises, Task, When, any_of
 from courseware.tasks.t05 import judge_4_picture as picture
 from courseware.tasks.t05 import judge_4_runs as runs
 
@@ -20,7 +20,7 @@ _LOOSE = Tolerance(1e-3, 0)  # a history may be rounded
 
 def _run(fact, *wrong):
     """A test: at this fact a wrong run shows the same. (Elsewhere none is made.)"""
-    return lambda it: it.fact == fact and any(it.shows_the_same(one) for one in wrong)
+    return lambda it: it.fact == fact and any_of(*wrong)(it)
 
 
 def _surplus(fact):
@@ -86,7 +86,7 @@ TASK = Task(
             "Train for `epochs` epochs in all, one pass over `train` in each.",
         ),
         "loaders": When(
-            _run(_MOVES, runs.swapped),
+            _run(_MOVES, *runs.SWAPPED),
             "The loaders are swapped: the model learns from `val`. First `train`, then "
             "`val`.",
         ),
@@ -126,7 +126,7 @@ TASK = Task(
             "A stage learns with its BatchNorm in eval mode: what learns is in train mode.",
         ),
         "restarted": When(
-            _run(_END, runs.restarted, partial(runs.solution, anew=bool)),
+            _run(_END, *runs.RESTARTED),
             "A new optimiser, at each step of the schedule or in each epoch, forgets the "
             "momentum. Make one for the whole run.",
         ),

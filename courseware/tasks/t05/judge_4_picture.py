@@ -26,7 +26,9 @@ MISTAKES = {
         "Return the Axes, `ax` or `plt.gca()`, not `plt`.",
     ),
     "figure": When(
-        _is_type("the picture", "Figure"), "Return the Axes, not the Figure around it."
+        lambda it: it.fact.startswith("type of the") and "Fig" in it.difference.got,
+        "`plt.subplots()` gives a Figure and the Axes in it: `return history, ax`, and no "
+        "Figure.",
     ),
     "columns": At(
         "the columns",

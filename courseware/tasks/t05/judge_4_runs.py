@@ -12,14 +12,12 @@ from course_utils.training import fit
 SGD = partial(torch.optim.SGD, momentum=0.9)
 
 
-def solution(
-    model, train, val, schedule, epochs, lr, kind=SGD, anew=lambda epoch: False
-):
+def solution(model, train, val, schedule, epochs, lr, kind=SGD, anew=lambda *_: False):
     """Train and draw; another `kind` of optimiser, or a new one, makes it a wrong one."""
     history, plan = None, UnfreezeSchedule(schedule)
     optimizer = kind(model.parameters(), lr=lr)
     for epoch in range(1, epochs + 1):
-        if anew(epoch):  # as in a new optimiser
+        if anew(epoch, schedule):  # as in a new optimiser
             optimizer.state.clear()
         run = {"optimizer": optimizer, "callbacks": [plan], "history": history}
         history = fit(model, train, val, epochs=epoch, **run)
@@ -29,15 +27,9 @@ def solution(
     return history, ax
 
 
-def restarted(model, train, val, schedule, epochs, lr):
-    """Begin a new optimiser whenever a stage wakes."""
-    how = schedule, epochs, lr
-    return solution(model, train, val, *how, anew=schedule.__contains__)
-
-
-def swapped(model, train, val, *how):
-    """Train on the pictures to measure on."""
-    return solution(model, val, train, *how)
-
-
 ADAMS = [partial(solution, kind=kind) for kind in (torch.optim.Adam, torch.optim.AdamW)]
+RESTARTED = [
+    partial(solution, anew=lambda epoch, schedule: epoch in schedule),
+    partial(solution, anew=lambda *_: True),
+]
+SWAPPED = [lambda model, train, val, *how: solution(model, val, train, *how)]

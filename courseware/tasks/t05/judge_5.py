@@ -36,8 +36,8 @@ TASK = Task(
         ),
         "all-frozen": Raises(
             "does not require grad",
-            "Nothing learns in this part. The model may come with all of it frozen, the "
-            "head too: `model.fc.requires_grad_(True)`.",
+            "Nothing learns in this part. The model may come frozen, its head too: "
+            "`model.fc.requires_grad_(True)`.",
         ),
         "copy": At(
             "no other model comes back",
@@ -48,14 +48,14 @@ TASK = Task(
             "probe_epochs passes for the head, then tune_epochs for everything, each of "
             "them over the whole loader. Either may be 0.",
         ),
-        "order": When(
-            lambda it: it.fact == _PROBE and it.shows_the_same(runs.other_order),
+        "order": Wrong(
+            lambda m, x, n, k, *lr: [solution(m, x, *e, *lr) for e in ((0, k), (n, 0))],
             "The probe comes first, and the fine-tuning after it.",
         ),
         "head-asleep": When(
             lambda it: it.fact == _PROBE and not it.got,
-            "The head did not move in the probe. It may come frozen, it was reset "
-            "afterwards, or `optimizer.step()` is missing.",
+            "The head did not move in the probe: it came frozen, it was reset afterwards, "
+            "or `optimizer.step()` is missing.",
         ),
         "backbone-moved": At(
             _PROBE,
@@ -81,14 +81,10 @@ TASK = Task(
         ),
         "fresh-head": Wrong(
             partial(solution, between=runs.reset),
-            "The head was started anew after the probe, which is lost by that: fine-tuning "
-            "goes on from the probe's head.",
+            "The head was started anew after the probe, which is lost then: go on from it.",
         ),
         "softmax": Wrong(
-            partial(
-                solution,
-                loss=lambda x, labels: F.cross_entropy(x.softmax(1), labels),
-            ),
+            partial(solution, loss=lambda x, y: F.cross_entropy(x.softmax(1), y)),
             "No softmax before cross-entropy: it has one inside, and wants plain logits.",
         ),
         "summed": Wrong(
@@ -96,39 +92,43 @@ TASK = Task(
             "The loss was summed over the batch. Cross-entropy takes the mean by itself.",
         ),
         "no-zero": Wrong(
-            partial(solution, zero=False),
+            partial(solution, zero=lambda batch: False),
             "The gradients add up from step to step: `zero_grad()` before each backward.",
         ),
+        "fewer-steps": When(
+            lambda it: "probe" in it.fact and runs.fewer_steps(it),
+            "An epoch here is a single step. zero_grad, backward and step belong into the "
+            "loop over the loader, and each batch of it gets a step.",
+        ),
         "anew": Wrong(
-            partial(solution, anew=True),
+            partial(solution, begin=lambda o: o.state.clear()),
             "A new optimiser in each epoch forgets the momentum: one for each part.",
         ),
         "same-optimiser": Wrong(
             partial(solution, tuning=runs.joined),
-            "The probe's optimiser went on, and the head took its momentum along. Make a "
-            "new one for the second part.",
+            "The probe's optimiser went on, with the head's momentum. Make a new one.",
         ),
         "joined": Wrong(
             partial(solution, tuning=partial(runs.joined, head_as_before=True)),
             "The backbone joined the probe's optimiser, in which the head has its momentum "
-            "and probe_lr. Make a new one for the second part, with tune_lr for all.",
+            "and probe_lr. Make a new one, with tune_lr for all.",
         ),
         "head-rate": Wrong(
             partial(solution, tuning=runs.head_as_before),
             "The head kept the probe's rate: in the second part all runs at tune_lr.",
         ),
         "no-momentum": When(
-            runs.like(torch.optim.SGD),
+            runs.of_kind(torch.optim.SGD),
             "A part has no momentum: `momentum=0.9` in both.",
         ),
         "adam": When(
-            runs.like(torch.optim.Adam),
+            runs.of_kind(torch.optim.Adam),
             "That is Adam: `torch.optim.SGD` with momentum 0.9 is asked for in both parts.",
         ),
         "probe": At(
             "the head after the probe",
             "The probe is plain: SGD with lr=probe_lr and momentum=0.9 over the head, "
-            "cross-entropy, one pass an epoch.",
+            "cross-entropy, one pass an epoch, a step for each batch.",
         ),
         "still-frozen": At(
             "what moves in fine-tuning",
@@ -143,7 +143,7 @@ TASK = Task(
         "tuning": At(
             "the weights in the end",
             "The second part goes on from the probe's head: SGD with lr=tune_lr and "
-            "momentum=0.9 over all parameters, no other option.",
+            "momentum=0.9 over all parameters, no other option, a step for each batch.",
         ),
     },
 )

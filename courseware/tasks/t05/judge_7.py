@@ -9,10 +9,8 @@ _LETTERS = 'Write the letters of the cases in which the weights move, such as "a
 
 
 def _case(letter, why):
-    def hint(it):
-        return f"{why} Measured above." if it.more.get("moved") is not None else why
-
-    return At(f"case {letter}", hint)
+    measured = f"{why} Measured above."
+    return At(f"case {letter}", lambda it: measured if it.more.get("moved") else why)
 
 
 TASK = Task(

@@ -14,9 +14,10 @@ _KEPT = ("layers", "weights", "statistics", "mode", "hooks")
 def cases(seed):
     soon, late = 4 + seed % 3, 7 + 2 * (seed % 3)
     usual = {1: ["fc"], soon: ["layer4"], late: ["layer3", "layer2"]}
-    unsorted = {1: ["fc"], late - 1: ["stage10"], soon - 1: ["stage1", "blocks.2"]}
+    unsorted = {late - 1: ["stage10"], 1: ["fc"], soon - 1: ["stage1", "blocks.2"]}
+    single = {1: ["fc"]}
     for make, *calls in (
-        (resnet, ({1: ["fc"]}, soon - 1, _TRAINABLE)),
+        (resnet, (single, soon - 1, _TRAINABLE), (single, 1, _TRAINABLE)),
         (resnet, (usual, soon + 1, _TRAINABLE)),
         (resnet, (usual, soon - 1, _TRAINABLE)),
         (resnet, (usual, soon, _TRAINABLE)),

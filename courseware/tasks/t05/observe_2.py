@@ -8,7 +8,7 @@ from courseware.tasks.t05.nets import batchnorms, is_another, mixed, resnet
 _KEPT = ("layers", "weights", "statistics", "requires_grad")
 _ALL_KINDS = "a net with BatchNorm1d, 2d and 3d"
 _CASES = (  # name, how it is made, the frozen stages, whether their weights are frozen
-    ("test_resnet", resnet, ["conv1", "bn1", "layer1", "layer2"], True),
+    ("test_resnet", resnet, ["layer1", "bn1", "conv1", "layer2"], True),
     (_ALL_KINDS, mixed, ["volume", "norm", "maps"], True),
     (_ALL_KINDS, mixed, ["rows", "maps"], True),
     (_ALL_KINDS, mixed, ["maps.0", "fc.1"], True),

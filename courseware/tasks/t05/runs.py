@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -61,21 +62,15 @@ def weights_of(model: nn.Module) -> dict[str, Tensor]:
     return {name: v.detach().clone() for name, v in model.state_dict().items()}
 
 
-def moved(before: dict, after: dict) -> set[str]:
-    """Name the stages of which a weight differs."""
-    return {n.split(".")[0] for n in _differ(before, after) if not _is_statistic(n)}
-
-
-def norms_moved(before: dict, after: dict) -> set[str]:
-    """Name the stages of which a statistic of BatchNorm differs."""
-    return {n.split(".")[0] for n in _differ(before, after) if _is_statistic(n)}
-
-
-def _differ(before: dict, after: dict) -> list[str]:
+def moved(before: dict, after: dict, *, statistics: bool = False) -> set[str]:
+    """Name the stages of which a weight, or a statistic of BatchNorm, differs."""
     there = (name for name in before if name in after)
     same = {name for name in there if torch.equal(before[name], after[name])}
-    return [name for name in before if name not in same]
+    return {
+        name.split(".")[0]
+        for name in before.keys() - same
+        if ("running_" in name or "num_batches" in name) == statistics
+    }
 
 
-def _is_statistic(name: str) -> bool:
-    return "running_" in name or "num_batches" in name
+norms_moved = partial(moved, statistics=True)

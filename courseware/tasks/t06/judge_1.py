@@ -6,10 +6,10 @@ import re
 from functools import partial
 
 from courseware.grading.facts import Tolerance
-from courseware.grading.judging import At, Task, When, Wrong
+from courseware.grading.judging import At, Raises, Task, When, Wrong, any_of
 from courseware.tasks.t06.groups import MISSING, TWICE, without
 from courseware.tasks.t06.mistakes import GROUPS
-from courseware.tasks.t06.stages import RATES, solution, within
+from courseware.tasks.t06.stages import RATES, by_name, solution, within
 
 TASK = Task(
     title="A rate for each depth",
@@ -32,6 +32,16 @@ TASK = Task(
             "A layer's name may have dots, which `getattr` and `named_children()` do not "
             "follow. `model.get_submodule(name)` does.",
         ),
+        "fixed-names": Raises(
+            "KeyError: 'stem'",
+            "The groups have other names here: go through `stages`, not through the names "
+            "of the example.",
+        ),
+        "no-weight": Raises(
+            "has no attribute 'weight'",
+            "That holds other layers, and has no weight of its own: `.parameters()` gives "
+            "all that lie in a layer, at any depth.",
+        ),
         **GROUPS,
         "count": At(
             "how many groups",
@@ -49,26 +59,17 @@ TASK = Task(
             "Return the groups in the order of `stages`: the stem first, the head last.",
         ),
         "names": At("the names of the groups", '`"name"` is the key in `stages`.'),
-        "prefix": Wrong(
-            partial(
-                solution,
-                found=lambda model, layers: [
-                    p
-                    for n, p in model.named_parameters()
-                    if n.startswith(tuple(layers))
-                ],
+        "prefix": When(
+            any_of(
+                by_name(lambda name, layers: name.startswith(tuple(layers))),
+                by_name(lambda name, layers: any(each in name for each in layers)),
             ),
-            'A name may begin like another: `"layer10".startswith("layer1")` is true. '
-            "Take the layer by its whole name, with `model.get_submodule(name)`, or look "
-            'for `"layer1."` with its dot.',
+            'A name may begin like another, or hold it: "layer10" begins with "layer1", '
+            '"layer2.conv1" holds "conv1". Take the layer by its whole name, with '
+            '`model.get_submodule(name)`, or look for a beginning with its dot, "layer1.".',
         ),
         "first-part": Wrong(
-            partial(
-                solution,
-                found=lambda model, layers: [
-                    p for n, p in model.named_parameters() if n.split(".")[0] in layers
-                ],
-            ),
+            by_name(lambda name, layers: name.split(".")[0] in layers),
             "A layer's name may have dots: what stands before the first of them is "
             "another layer. `model.get_submodule(name)` follows them.",
         ),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from courseware.grading.facts import Tolerance
-from courseware.grading.judging import At, Raises, Task, When, Wrong, any_of
+from courseware.grading.judging import At, Task, When, Wrong, any_of
 from courseware.tasks.t06.groups import MISSING, TWICE, without
-from courseware.tasks.t06.mistakes import GROUPS, names
+from courseware.tasks.t06.mistakes import GROUPS, LOOSE, names
 
 RATES = "the rate of each parameter"
 
@@ -29,7 +29,9 @@ BY_NAME = [
     partial(solution, is_head=lambda name: name[:2] == "fc"),
     partial(solution, is_head=lambda name: "fc" in name),
     partial(solution, is_head=lambda name: "fc." in name),
+    partial(solution, is_head=lambda name: name.split(".")[-2:-1] == ["fc"]),
 ]
+SINGLE = partial(solution, is_head=lambda name: name in ("fc.weight", "fc.bias"))
 
 
 def _namesakes_missing(it):
@@ -57,8 +59,11 @@ TASK = Task(
             "`p in a_list` and `p == q` compare the numbers in two tensors. Go by names, "
             "or by `id(p)`, or with `is`.",
         ),
-        "single-layer": Raises(
-            "'Sequential' object has no attribute",
+        "single-layer": When(
+            lambda it: (
+                "'Sequential' object has no attribute" in it.error
+                or it.shows_the_same(SINGLE)
+            ),
             "The head may be several layers: `model.fc.parameters()` gives all of theirs.",
         ),
         **GROUPS,
@@ -92,6 +97,7 @@ TASK = Task(
             lambda it: names(it, MISSING) and all(n.endswith("bias") for n in it.got),
             "Biases learn too: take all parameters, not the weights alone.",
         ),
+        **LOOSE,
         "missing": At(
             MISSING,
             "These parameters learn, but are in no group. Ask for all, at any depth, and "
@@ -113,6 +119,15 @@ TASK = Task(
             lambda model, lr, head_lr: solution(model, head_lr, lr),
             "The rates are swapped: `head_lr` belongs to `fc`.",
         ),
+        "one-rate": Wrong(
+            lambda model, lr, head_lr: solution(model, lr, lr),
+            "All have the rate `lr`: the head's parameters belong in a group of their own, "
+            "with `head_lr`.",
+        ),
+        "fixed-rate": Wrong(
+            lambda model, lr, head_lr: solution(model, lr, 10 * lr),
+            "That is ten times `lr`: take the rate `head_lr` as it is given.",
+        ),
         "last": Wrong(
             _last_child,
             "The head is `model.fc`. It need not be the last layer, or hold just two "
@@ -123,6 +138,10 @@ TASK = Task(
             "The head, or a part of it, has not the rate `head_lr`: `model.fc` may be "
             "several layers, each with a weight and a bias.",
         ),
-        "body-lr": At(RATES, "What is not in `model.fc` has the rate `lr`."),
+        "body-lr": At(
+            RATES,
+            "What is not in `model.fc` has the rate `lr`, even a layer of the same kind or "
+            'shape. Go by `id`, or by names that begin with `"fc."`.',
+        ),
     },
 )

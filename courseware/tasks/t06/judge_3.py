@@ -6,9 +6,9 @@ import re
 from functools import partial
 
 from courseware.grading.facts import Tolerance
-from courseware.grading.judging import At, Raises, Task, When, Wrong
+from courseware.grading.judging import At, Raises, Task, When, Wrong, any_of
 from courseware.tasks.t06.groups import MISSING, TWICE, without
-from courseware.tasks.t06.mistakes import GROUPS, names
+from courseware.tasks.t06.mistakes import GROUPS, LOOSE, names
 
 DECAYING = "vectors and numbers that decay"
 SPARED = "weights that do not decay"
@@ -20,6 +20,12 @@ def solution(model, weight_decay, decays=lambda name, p: p.ndim > 1):
         {"params": [p for n, p in named if decays(n, p)], "weight_decay": weight_decay},
         {"params": [p for n, p in named if not decays(n, p)], "weight_decay": 0.0},
     ]
+
+
+def _emptied(which, *given):
+    groups = solution(*given)
+    groups[which]["params"] = []
+    return groups
 
 
 TASK = Task(
@@ -43,7 +49,9 @@ TASK = Task(
         ),
         **GROUPS,
         "count": At(
-            "how many groups", "Two groups: one with weight decay, one without."
+            "how many groups",
+            "Two groups: one with weight decay, one without it. Together they hold every "
+            "parameter, for what is in neither would never learn.",
         ),
         "twice": At(
             TWICE,
@@ -61,16 +69,16 @@ TASK = Task(
             ],
             "Frozen parameters belong to a group too: they may wake later.",
         ),
-        "loose": When(
-            lambda it: names(it, MISSING) and not any("." in name for name in it.got),
-            "A net may hold parameters that are in no layer, such as a class token. "
-            "`model.parameters()` has them.",
+        "used-up": When(
+            any_of(partial(_emptied, 0), partial(_emptied, 1)),
+            "One group is empty. `model.parameters()` is a generator, which gives its "
+            "items once: make a list of it first, or ask for it a second time.",
         ),
+        **LOOSE,
         "missing": At(
             MISSING,
-            "These are in no group, so they would never learn. `model.parameters()` is a "
-            "generator, which gives its items once: make a list of it first. And a rule "
-            "has to say something about every parameter.",
+            "These are in no group, so they would never learn. Whatever has not two "
+            "dimensions or more belongs to the other group, of whatever layer it is.",
         ),
         "no-key": At(
             without("weight_decay"),
@@ -117,8 +125,7 @@ TASK = Task(
         ),
         "lone-vectors": At(
             DECAYING,
-            "These have less than two dimensions and need no weight decay, whatever they "
-            "belong to.",
+            "These have less than two dimensions: no weight decay, wherever they belong.",
         ),
         "by-name": Wrong(
             partial(solution, decays=lambda name, p: p.ndim > 1 and "bn" not in name),

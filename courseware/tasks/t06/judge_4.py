@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from courseware.grading.facts import Tolerance
 from courseware.grading.judging import At, Raises, Task, When, Wrong
 from courseware.grading.observing import SIDE_EFFECTS
+from courseware.tasks.t06.judge_4_rates import RATES
 from courseware.tasks.t06.observe_4 import FINITE, LISTS, NO_GRAPH, PAIRED
-from courseware.tasks.t06.range_test import LOSSES, growing, logarithms, solution
-
-
-def _lengths(test):
-    """A test: the number of rates, against the right one and that of all steps."""
-    return lambda it: (
-        it.fact == "the rates"
-        and it.key == "length"
-        and test(len(it.got), len(it.right), it)
-    )
-
+from courseware.tasks.t06.range_test import LOSSES, solution
 
 TASK = Task(
     title="The range test by hand",
@@ -42,6 +31,11 @@ TASK = Task(
             "The course's tool is another test: it stops early, and smooths. Write the "
             "loop by hand.",
         ),
+        "labels-first": Raises(
+            "Input type (long",
+            "These are labels, not images: a batch is a pair (images, labels), in this "
+            "order.",
+        ),
         "two-lists": At(
             LISTS, "Return the rates and the losses: `return lrs, losses`."
         ),
@@ -64,74 +58,13 @@ TASK = Task(
             lambda *given: solution(*given)[::-1],
             "The rates come first, then the losses.",
         ),
-        "constants": Wrong(
-            lambda model, batches, *numbers: solution(model, batches),
-            "These are the defaults: take `start_lr`, `end_lr` and `num_iter` as they are "
-            "given.",
-        ),
-        "no-stop": When(
-            _lengths(lambda got, right, it: right < got <= it.case.count),
-            "The test went on after a loss that was not finite. Leave the loop with "
-            "`break`.",
-        ),
-        "steps": When(
-            _lengths(lambda got, right, it: got > right),
-            "There are more than `num_iter` rates.",
-        ),
-        "one-round": When(
-            _lengths(lambda got, right, it: got == len(it.case.batches)),
-            "The test ended with the last batch: begin again with the first, "
-            "`batches[step % len(batches)]`.",
-        ),
-        "short": When(
-            _lengths(lambda got, right, it: got == it.case.count - 1),
-            "The last step is missing: `num_iter` rates, `end_lr` among them.",
-        ),
-        "stops-early": When(
-            _lengths(lambda got, right, it: got < right),
-            "Only a loss that is not finite ends the test. One that is merely high is "
-            "recorded, and the test goes on.",
-        ),
-        "linear": Wrong(
-            partial(
-                solution,
-                spaced=lambda a, b, n: [a + (b - a) * i / (n - 1) for i in range(n)],
-            ),
-            "The rates grow by the same difference. Between 1e-7 and 1 nearly all of them "
-            "would be above 0.01: let them grow by the same factor.",
-        ),
-        "end": Wrong(
-            partial(
-                solution,
-                spaced=lambda a, b, n: [a * (b / a) ** (i / n) for i in range(n)],
-            ),
-            "`end_lr` is missed: there are `num_iter` rates, but only `num_iter - 1` "
-            "strides between the first and the last.",
-        ),
-        "falling": Wrong(
-            partial(solution, spaced=lambda *ends: growing(*ends)[::-1]),
-            "The rates fall. Begin with the least.",
-        ),
-        "logarithms": Wrong(
-            partial(
-                solution, spaced=logarithms, used=lambda lrs: [10**lr for lr in lrs]
-            ),
-            "These are logarithms of the rates: return the rates themselves.",
-        ),
-        "start": When(
-            lambda it: it.fact == "the rates" and it.path == "[0]",
-            "The first step has `start_lr` itself.",
-        ),
-        "rates": When(
-            lambda it: it.fact == "the rates" and it.key == "value",
-            "Each rate is the one before times the same factor, from `start_lr` to "
-            "`end_lr`.",
-        ),
+        **RATES,
         **LOSSES,
         "losses": When(
             lambda it: it.fact == "the losses" and it.key == "value",
-            "One step: loss of the next batch in train mode, record it, zero_grad, "
-            "backward, step at this step's rate, by SGD with nothing but `lr`.",
+            "A step takes one batch, the next in the list, in train mode: its loss, "
+            "recorded as it is, zero_grad, backward, step at this step's rate, by SGD with "
+            "nothing but `lr` on all parameters.",
         ),
         "stopped": When(
             lambda it: it.fact == SIDE_EFFECTS and it.case.stops,

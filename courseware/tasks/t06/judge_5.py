@@ -6,7 +6,7 @@ import math
 from functools import partial
 
 from courseware.grading.facts import Tolerance
-from courseware.grading.judging import Task, When, Wrong, any_of
+from courseware.grading.judging import Raises, Task, When, Wrong, any_of
 from courseware.tasks.t06.schedule import RISE, half_wave, solution
 
 
@@ -29,6 +29,10 @@ TASK = Task(
     solution=solution,
     tolerance=Tolerance(3e-7, 1e-5),
     mistakes={
+        "torch-cos": Raises(
+            "must be Tensor, not",
+            "`torch.cos` takes a tensor. For a number there is `math.cos`.",
+        ),
         "list": When(
             lambda it: it.key == "type" and it.difference.got in ("list", "ndarray"),
             "Return one rate, that of `step`.",

@@ -53,6 +53,13 @@ def namesakes() -> nn.Module:
     )
 
 
+def scaled() -> nn.Module:
+    """Return these namesakes with a parameter that is in none of the layers."""
+    model = namesakes()
+    model.scale = nn.Parameter(torch.ones(5))
+    return model
+
+
 def in_a_row() -> nn.Module:
     """Return a net whose layers have numbers for names."""
     maps = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 4, 3), nn.GroupNorm(2, 4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from courseware.tasks.t06.groups import called, note_places, option
 from courseware.tasks.t06.inputs import numbered_case
-from courseware.tasks.t06.nets import frozen, namesakes, resnet
+from courseware.tasks.t06.nets import frozen, namesakes, resnet, scaled
 
 _BODY = ("conv1", "bn1", "layer1", "layer2", "layer3", "layer4")
 
@@ -20,7 +20,7 @@ def cases(seed):
             3e-2,
         ),
         ("", namesakes, (), 1e-4, 2e-3),
-        ("", namesakes, ("stem", "fc.0"), 1e-4, 2e-3),
+        ("", scaled, ("stem", "fc.0"), 1e-4, 2e-3),
         ("", resnet, _BODY, 1e-4, 1e-3),
     ):
         needed = {"make": make, "asleep": asleep, "hidden": not what}

@@ -48,13 +48,14 @@ def steps(
     training=True,
     zero=True,
     after=False,
+    of=cross_entropy,
 ):
     """Yield the loss of each step, up to one that is not finite."""
     optimizer = made(model.train(training).parameters(), lr=1e-3)
     for step, lr in enumerate(used(lrs)):
         images, labels = batches[step % len(batches)]
         optimizer.param_groups[0]["lr"] = lr
-        loss = cross_entropy(model(images), labels)
+        loss = of(model(images), labels)
         if not math.isfinite(loss):
             return
         if zero:
@@ -106,6 +107,25 @@ LOSSES = {
         "The updates were made at the rate of the step before or after: set this "
         "step's rate before `optimizer.step()`.",
     ),
+    "reduced": When(
+        any_of(
+            partial(solution, of=partial(cross_entropy, reduction="sum")),
+            partial(solution, of=lambda z, y: cross_entropy(z, y) / len(y)),
+            partial(solution, recorded=lambda losses: [x / 6 for x in losses]),
+            partial(solution, recorded=lambda losses: [x * 6 for x in losses]),
+        ),
+        "`cross_entropy` is a mean over the batch already: neither a sum, nor divided or "
+        "multiplied by the number of pictures.",
+    ),
+    "softmax-twice": Wrong(
+        partial(solution, of=lambda z, y: cross_entropy(z.softmax(1), y)),
+        "`cross_entropy` takes logits: it has the softmax inside.",
+    ),
+    "second-first": Wrong(
+        lambda net, batches, *more: solution(net, [*batches[1:], batches[0]], *more),
+        "The first step takes the first batch: `batches[step % len(batches)]`, where "
+        "`step` counts from 0.",
+    ),
     "one-batch": Wrong(
         lambda model, batches, *numbers: solution(model, batches[:1], *numbers),
         "Every step took the first batch: take the next one.",
@@ -123,12 +143,7 @@ LOSSES = {
         "That is the least loss so far. Record each step's own.",
     ),
     "smoothed": Wrong(
-        partial(
-            solution,
-            recorded=lambda losses: list(
-                accumulate(losses, lambda a, b: 0.9 * a + 0.1 * b)
-            ),
-        ),
+        partial(solution, recorded=smoothed),
         "These losses are smoothed. Record each step's own.",
     ),
 }

@@ -56,6 +56,18 @@ RISE = {
         "The peak is reached one step too early: step warmup - 1 is one stride below "
         "it, and step warmup is at the peak.",
     ),
+    "whole": Wrong(
+        partial(solution, climb=lambda s, w, peak, final: peak * ((s + 1) // (w + 1))),
+        "`//` cuts off what is behind the point, and little is left of a share: divide "
+        "with `/`.",
+    ),
+    "example": When(
+        any_of(
+            partial(solution, climb=lambda s, w, peak, final: 0.2 * (s + 1)),
+            partial(solution, climb=lambda s, w, peak, final: 0.2 * peak * (s + 1)),
+        ),
+        "0.2 is the stride of the example. In general it is `peak / (warmup + 1)`.",
+    ),
     "cosine-warmup": Wrong(
         partial(
             solution,
@@ -73,8 +85,11 @@ RISE = {
         "The cosine is at work in the warm-up already: it begins at step warmup, with "
         "its peak.",
     ),
-    "factor": Wrong(
-        lambda *given: solution(*given) / given[3],
+    "factor": When(
+        any_of(
+            lambda *given: solution(*given) / given[3],
+            lambda s, n, w, *rates: solution(s, n, w, 1.0),
+        ),
         "That is the share of peak. Return the rate itself.",
     ),
     "unit-peak": Wrong(

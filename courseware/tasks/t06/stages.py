@@ -30,6 +30,16 @@ def solution(
     ]
 
 
+def by_name(test):
+    """The groups of those parameters whose names and a group's layers pass a test."""
+    return partial(
+        solution,
+        found=lambda model, layers: [
+            p for name, p in model.named_parameters() if test(name, layers)
+        ],
+    )
+
+
 RATES = {
     "same-lr": Wrong(
         partial(solution, rate=lambda lr, ratio, i, n: lr),

@@ -6,7 +6,7 @@ import math
 from functools import partial
 
 from courseware.grading.facts import Tolerance
-from courseware.grading.judging import At, Raises, Task, When, Wrong
+from courseware.grading.judging import At, Raises, Task, When, Wrong, any_of
 from courseware.tasks.t09.judge_1_loss import solution
 from courseware.tasks.t09.judge_1_parts import PARTS
 
@@ -36,6 +36,16 @@ TASK = Task(
             "flags of leaf variables",
             "The teacher's logits may carry a graph, and then cannot be switched off in "
             "place: take `teacher_logits.detach()`.",
+        ),
+        "one-entry": When(
+            lambda it: it.fact == "the shape of the loss" and it.got == [1],
+            "That is a row of one entry. The shape is to be (): no `keepdim`, no brackets "
+            "around the number, or `.squeeze()` in the end.",
+        ),
+        "cut-off": At(
+            "the teacher's logits keep their graph",
+            "`detach_()`, with its underscore, cuts the caller's own tensor off its graph: "
+            "take `teacher_logits.detach()`.",
         ),
         "shape": At(
             "the shape of the loss",
@@ -77,8 +87,11 @@ TASK = Task(
             partial(solution, shares=lambda alpha, T: (1 - alpha, alpha)),
             "alpha is the teacher's share: it stands before the soft part.",
         ),
-        "no-alpha": Wrong(
-            partial(solution, shares=lambda alpha, T: (1, 1)),
+        "no-alpha": When(
+            any_of(
+                partial(solution, shares=lambda alpha, T: (1, 1)),
+                partial(solution, shares=lambda alpha, T: (1, 1 - alpha)),
+            ),
             "The parts are added with weights: alpha and 1 - alpha.",
         ),
         "no-hard": Wrong(
@@ -106,8 +119,11 @@ TASK = Task(
             lambda s, t, labels, T, alpha: solution(s, t, labels, T, 0.7),
             "The teacher's share is 0.7, whatever it should be: take the argument alpha.",
         ),
-        "fixed-T": Wrong(
-            lambda s, t, labels, T, alpha: solution(s, t, labels, 4.0, alpha),
+        "fixed-T": When(
+            any_of(
+                lambda s, t, labels, T, alpha: solution(s, t, labels, 4.0, alpha),
+                partial(solution, factor=lambda T: 16),
+            ),
             "The temperature is 4, whatever it should be: take the argument T.",
         ),
         "whole-T": Wrong(

@@ -25,6 +25,11 @@ TASK = Task(
             "The student was run under `no_grad()` as well, or detached: only the teacher "
             "is.",
         ),
+        "classes": Raises(
+            "Dimension out of range",
+            "The loss takes logits (B, C), of the student and of the teacher: hand over "
+            "those of all classes, without argmax.",
+        ),
         "no-loss": At(
             "the loss that was given is called",
             "Call `loss(student_logits, teacher_logits, labels)`, which is given.",
@@ -107,7 +112,7 @@ TASK = Task(
         "step": At(
             "the student's weights",
             "One step of the given optimizer, by the gradient of the given loss for this "
-            "batch.",
+            "batch, neither clipped nor scaled.",
         ),
         "twice": At(
             "the student's statistics",

@@ -7,8 +7,8 @@ from functools import partial
 from statistics import fmean
 
 from course_utils.distillation.loss import entropy_bits
-from courseware.grading.judging import At, Task, When, Wrong
-from courseware.tasks.t09.judge_3_search import mean_entropy, solution
+from courseware.grading.judging import At, Task, When, Wrong, any_of
+from courseware.tasks.t09.judge_3_search import ONE_PICTURE, mean_entropy, solution
 
 TASK = Task(
     title="How soft are the targets?",
@@ -71,8 +71,11 @@ TASK = Task(
             "That is 1 / T: the temperature divides the logits. A high one makes the "
             "targets softer.",
         ),
-        "dim": Wrong(
-            partial(solution, entropy=lambda z: mean_entropy(z.T)),
+        "dim": When(
+            any_of(
+                partial(solution, entropy=lambda z: mean_entropy(z.T)),
+                partial(solution, entropy=lambda z: entropy_bits(z.softmax(0)).mean()),
+            ),
             "The softmax goes over the classes of each picture: `dim=1`.",
         ),
         "average-first": Wrong(
@@ -88,10 +91,10 @@ TASK = Task(
             "That is the entropy of the mean logits. Take the entropy of each picture, "
             "then the mean.",
         ),
-        "first-picture": Wrong(
-            partial(solution, entropy=lambda z: mean_entropy(z[:1])),
-            "There the first picture alone has this entropy. Take the mean over all of "
-            "them.",
+        "one-picture": When(
+            any_of(*ONE_PICTURE),
+            "There one picture alone has this entropy, the first or the median. Take the "
+            "mean over all of them.",
         ),
         "own-temperatures": Wrong(
             lambda logits, bits: fmean(solution(row[None], bits) for row in logits),
@@ -120,16 +123,15 @@ TASK = Task(
             "may be below 1, which sharpens them.",
         ),
         "too-narrow": When(
-            lambda it: any(
-                it.shows_the_same(partial(solution, high=high)) for high in (1.0, 10.0)
-            ),
+            any_of(partial(solution, high=1.0), partial(solution, high=10.0)),
             "The search ends too early, at a T that is too low: it may be as high as 100.",
         ),
         "coarse": When(
             lambda it: it.key == "value" and abs(it.got - it.right) < 0.15,
             lambda it: (
-                f"Close, but the entropy there is {it.got:.4f} bits. Halve the "
-                "range more often."
+                f"Close, but the entropy there is {it.got:.4f} bits. Halve the range more "
+                "often, do not round T, and add nothing to a probability (`torch.xlogy` "
+                "takes 0 as well)."
             ),
         ),
         "value": lambda it: (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from course_utils.distillation.loss import entropy_bits
 
 
@@ -16,3 +18,10 @@ def solution(logits, bits, *, entropy=mean_entropy, low=0.01, high=100.0):
         T = (low + high) / 2
         low, high = (T, high) if entropy(logits / T) < bits else (low, T)
     return T
+
+
+ONE_PICTURE = [  # the first, or the median: of an even number the lower or the upper
+    partial(solution, entropy=lambda z: mean_entropy(z[:1])),
+    partial(solution, entropy=lambda z: entropy_bits(z.softmax(1)).median()),
+    partial(solution, entropy=lambda z: -(-entropy_bits(z.softmax(1))).median()),
+]

@@ -10,6 +10,7 @@ from courseware.grading.facts import Tolerance, difference
 from courseware.grading.judging import At, Raises, Task, When, Wrong
 from courseware.tasks.t09.judge_4_answers import (
     SHAPE,
+    TYPES,
     like_the_right,
     solution,
     too_few,
@@ -50,7 +51,17 @@ TASK = Task(
             "This dataset is not augmented: refuse only where `dataset.augmented` is "
             "True.",
         ),
-        "type": "Return one tensor (N, C): put the batches together with `torch.cat`.",
+        "stacked": Raises(
+            "stack expects",
+            "`stack` wants batches of one size, and the last is smaller: `torch.cat` puts "
+            "their rows below each other.",
+        ),
+        "labels-first": Raises(
+            "Input type (long",
+            "These are labels, not images: a DataLoader gives pairs (images, labels), in "
+            "this order.",
+        ),
+        "type": lambda it: TYPES.get(it.difference.got, TYPES["list"]),
         "classes": When(
             lambda it: it.fact == SHAPE and it.got == it.right[:1],
             "These are classes. Keep the logits of all classes: what the teacher thinks "
@@ -71,7 +82,8 @@ TASK = Task(
         ),
         "last-batch": When(
             too_few(lambda got, right: True),
-            "The last pictures are missing: they do not fill a batch. No `drop_last`.",
+            "The last pictures are missing: they do not fill a batch. No `drop_last`, and "
+            "no division that counts whole batches only.",
         ),
         "shape": At(
             SHAPE,

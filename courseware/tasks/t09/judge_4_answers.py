@@ -7,6 +7,11 @@ import torch
 from torch.utils.data import DataLoader
 
 SHAPE = "the shape of the answers"
+TYPES = {  # what is wrong, by what was returned
+    "list": "Return one tensor (N, C): put the batches together with `torch.cat`.",
+    "tuple": "The logits alone are asked for, as one tensor (N, C): nothing beside them.",
+    "ndarray": "That is NumPy's: return the tensor itself, without `.numpy()`.",
+}
 
 
 def solution(teacher, dataset, *, keep=lambda logits: logits):

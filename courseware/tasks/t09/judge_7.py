@@ -8,9 +8,10 @@ from functools import partial
 from torch.nn import functional as F
 
 from courseware.grading.facts import Tolerance
-from courseware.grading.judging import Task, When, Wrong
+from courseware.grading.judging import Task, When, Wrong, any_of
+from courseware.tasks.t09.judge_7_lengths import LENGTHS
 from courseware.tasks.t09.judge_7_prediction import AGREE, PREDICTED
-from courseware.tasks.t09.judge_7_share import part, solution
+from courseware.tasks.t09.judge_7_share import solution
 from courseware.tasks.t09.judge_shares import number
 
 
@@ -44,12 +45,14 @@ TASK = Task(
             "probabilities, unless you say `log_target=True`.",
         ),
         "reduction": When(
-            lambda it: any(
-                it.shows_the_same(partial(solution, kl=_fixed(reduction)))
-                for reduction in ("mean", "batchmean", "sum")
+            any_of(
+                *(
+                    partial(solution, kl=_fixed(reduction))
+                    for reduction in ("mean", "batchmean", "sum")
+                )
             ),
-            "That is the share for another reduction: hand the argument on to `kl_div`, "
-            "`reduction=reduction`.",
+            "That is the share for another reduction. The argument belongs to `kl_div`, "
+            "`reduction=reduction`, and to it alone: the cross-entropy stays a mean.",
         ),
         "times": Wrong(
             lambda s, t, labels, how, times: solution(s, t, labels, how, 1),
@@ -59,56 +62,7 @@ TASK = Task(
             partial(solution, hard=partial(F.cross_entropy, reduction="sum")),
             "The cross-entropy is a mean over the pictures, not a sum.",
         ),
-        "gathered": Wrong(
-            partial(solution, share=lambda a, b: part(a.norm(), (a + b).norm())),
-            "`backward()` adds to `.grad`: the second gradient has the first one in it. "
-            "Use `torch.autograd.grad`, or set `logits.grad = None` between the two.",
-        ),
-        "gathered-hard-first": Wrong(
-            partial(solution, share=lambda a, b: part((a + b).norm(), b.norm())),
-            "`backward()` adds to `.grad`: the first term's gradient has that of the "
-            "cross-entropy in it. Use `torch.autograd.grad`, or set `logits.grad = None` "
-            "between the two.",
-        ),
-        "length-of-sum": Wrong(
-            partial(solution, share=lambda a, b: a.norm() / (a + b).norm()),
-            "You divide by the length of the whole gradient, in which the two may cancel. "
-            "Divide by the sum of both lengths.",
-        ),
-        "ratio": Wrong(
-            partial(solution, share=lambda a, b: a.norm() / b.norm()),
-            "That is the teacher's length over the labels'. A share is a part of the "
-            "whole: divide by the sum of both lengths.",
-        ),
-        "labels": Wrong(
-            partial(solution, share=lambda a, b: part(b.norm(), a.norm())),
-            "That is the labels' share: the teacher's length goes above the line.",
-        ),
-        "percent": Wrong(
-            partial(solution, share=lambda a, b: 100 * part(a.norm(), b.norm())),
-            "A share from 0 to 1, not in per cent.",
-        ),
-        "squares": Wrong(
-            partial(solution, share=lambda a, b: part(a.norm() ** 2, b.norm() ** 2)),
-            "These are squared lengths: take the root first, as `.norm()` does.",
-        ),
-        "absolute": Wrong(
-            partial(solution, share=lambda a, b: part(a.abs().sum(), b.abs().sum())),
-            "That is the sum of absolute values. The length is the root of the sum of the "
-            "squares: `.norm()`.",
-        ),
-        "largest": Wrong(
-            partial(solution, share=lambda a, b: part(a.abs().max(), b.abs().max())),
-            "That is the largest number of each gradient. The length is the root of the "
-            "sum of the squares: `.norm()`.",
-        ),
-        "per-picture": Wrong(
-            partial(
-                solution, share=lambda a, b: part(a.norm(dim=1), b.norm(dim=1)).mean()
-            ),
-            "That is the mean of a share for each picture. Take the length over the whole "
-            "batch.",
-        ),
+        **LENGTHS,
         "swapped": Wrong(
             lambda s, t, *rest: solution(t, s, *rest),
             "The nets are swapped: the student's logits are those with the gradient.",
@@ -118,6 +72,10 @@ TASK = Task(
             "The divergence is the wrong way round. `F.kl_div(input, target)` is "
             "KL(target ‖ input): the student's log-probabilities first, the teacher "
             "second.",
+        ),
+        "student-softmax": Wrong(
+            partial(solution, kl=lambda own, told, **k: F.kl_div(own.exp(), told, **k)),
+            "`kl_div` wants the student as *log*-probabilities: `log_softmax`.",
         ),
         "log-target": Wrong(
             partial(

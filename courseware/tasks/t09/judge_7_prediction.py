@@ -32,7 +32,7 @@ def predicts(*numbers):
 
 PREDICTED = {
     "not-predicted": When(
-        lambda it: it.got == Thing("ellipsis"),
+        lambda it: it.fact.startswith(CASES) and it.got in (None, Thing("ellipsis")),
         "The function is right. Fill in `times_too_weak` as well: a number for each case.",
     ),
     "type": When(
@@ -42,16 +42,20 @@ PREDICTED = {
             or it.fact == CASES
             and type(it.got) is not list
         ),
-        'Predict with a dict of numbers, such as `{"A": 2, "B": 2, "C": 2, "D": 2}`.',
+        "Predict with a dict of numbers, without quotes, such as "
+        '`{"A": 2, "B": 2, "C": 2, "D": 2}`.',
     ),
-    "cases": At(CASES, "Give a number for each case, A to D."),
+    "cases": At(
+        CASES,
+        'A dict with a number for each case: `{"A": …, "B": …, "C": …, "D": …}`.',
+    ),
     "both-counted": When(
         predicts(lambda pictures, classes: pictures * classes),
         '"mean" does divide by both, B · C. But "batchmean" divides by B too, and rightly: '
         "what is too much is the rest.",
     ),
     "pictures": When(
-        predicts(lambda pictures, classes: pictures),
+        predicts(lambda pictures, classes: pictures, lambda b, c: c / b),
         'Both reductions divide by the number of pictures; only "mean" divides by '
         "something else as well.",
     ),

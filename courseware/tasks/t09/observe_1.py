@@ -39,13 +39,15 @@ def observe(kd_loss, case, seen):
         logits.clone().requires_grad_() for logits in (student, teacher)
     )
     # Called without arguments, so that the graph leads to these very tensors.
-    loss = seen.call(lambda: kd_loss(student, teacher * 1, *rest))
+    answers = teacher * 1
+    loss = seen.call(lambda: kd_loss(student, answers, *rest))
     own, its = seen.call(lambda: _gradients(loss, (student, teacher)))
     seen.notes(
         {
             "a gradient reaches the student's logits": own is not None,
             "no gradient reaches the teacher's logits": its is None,
             "the gradient by the student's logits": own,
+            "the teacher's logits keep their graph": answers.requires_grad,
         }
     )
 

@@ -23,13 +23,24 @@ def cases(seed):
     yield Case("the four cases", inputs=None)
 
 
-def observe(soft_share, case, seen, predicted=None):
-    """`predicted`: by which number the soft part is too weak in each of four cases."""
+_UNSAID = object()
+
+
+def observe(soft_share, case, seen, predicted=_UNSAID):
+    """`predicted`: by which number the soft part is too weak in each of four cases.
+
+    Where it is not handed over, the function alone is judged.
+    """
     if case.inputs is not None:
         seen.note("the share", seen.call(soft_share, *case.inputs))
-    elif predicted is not None:
-        named = list(predicted) if isinstance(predicted, dict) else []
-        seen.note("the prediction", named if isinstance(predicted, dict) else predicted)
-        seen.notes(
-            {f"the prediction for case {name}": predicted[name] for name in named}
-        )
+    elif isinstance(predicted, dict):
+        named = [(_capital(name), number) for name, number in predicted.items()]
+        seen.note("the prediction", [name for name, _ in named])
+        for name, number in named:
+            seen.note(f"the prediction for case {name}", number)
+    elif predicted is not _UNSAID:
+        seen.note("the prediction", predicted)
+
+
+def _capital(name):
+    return name.upper() if isinstance(name, str) else name

@@ -1,12 +1,30 @@
 """The mistakes that 10.1 and 10.2 share: of heads, and of what comes out of them."""
 
-from courseware.grading.judging import At, When
+from courseware.grading.judging import At, Raises, When
 
 _OWN = "each task has logits of its own"
+_SHAPE = "the shape of the logits"
 AGREE = {_OWN: lambda got, right: True}  # two heads may begin alike
+
+
+def _one_shape(it):
+    """All tasks get logits of one shape, though they have not as many classes."""
+    found, right = ({*map(tuple, shapes.values())} for shapes in (it.got, it.right))
+    return len(found) == 1 < len(right) and len(*found) == 2
+
+
 HEADS = {
+    "items": Raises(
+        "to unpack",
+        "A dict gives its keys alone: `for task, classes in tasks.items()` gives both.",
+    ),
+    "one-head": When(
+        lambda it: it.fact == _SHAPE and _one_shape(it),
+        "All tasks get logits of one shape: is one head there for all of them? Make one "
+        "for each task, with as many outputs as it has classes.",
+    ),
     "shape": At(
-        "the shape of the logits",
+        _SHAPE,
         "One row a picture, one logit a class of that task.",
     ),
     "detached": At(

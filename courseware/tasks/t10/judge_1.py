@@ -39,6 +39,16 @@ TASK = Task(
     solution=SharedNet,
     agree=AGREE,
     mistakes={
+        "instance": At(
+            "the class itself was handed over",
+            "That is a net, made by calling SharedNet. Hand over the class itself, without "
+            "brackets: the check builds its own nets.",
+        ),
+        "no-layers": Raises(
+            "is not a Module subclass",
+            "`tasks` has numbers of classes, no layers. What goes into the ModuleDict is "
+            "an `nn.Linear(num_features, classes)` for each task.",
+        ),
         "no-super": Raises(
             "before Module.__init__()",
             "`super().__init__()` comes first in `__init__`.",
@@ -64,7 +74,10 @@ TASK = Task(
             "mode. Run it once, on the whole batch.",
         ),
         "fixed-tasks": When(
-            lambda it: "unpack" in it.error or "KeyError" in it.error,
+            lambda it: (
+                ("unpack" in it.error and len(it.case.tasks) != 2)
+                or "KeyError" in it.error
+            ),
             "There may be one task, or many, of any name: go through `tasks`.",
         ),
         "tasks": At(

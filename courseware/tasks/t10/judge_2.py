@@ -36,6 +36,21 @@ TASK = Task(
     solution=solution,
     agree=AGREE,
     mistakes={
+        "not-called": When(
+            lambda it: "is not a Module" in it.error or "'function' object" in it.error,
+            "make_backbone is a function, and the backbone what it returns: `backbone = "
+            "make_backbone()`, once, before the loop.",
+        ),
+        "compared": When(
+            lambda it: "must match" in it.error or "Boolean value" in it.error,
+            "`p in a_list` compares tensors by their numbers. Go by `id(p)`, or take "
+            "`nn.ModuleDict(nets).parameters()`, which gives each parameter once.",
+        ),
+        "plain-dict": Raises(
+            "'dict' object has no attribute",
+            "A plain dict has no parameters(): `nn.ModuleDict(nets)` has, and gives each "
+            "once.",
+        ),
         "two-things": When(
             lambda it: (
                 it.fact == "how many things it returns"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from functools import partial
+from math import isfinite, isnan
 
 from torch.nn import functional as F
 
-from courseware.grading.judging import At, Task, When, Wrong
-from courseware.tasks.t10.losses import complete_only, mean_of, solution, sum_of
+from courseware.grading.judging import At, Raises, Task, When, Wrong
+from courseware.tasks.t10.judge_3_rows import ROWS
+from courseware.tasks.t10.losses import mean_of, solution
 
 _EMPTY = "the losses without a label"
 
@@ -30,13 +31,18 @@ TASK = Task(
             lambda it: (
                 "-1 is out of bounds" in it.error or "must be non-negative" in it.error
             ),
-            "-1 is no class. Take the pictures that have a label before the loss "
-            "(`known = truth != -1`), or tell cross_entropy `ignore_index=-1`.",
+            "-1 is no class. Take the pictures that have a label for this task before the "
+            "loss (`known = truth != -1`), or tell cross_entropy `ignore_index=-1`.",
+        ),
+        "one-truth": Raises(
+            "Boolean value",
+            "`labels[task]` holds the labels of all pictures, and `== -1` a truth for each "
+            "of them: no `if` of it, but a mask, `logits[task][labels[task] != -1]`.",
         ),
         "tasks": At(
             "the tasks",
-            "A loss for each task, also for one without any label, whose loss is 0; and "
-            "nothing beside them.",
+            "A loss for each task, also for one with gaps, and for one without any label, "
+            "whose loss is 0; and nothing beside them.",
         ),
         "no-tensor": When(
             lambda it: it.fact.startswith("type of the loss"),
@@ -49,27 +55,14 @@ TASK = Task(
         ),
         "log-of-zero": When(
             lambda it: (
-                it.fact == "the losses" and not all(map(math.isfinite, it.got.values()))
+                it.fact == "the losses"
+                and ("apart" in it.given or not all(map(isfinite, it.got.values())))
             ),
-            "A probability has become 0 and its logarithm is lost, or exp() of a large "
-            "logit is infinite. Hand the logits to cross_entropy as they are, or take "
-            "log_softmax.",
+            "A probability has become 0 and its logarithm is lost (a small number added "
+            "to it changes the loss), or exp() of a large logit is infinite. Hand the "
+            "logits to cross_entropy as they are, or take log_softmax.",
         ),
-        "whole-batch": Wrong(
-            partial(solution, rule=lambda x, y: sum_of(x, y, y != -1) / len(y)),
-            "You divide by all pictures of the batch. A task with few labels would then "
-            "learn slowly: divide by those that have a label for this task.",
-        ),
-        "summed": Wrong(
-            partial(solution, rule=lambda x, y: sum_of(x, y, y != -1)),
-            "That is the sum. Divide by the number of pictures that have a label for this "
-            "task.",
-        ),
-        "complete-only": Wrong(
-            complete_only,
-            "A picture whose label is missing for one task still has labels for others: "
-            "mask each task by itself, do not drop whole pictures.",
-        ),
+        **ROWS,
         "last-class": Wrong(
             partial(solution, rule=lambda x, y: F.cross_entropy(x, y % x.shape[1])),
             "-1 was taken as an index, and index -1 is the last class. Such pictures must "
@@ -116,11 +109,6 @@ TASK = Task(
             partial(solution, rule=lambda x, y: -mean_of(x, y, y != -1)),
             "The sign is turned: cross-entropy is at least 0.",
         ),
-        "over-tasks": Wrong(
-            lambda x, y: {t: loss / len(x) for t, loss in solution(x, y).items()},
-            "Divide by the pictures of the task that have a label, and not by the number "
-            "of tasks.",
-        ),
         "order": Wrong(
             lambda x, y: solution(dict(zip(y, x.values(), strict=True)), y),
             "The two dicts may have different orders: take `logits[task]`, no zip.",
@@ -128,7 +116,7 @@ TASK = Task(
         "value": "The mean cross-entropy over the pictures whose label is not -1, for each "
         "task by itself.",
         "nan": When(
-            lambda it: it.fact == _EMPTY and any(map(math.isnan, it.got.values())),
+            lambda it: it.fact == _EMPTY and any(map(isnan, it.got.values())),
             "The mean over no pictures is 0 / 0, which is NaN, and a NaN loss spoils every "
             "weight in one step. Where no label is there, the loss is 0.",
         ),

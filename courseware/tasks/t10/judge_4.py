@@ -23,6 +23,10 @@ TASK = Task(
     solution=UncertaintyLoss,
     tolerance=Tolerance(1e-4, 1e-4),
     mistakes={
+        "instance": At(
+            "the class itself was handed over",
+            "That is an object of your class. Hand over the class, without brackets.",
+        ),
         "no-s": When(
             lambda it: it.fact == "type of s" and it.got is None,
             "The module has no attribute `s`: `self.s = nn.Parameter(…)`.",
@@ -128,10 +132,7 @@ TASK = Task(
             "A task that `losses` leaves out adds nothing, its s/2 too: with no loss "
             "against it, s would fall without end.",
         ),
-        "mean": When(
-            any_of(*totals.MEANS),
-            "The sum over the tasks, not their mean.",
-        ),
+        "mean": When(any_of(*totals.MEANS), "The sum over the tasks, not their mean."),
         "sorted": Wrong(
             totals.by_alphabet, "In the order of the list `tasks`, not by alphabet."
         ),

@@ -7,13 +7,13 @@ from functools import partial
 from operator import add
 from statistics import fmean
 
+from torch.nn import functional as F
+
 from courseware.grading.facts import Tolerance
 from courseware.grading.judging import At, Raises, Task, When, Wrong, any_of
-from courseware.tasks.t10.cosines import cosine, each, learning, solution
+from courseware.tasks.t10.cosines import cosine, each, learning, own, part, solution
 
 _EVAL = "every layer was in eval mode"
-
-
 _thawed = any_of(lambda m, x, y: solution(m.requires_grad_(True), x, y))
 
 TASK = Task(
@@ -33,8 +33,7 @@ TASK = Task(
     mistakes={
         "retain-graph": Raises(
             "backward through the graph a second time",
-            "The first task's gradient frees the graph that both tasks share. Keep it: "
-            "`retain_graph=True`, or run the model once for each task.",
+            "The first gradient frees the graph that both share: `retain_graph=True`.",
         ),
         "unused": Raises(
             "not have been used in the graph",
@@ -42,7 +41,7 @@ TASK = Task(
             "backbone's parameters only: `model.backbone.parameters()`.",
         ),
         "names": Raises(
-            "KeyError", "The tasks may have any name: take them from `labels`."
+            "KeyError", "Tasks may have any name: take them from `labels`."
         ),
         "frozen": When(
             lambda it: "Tensors does not require" in it.error or _thawed(it),
@@ -52,7 +51,7 @@ TASK = Task(
         "no-grad": Raises(
             "does not require grad and does not have a grad_fn",
             "There is no graph: run the model with gradients, not under no_grad() or "
-            "inference_mode(). eval() is enough, it does not switch gradients off.",
+            "inference_mode(). eval() is enough.",
         ),
         "train-mode": When(
             lambda it: it.key == "value" and it.seen(_EVAL) is False,
@@ -67,25 +66,28 @@ TASK = Task(
         ),
         "mean-of-cosines": Wrong(
             partial(solution, put=lambda a, b: fmean(each(cosine, a, b))),
-            "That is the mean of the layers' cosines, in which a small bias counts as much "
-            "as a large matrix. Put all gradients into one vector first.",
+            "That is the mean of the layers' cosines. Put all gradients into one vector.",
         ),
         "part": When(
             any_of(
-                partial(solution, pick=lambda m: learning(m.backbone)[:1]),
-                partial(solution, pick=lambda m: learning(m.backbone)[-1:]),
-                partial(solution, pick=lambda m: learning(m.backbone)[-2:]),
-                partial(
-                    solution,
-                    pick=lambda m: [p for p in learning(m.backbone) if p.dim() > 1],
-                ),
+                *map(part, (slice(1), slice(-1, None), slice(-2, None))),
+                partial(solution, pick=lambda m: [p for p in own(m) if p.dim() > 1]),
             ),
-            "Only a part of the gradients is in it. Take all parameters of the backbone "
-            "that learn, weights and biases of every layer.",
+            "Only a part is in it. Take all of the backbone's parameters that learn.",
         ),
         "pictures": Wrong(
             lambda m, x, y: solution(m, x[:1], {task: y[task][:1] for task in y}),
             "That is the first picture alone: take the mean over the whole batch.",
+        ),
+        "softmax": Wrong(
+            partial(solution, loss=lambda x, y: F.cross_entropy(x.softmax(1), y)),
+            "cross_entropy takes logits and does the softmax itself.",
+        ),
+        "rounded": When(
+            lambda it: (
+                it.key == "value" and it.got in [round(it.right, n) for n in (1, 2, 3)]
+            ),
+            "The cosine was rounded: return it as it is.",
         ),
         "dot": Wrong(
             partial(

@@ -14,6 +14,8 @@ _KEEPS = ("layers", "weights", "requires_grad", "mode")
 
 def observe(shared_net, case, seen):
     backbone, images = Backbone(case.width, case.seed), pictures(5, case.seed)
+    built = isinstance(shared_net, nn.Module)
+    seen.note("the class itself was handed over", not built)
     net = seen.call(shared_net, backbone, case.width, case.tasks, keeps=_KEEPS)
     seen.require("what SharedNet gives", net, nn.Module)
     backbone.passes = 0

@@ -27,6 +27,8 @@ def cases(seed):
 
 
 def observe(uncertainty_loss, case, seen):
+    built = isinstance(uncertainty_loss, nn.Module)
+    seen.note("the class itself was handed over", not built)
     module = seen.call(uncertainty_loss, list(case.s))
     seen.require("what UncertaintyLoss gives", module, nn.Module)
     s = getattr(module, "s", None)
