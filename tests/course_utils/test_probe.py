@@ -1,5 +1,8 @@
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from course_utils.probe import knn_probe, linear_probe, similarity_search
 
@@ -7,7 +10,7 @@ from course_utils.probe import knn_probe, linear_probe, similarity_search
 def _clusters(n=10, seed=0):
     """Three well separated classes in two dimensions."""
     generator = torch.Generator().manual_seed(seed)
-    centres = torch.tensor([[0.0, 0.0], [9.0, 0.0], [0.0, 900.0]])
+    centres = torch.tensor([[9.0, 9.0], [9.0, 0.0], [0.0, 30.0]])
     labels = torch.arange(3).repeat_interleave(n)
     return centres[labels] + torch.randn(3 * n, 2, generator=generator), labels
 
@@ -28,11 +31,56 @@ def test_missing_labels_are_named(fit):
         fit(features, {"colour": labels})
 
 
-def test_features_are_standardised_by_the_training_set():
+def test_features_are_scaled_by_the_training_set_with_a_floor():
     features, labels = _clusters()
     scaler = linear_probe(features, labels)[0]
+    variance = features.var(0, correction=0)
     assert scaler.mean_ == pytest.approx(features.mean(0).tolist())
-    assert scaler.scale_ == pytest.approx(features.std(0, correction=0).tolist())
+    expected = (variance + variance.mean()).sqrt()
+    assert scaler.scale_ == pytest.approx(expected.tolist())
+
+
+def _mostly_still(n, seed):
+    """Four features that tell five classes, and a thousand that hardly vary."""
+    drawn = torch.Generator().manual_seed(seed)
+    centres = 3 * torch.randn(5, 4, generator=torch.Generator().manual_seed(9))
+    labels = torch.arange(5).repeat_interleave(n)
+    telling = centres[labels] + torch.randn(5 * n, 4, generator=drawn)
+    still = 7 + 0.01 * torch.randn(5 * n, 1000, generator=drawn)
+    return torch.cat([telling, still], 1), labels
+
+
+def test_features_that_hardly_vary_do_not_drown_the_others():
+    train, test = _mostly_still(5, seed=0), _mostly_still(100, seed=1)
+    x, y = (part.numpy() for part in train)
+    standardised = make_pipeline(StandardScaler(), LogisticRegression()).fit(x, y)
+    plain = LogisticRegression(max_iter=5000).fit(x, y)
+    found = linear_probe(*train).score(*test)
+    assert found >= plain.score(*test) - 0.02
+    assert found >= standardised.score(*test) + 0.1
+
+
+def test_constant_features_are_no_division_by_zero():
+    x = torch.ones(6, 3)
+    assert linear_probe(x, torch.arange(6) % 2).predict(x).tolist() == [0] * 6
+
+
+def test_the_penalty_is_chosen_on_pictures_left_out():
+    drawn = torch.Generator().manual_seed(0)
+    labels = torch.arange(2).repeat_interleave(30)
+    noise = torch.randn(60, 40, generator=drawn)
+    strength = {"noise": 0.0, "signal": 4.0}
+    chosen = {
+        name: linear_probe(noise + size * labels[:, None], labels)[-1].C
+        for name, size in strength.items()
+    }
+    assert chosen["noise"] == 0.01 < chosen["signal"]
+
+
+def test_a_class_with_one_picture_leaves_nothing_to_choose_by():
+    features, labels = torch.eye(3), torch.tensor([0, 1, 2])
+    probe = linear_probe(features, labels)
+    assert probe[-1].C == 1.0 and probe.predict(features).tolist() == [0, 1, 2]
 
 
 def test_a_linear_probe_has_one_row_of_weights_a_class():
@@ -94,7 +142,7 @@ def test_search_names_shapes_that_do_not_fit(shape):
         similarity_search(torch.ones(shape), torch.ones(2, 3))
 
 
-@pytest.mark.parametrize("C", [0, -1.0, float("nan"), float("inf"), None, "1"])
+@pytest.mark.parametrize("C", [0, -1.0, float("nan"), float("inf"), "1"])
 def test_the_strength_of_a_penalty_is_above_0(C):
     with pytest.raises(ValueError, match="C must be a number above 0"):
         linear_probe(torch.randn(6, 2), torch.arange(6) % 2, C=C)
