@@ -22,17 +22,30 @@ from course_utils.runtime import seed_everything
 from course_utils.training import evaluate, fit, make_loader
 from course_utils.weights import load_backbone
 
+SIDE = 64  # pixels
 PER_CLASS = 20
 BATCH = 20
 EPOCHS = 12
 RATES = (1e-4, 3e-4, 1e-3, 3e-3)  # of a whole pretrained net
 HEAD_RATES = (1e-3, 3e-3, 1e-2, 3e-2)  # of a new head, pretrained stages below it
 PENALTIES = (0.01, 0.1, 1.0, 10.0)  # C of a linear probe
+LITE = "tf_efficientnet_lite0"  # with real ImageNet weights, from the install
+
+
+def pretrained(net: str, **options) -> nn.Module:
+    """A net with the weights that came with the course, or with the install."""
+    kind = "imagenet" if net == LITE else "bundled"
+    return load_backbone(net, weights=kind, **options)
+
+
+def prepared(net: str, side: int) -> Callable:
+    """What a net's weights expect of a picture, at a side in pixels."""
+    return pretrained(net).weights_info.transform_for(side)
 
 
 @dataclass(frozen=True)
 class Task:
-    """A bundled net, the pictures that it shall learn from, and a seed."""
+    """A net, the pictures that it shall learn from, and a seed."""
 
     net: str
     data: ImageSplits
@@ -60,13 +73,13 @@ class Task:
 
     @staticmethod
     def transform(net: str) -> Callable:
-        return load_backbone(net, weights="bundled").weights_info.transform
+        return prepared(net, SIDE)
 
     def new(self) -> nn.Module:
         """The pretrained net with a new head; the same in every arm."""
         seed_everything(self.seed)
         classes = len(self.data.classes)
-        return load_backbone(self.net, weights="bundled", num_classes=classes)
+        return pretrained(self.net, num_classes=classes)
 
     def train(self, model: nn.Module, optimizer, *, callbacks: Iterable = ()) -> None:
         loader = make_loader(
@@ -81,17 +94,21 @@ class Task:
         *,
         start: nn.Module | None = None,
         gradual: bool = False,
+        held: bool = False,
         since: str | None = None,
         **grouping,
     ) -> nn.Module:
         """Fine-tune the net with AdamW, without weight decay, at constant rates.
 
-        `start` is a model to begin with, `since` the first stage that learns; `gradual`
-        wakes the head in epoch 1, then the next stage, in equal steps, until all learn.
+        `start` is a model to begin with, `since` the first stage that learns; `held`
+        keeps BatchNorm's statistics; `gradual` wakes the head in epoch 1, then the next
+        stage, in equal steps, until all learn.
         """
         model = self.new()
         if start is not None:
             model.load_state_dict(start.state_dict())
+        if held:
+            layer_groups.hold_batchnorm(model)
         if since is not None:
             layer_groups.freeze(model, until=since)
         optimizer = torch.optim.AdamW(param_groups.param_groups(model, lr, **grouping))
@@ -104,9 +121,10 @@ class Task:
 
     def best(self, rates: Iterable[float], **options) -> nn.Module:
         """Fine-tune once at each rate; return the model that validates best."""
-        return max((self.tuned(lr, **options) for lr in rates), key=self._valued)
+        return max((self.tuned(lr, **options) for lr in rates), key=self.valued)
 
-    def _valued(self, model: nn.Module) -> tuple[float, float]:
+    def valued(self, model: nn.Module) -> tuple[float, float]:
+        """Accuracy on the validation pictures, then the loss, negative."""
         found = evaluate(model, make_loader(self.data.val, batch_size=200))
         return found["accuracy"], -found["loss"]
 
@@ -117,7 +135,7 @@ class Task:
 
     def features(self, pictures: ImageDataset) -> Features:
         """What the frozen pretrained net gives."""
-        backbone = load_backbone(self.net, weights="bundled")
+        backbone = pretrained(self.net)
         return extract_features(backbone, pictures, cache=pictures is not self.pictures)
 
     def probe(self) -> float:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import json
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +14,7 @@ from contextlib import contextmanager
 import torch
 
 from course_utils.measured import read_measured
+from course_utils.storage import atomic_path, course_home, sha256_bytes
 from courseware.claims.protocol import Protocol, Rows
 from courseware.claims.stored import (
     PROTOCOLS,
@@ -41,21 +44,52 @@ def measure(protocol: Protocol, seed: int, **cut: object) -> Rows:
 
 
 def run(ids: list[str] | None = None, *, seeds: tuple[int, ...] = SEEDS) -> None:
-    """Measure claims over the seeds and store them."""
+    """Measure claims and store them; a seed that is done is kept, and not done again.
+
+    Several processes may share the seeds: the one that brings the last writes the claim.
+    """
     for protocol in [find_protocol(id) for id in ids or PROTOCOLS]:
-        start = time.perf_counter()
-        by_seed = [measure(protocol, seed) for seed in seeds]
-        rows = {key: [round(found[key], 6) for found in by_seed] for key in by_seed[0]}
+        start, done = time.perf_counter(), _Seeds(protocol)
+        for seed in seeds:
+            if seed not in done.found():
+                done.keep(seed, measure(protocol, seed))
+        by_seed = done.found()
+        took = f"{time.perf_counter() - start:.0f} s"
+        if missing := [seed for seed in SEEDS if seed not in by_seed]:
+            print(f"{protocol.id}: {took}; seeds {missing} are still to be measured")
+            continue
+        rows = {k: [round(by_seed[s][k], 6) for s in SEEDS] for k in by_seed[SEEDS[0]]}
         write_claim(
             protocol.id,
             {
-                "seeds": list(seeds),
+                "seeds": list(SEEDS),
                 "rows": rows,
                 "hashes": current_hashes(protocol),
                 "torch": _torch(),
             },
         )
-        print(f"{protocol.id} measured in {time.perf_counter() - start:.0f} s")
+        done.clear()
+        print(f"{protocol.id} measured in {took}")
+
+
+class _Seeds:
+    """The seeds of a claim that were measured with today's code, in COURSE_HOME."""
+
+    def __init__(self, protocol: Protocol):
+        of = sha256_bytes(json.dumps(current_hashes(protocol)).encode())[:16]
+        self._folder = course_home() / "claims" / f"{protocol.id}-{of}"
+
+    def keep(self, seed: int, rows: Rows) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with atomic_path(self._folder / f"{seed}.json") as path:
+            path.write_text(json.dumps(rows), encoding="utf-8")
+
+    def found(self) -> dict[int, Rows]:
+        files = sorted(self._folder.glob("?.json"))
+        return {int(f.stem): json.loads(f.read_text(encoding="utf-8")) for f in files}
+
+    def clear(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def confirm(ids: list[str] | None = None, *, seed: int | None = None) -> list[str]:
@@ -150,11 +184,21 @@ def main(argv: list[str] | None = None) -> int:
         help="measure one seed of each stale claim, and sign it again if it agrees",
     )
     parser.add_argument("--seed", type=int, choices=SEEDS, help="to confirm with")
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        nargs="+",
+        choices=SEEDS,
+        default=SEEDS,
+        help="to measure; what is done is kept, and another process may do the others",
+    )
     options = parser.parse_args(argv)
     if options.confirm:
         return int(bool(confirm(options.ids, seed=options.seed)))
     if not options.show:
-        run(options.ids)
+        run(options.ids, seeds=tuple(options.seeds))
+        if len(options.seeds) < len(SEEDS):
+            return 0
     for id in options.ids or PROTOCOLS:
         claim = load_claim(id)
         print(f"\n{claim.sentence()}\n{claim.table.to_string()}")

@@ -4,13 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from math import inf
+
+from course_utils.metrics import Interval
 
 Rows = dict[str, float]  # "net/data/quantity" -> value
+VERDICTS = ("established", "open", "contradicted")
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What a claim says of the rows whose key matches a pattern.
+
+    Their value lies above `low` and below `high`; where both are given, neither outside
+    of the two.
+
+    >>> from course_utils.metrics import mean_interval
+    >>> from courseware.claims.protocol import Bar
+    >>> bar = Bar("*/gain", low=0)
+    >>> [bar.verdict(mean_interval(v)) for v in ([1, 2, 3], [-3, 1, 3], [-3, -2, -2])]
+    ['established', 'open', 'contradicted']
+    """
+
+    rows: str
+    low: float = -inf
+    high: float = inf
+
+    def verdict(self, found: Interval) -> str:
+        """Return "established", "open" or "contradicted": the interval alone decides."""
+        if self._holds(found.low) and self._holds(found.high):
+            return "established"
+        misses = found.high < self.low or found.low > self.high
+        return "contradicted" if misses else "open"
+
+    def _holds(self, value: float) -> bool:
+        if self.low > -inf and self.high < inf:
+            return self.low <= value <= self.high
+        return self.low < value < self.high
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """A claim, its bar, how a seed is measured, and what its keys are made of.
+    """A claim, its bar in words and figures, how a seed is measured, its keys' parts.
+
+    A row belongs to the first of `bars` that its key matches; rows that match none are
+    told beside, without a verdict.
 
     The figures are stale when code that `measure` reaches has changed (`dependencies`
     finds out which), or a file in `data/weights` that matches `weights`, which is "" for
@@ -28,7 +67,7 @@ class Protocol:
     bar: str
     measure: Callable[..., Rows]
     keys: tuple[str, ...]
-    holds: Callable[[dict[str, list[float]]], bool]
+    bars: tuple[Bar, ...]
     weights: str = "test_*.safetensors"
     gate: bool = False
     recheck: dict = field(default_factory=dict)
@@ -36,7 +75,6 @@ class Protocol:
     chance: tuple[str, ...] = ()
     costly: bool = False
 
-
-def mean(values: list[float]) -> float:
-    """Return the arithmetic mean."""
-    return sum(values) / len(values)
+    def bar_of(self, key: str) -> Bar | None:
+        """The bar that a row has to meet; None where the claim says nothing of it."""
+        return next((b for b in self.bars if fnmatchcase(key, b.rows)), None)

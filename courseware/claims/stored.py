@@ -15,6 +15,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import textwrap
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -29,7 +30,7 @@ from course_utils.metrics import Interval, mean_interval
 from course_utils.storage import data_dir, sha256_bytes, sha256_file
 from courseware.claims import topics
 from courseware.claims.dependencies import Definition, Sources
-from courseware.claims.protocol import Protocol
+from courseware.claims.protocol import VERDICTS, Protocol
 
 
 def _all_protocols() -> dict[str, Protocol]:
@@ -65,9 +66,19 @@ class Claim:
         return mean_interval(self.rows[key])
 
     @property
-    def holds(self) -> bool:
-        """Whether the claim's bar is met."""
-        return self.protocol.holds(self.rows)
+    def verdicts(self) -> dict[str, str]:
+        """What the interval of each row says of the claim, for rows that have a bar."""
+        bars = {key: self.protocol.bar_of(key) for key in self.rows}
+        return {k: bar.verdict(self.interval(k)) for k, bar in bars.items() if bar}
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the mean of every row meets its bar: what a gate asks."""
+        means = {key: self.interval(key).mean for key in self.verdicts}
+        return all(
+            self.protocol.bar_of(key).verdict(Interval(m, m, m, n=1)) == "established"
+            for key, m in means.items()
+        )
 
     @property
     def is_current(self) -> bool:
@@ -88,17 +99,29 @@ class Claim:
             )
             unit = " (points)" if column.startswith(_POINTS) else ""
             cells.setdefault(tuple(row), {})[column + unit] = text
+        for key, verdict in self.verdicts.items():
+            *row, _ = key.split("/")
+            said = cells[tuple(row)].setdefault("verdict", verdict)
+            if verdict not in said:
+                cells[tuple(row)]["verdict"] = f"{said}, {verdict}"
         index = pd.MultiIndex.from_tuples(list(cells), names=names)
         table = pd.DataFrame(list(cells.values()), index=index)
+        if "verdict" in table:
+            table["verdict"] = table.pop("verdict").fillna("")
         return (
             table.reset_index(level=0).set_index(names[0]) if len(names) == 1 else table
         )
 
     def sentence(self) -> str:
         """The claim, its bar, and whether it held, in lines that a notebook shows whole."""
-        held = "It holds." if self.holds else "It does NOT hold as stated."
         about = f"{self.protocol.id}: {self.protocol.text} Bar: {self.protocol.bar}."
-        return textwrap.fill(f"{about} {held}", width=75)
+        return textwrap.fill(f"{about} {self.counted()}", width=75)
+
+    def counted(self) -> str:
+        """How many rows are established, open and contradicted, in a sentence."""
+        found = Counter(self.verdicts.values())
+        told = [f"{found[word]} {word}" for word in VERDICTS if found[word]]
+        return f"Of {found.total()} rows: {', '.join(told)}."
 
 
 def find_protocol(id: str) -> Protocol:

@@ -20,12 +20,11 @@ from course_utils.distillation import (
     cached_logits,
     distillation_parts,
 )
-from course_utils.metrics import mean_interval
 from course_utils.runtime import seed_everything
 from course_utils.training import fit, make_loader
 from course_utils.weights import load_backbone
 from courseware.claims.adaptations import RATES, Task
-from courseware.claims.protocol import Protocol, Rows
+from courseware.claims.protocol import Bar, Protocol, Rows
 
 STUDENT, TEACHER = "test_resnet", "resnet10t"
 TARGETS = ("flowers", "cells")
@@ -91,12 +90,6 @@ def _student_and_teacher(
     yield "gain", 100 * (scores["taught"] - scores["alone"])
 
 
-def holds_c11(rows: dict[str, list[float]]) -> bool:
-    """The gain's interval lies above 0, for every target and case."""
-    gains = [values for key, values in rows.items() if key.endswith("/gain")]
-    return all(mean_interval(values).low > 0 for values in gains)
-
-
 # -- C12 ----------------------------------------------------------------------------------
 
 TEMPERATURES = (1, 2, 4, 8)
@@ -132,12 +125,6 @@ def _soft_gradient(student: Tensor, teacher: Tensor, T: float) -> float:
     return gradient.norm().item()
 
 
-def holds_c12(rows: dict[str, list[float]]) -> bool:
-    """Within 10 % of 1/T² for small logits, at every temperature and seed."""
-    found = [v for key, values in rows.items() if "small/" in key for v in values]
-    return all(abs(ratio - 1) <= 0.1 for ratio in found)
-
-
 PROTOCOLS = (
     Protocol(
         "C11",
@@ -145,7 +132,7 @@ PROTOCOLS = (
         "interval of the gain above 0, for every target and case",
         measure_c11,
         ("data", "case"),
-        holds_c11,
+        (Bar("*/gain", low=0),),
         costly=True,
         looseness=4,
         weights="*es*net*.safetensors",
@@ -157,7 +144,7 @@ PROTOCOLS = (
         "within 10 % at T = 1, 2, 4, 8, for small logits",
         measure_c12,
         ("logits",),
-        holds_c12,
+        (Bar("small/*", low=0.9, high=1.1),),
         weights="",
         gate=True,
     ),

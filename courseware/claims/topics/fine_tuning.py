@@ -17,7 +17,7 @@ from torch import nn
 from course_utils.datasets import load_dataset
 from course_utils.weights import BUNDLED
 from courseware.claims.adaptations import HEAD_RATES, RATES, Task
-from courseware.claims.protocol import Protocol, Rows, mean
+from courseware.claims.protocol import Bar, Protocol, Rows
 
 NETS = ("test_resnet", "test_convnext")
 TARGETS = ("flowers", "defects")
@@ -61,11 +61,6 @@ def _train_while_finite(task: Task, model: nn.Module, optimizer) -> None:
             raise
 
 
-def holds_c5(rows: dict[str, list[float]]) -> bool:
-    """At least 15 points below the probe, for every net and both optimisers."""
-    return all(mean(v) >= 15 for k, v in rows.items() if "/cost of" in k)
-
-
 # -- C6 -----------------------------------------------------------------------------------
 
 CASES = {
@@ -90,12 +85,6 @@ def measure_c6(
             rows[f"{net}/{case}/fine-tuned"] = whole
             rows[f"{net}/{case}/difference"] = 100 * (whole - frozen)
     return rows
-
-
-def holds_c6(rows: dict[str, list[float]]) -> bool:
-    """Fine-tuning does not win with few near pictures, and wins with many far ones."""
-    found = {k: mean(v) for k, v in rows.items() if k.endswith("/difference")}
-    return all(v <= 0 if "/few, near/" in k else v > 0 for k, v in found.items())
 
 
 # -- C7 -----------------------------------------------------------------------------------
@@ -149,11 +138,6 @@ def _rate_of_head(task: Task) -> float:
     return max(HEAD_RATES, key=valued)
 
 
-def holds_c7(rows: dict[str, list[float]]) -> bool:
-    """The factor of ten gains over both, for every net and target."""
-    return all(mean(v) > 0 for k, v in rows.items() if "/gain of factor-ten" in k)
-
-
 # -- C8 -----------------------------------------------------------------------------------
 
 
@@ -175,11 +159,6 @@ def measure_c8(
             rows[f"{net}/{name}/gradual"] = gradual
             rows[f"{net}/{name}/gain"] = 100 * (gradual - at_once)
     return rows
-
-
-def holds_c8(rows: dict[str, list[float]]) -> bool:
-    """Gradual unfreezing gains, for every net and target."""
-    return all(mean(v) > 0 for k, v in rows.items() if k.endswith("/gain"))
 
 
 # -- C9 -----------------------------------------------------------------------------------
@@ -216,11 +195,6 @@ def measure_c9(
     return rows
 
 
-def holds_c9(rows: dict[str, list[float]]) -> bool:
-    """LP-FT is not worse, out of distribution and within, for every net and target."""
-    return all(mean(v) >= 0 for k, v in rows.items() if "/gain " in k)
-
-
 _WEIGHTS = "test_[rc]*.safetensors"  # those of NETS
 _SLICE = {"nets": ("test_resnet",)}
 PROTOCOLS = (
@@ -231,7 +205,7 @@ PROTOCOLS = (
         "at least 15 points below, for every net",
         measure_c5,
         ("net",),
-        holds_c5,
+        (Bar("*/cost of *", low=15),),
         costly=True,
         looseness=4,
         chance=("SGD", "Adam"),
@@ -245,7 +219,7 @@ PROTOCOLS = (
         "the second",
         measure_c6,
         ("net", "case"),
-        holds_c6,
+        (Bar("*/few, near/difference", high=0), Bar("*/difference", low=0)),
         costly=True,
         looseness=4,
         weights=_WEIGHTS,
@@ -258,7 +232,7 @@ PROTOCOLS = (
         "gain above 0 over both, for every net and target",
         measure_c7,
         ("net", "data"),
-        holds_c7,
+        (Bar("*/gain of factor-ten over *", low=0),),
         costly=True,
         looseness=4,
         chance=("head-rate",),
@@ -271,7 +245,7 @@ PROTOCOLS = (
         "gain above 0, for every net and target",
         measure_c8,
         ("net", "data"),
-        holds_c8,
+        (Bar("*/gain", low=0),),
         costly=True,
         looseness=4,
         weights=_WEIGHTS,
@@ -284,7 +258,7 @@ PROTOCOLS = (
         "gain not below 0 for every net and target, in and out",
         measure_c9,
         ("net", "data"),
-        holds_c9,
+        (Bar("*/gain *", low=0),),
         costly=True,
         looseness=4,
         weights=_WEIGHTS,

@@ -13,7 +13,7 @@ from course_utils.arguments import Count, checked
 from course_utils.inspection import inspect_model
 from course_utils.layer_groups import freeze, trainable_parameters
 from course_utils.memory import StorageMeter, state_bytes
-from courseware.claims.protocol import Protocol, Rows
+from courseware.claims.protocol import Bar, Protocol, Rows
 
 NETS = ("resnet18", "resnet50", "efficientnet_b0", "vit_b_32")
 BATCH_SIZES = (2, 4, 6, 8, 12)  # of the seeds 0 to 4
@@ -67,12 +67,6 @@ def training_bytes(
     return state_bytes(model) + state + meter.peak
 
 
-def holds_c15(rows: dict[str, list[float]]) -> bool:
-    """No prediction is off by more than 15 %, on any seed."""
-    found = [v for key, values in rows.items() if "/error" in key for v in values]
-    return max(map(abs, found)) <= 15
-
-
 PROTOCOLS = (
     Protocol(
         "C15",
@@ -81,7 +75,7 @@ PROTOCOLS = (
         "every prediction within 15 %",
         measure_c15,
         ("net", "mode"),
-        holds_c15,
+        (Bar("*/error*", low=-15, high=15),),
         weights="",
     ),
 )

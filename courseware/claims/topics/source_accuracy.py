@@ -10,7 +10,7 @@ from course_utils.datasets import load_dataset
 from course_utils.features import extract_features
 from course_utils.probe import linear_probe
 from course_utils.weights import find_weights
-from courseware.claims.protocol import Protocol, Rows, mean
+from courseware.claims.protocol import Bar, Protocol, Rows
 from courseware.making.ladder import RUNGS, load_rung, source_accuracy
 
 TARGETS = ("flowers", "cells", "defects")
@@ -53,11 +53,6 @@ def correlation(pairs: list[tuple[float, float]]) -> float:
     return float(np.corrcoef(odds.T)[0, 1])
 
 
-def holds_s1(rows: dict[str, list[float]]) -> bool:
-    """The correlation is above 0 on every target."""
-    return all(mean(rows[f"r over all/{target}"]) > 0 for target in TARGETS)
-
-
 PROTOCOLS = (
     Protocol(
         "S1",
@@ -66,7 +61,7 @@ PROTOCOLS = (
         "correlation above 0 on every target; reported as it falls",
         measure_s1,
         ("checkpoint",),
-        holds_s1,
+        (Bar("r over all/*", low=0),),
         weights="ladder/*.safetensors",
     ),
 )
