@@ -21,6 +21,7 @@ FOR_AUTHORS = {  # all that writes notebooks or data/
     "ladder": ("making.ladder", "train lesson 02's ladder of checkpoints"),
     "worth": ("making.worth", "measure what the bundled weights are worth"),
     "photos": ("making.photos", "measure strategies of fine-tuning on photographs"),
+    "curves": ("making.curves", "measure learning curves on photographs"),
     "loss-weights": ("making.loss_weights", "train two tasks under several weights"),
     "top5": ("making.top5", "record what ImageNet weights see in the sample photos"),
     "survey": ("making.survey", "try inspection and surgery on every architecture"),

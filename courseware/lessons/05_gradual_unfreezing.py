@@ -484,10 +484,9 @@ plot_gains(c8, "Accuracy: gradual less all at once (5 seeds)")
 
 # %% [markdown]
 # Right of zero speaks for gradual unfreezing, left of it against; an interval that crosses
-# zero says "not told apart". One recipe, and its sign depends on the net and the data: claim
-# C8 does not hold here. A likely reason, which we have not measured: a net that gains by
-# adapting its early stages loses the epochs in which they sleep, and one that is easily spoilt
-# is protected by them. What the recipe gives in any case is *cheap first epochs*: nothing
+# zero leaves the question open. Here no row is in favour, and one is against. A likely reason,
+# which we have not measured: a net that gains by adapting its early stages loses the epochs in
+# which they sleep. What the recipe gives in any case is *cheap first epochs*: nothing
 # below the woken stages needs a backward pass (`images/s` in the table of the run above).
 #
 # It can be cheaper still. What is frozen gives the same activation for the same picture in
@@ -576,7 +575,7 @@ display(c9.table.T)
 plot_gains(c9, "Accuracy: LP-FT less FT (5 seeds)")
 
 # %% [markdown]
-# Claim C9 does not hold here either. Compare LP-out with FT-out: fine-tuning has distorted
+# Most rows are open, and one is against. Compare LP-out with FT-out: fine-tuning has distorted
 # something where the head alone is clearly the more robust. That is `test_resnet` on cells,
 # the paper's picture, and there LP-FT wins part of it back. On the others there is little to
 # win back, and out of distribution LP-FT and FT are not told apart. Our nets are small and our

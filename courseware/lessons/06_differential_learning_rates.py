@@ -412,8 +412,8 @@ for other, rows in found.items():
 
 # %% [markdown]
 # Two comparisons, two answers. Against the head's rate used everywhere, groups protect the
-# body, and by far. Against a single rate that was *searched for*, the factor of ten is not told
-# apart in any row, and halving by stage is ahead in one: claim C7 does not hold. The rule of
+# body, and by far. Against a single rate that was *searched for*, the factor of ten stays open in
+# every row, and halving by stage is ahead in one. The rule of
 # thumb protects from a bad rate; it does not spare you the search, for its own head's rate was
 # searched for, too.
 #
@@ -550,8 +550,7 @@ Quiz("06")
 # 3. `param_groups(model, lr, ratio=…, groups=…)` or `decay=…`: each parameter once, a real
 #    rate in each group.
 # 4. `weight_decay=…` there spares norms and biases.
-# 5. The factor of ten protects from a bad single rate. It did not beat a good one: claim C7
-#    does not hold.
+# 5. The factor of ten protects from a bad single rate. Whether it beats a good one stays open.
 # 6. Warm-up, cosine, one-cycle, step: know whether yours counts batches or epochs.
 #
 # **Try next:** a range test on groups: `lr_range_test` keeps their ratio. Does the suggested

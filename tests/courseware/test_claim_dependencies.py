@@ -12,7 +12,7 @@ from courseware.claims.dependencies import Definition, Sources
 from courseware.claims.stored import PROTOCOLS, current_hashes
 
 PACKAGES = (course_utils, courseware)
-TRAINS = {"C2", "C3", "C5", "C6", "C7", "C8", "C9", "C11", "C13"}
+TRAINS = {"C2", "C3", "C5", "C6", "C7", "C8", "C9", "C11", "C13", "C16"}
 
 
 @pytest.fixture
