@@ -24,8 +24,8 @@ class Family:
     >>> from course_utils.zoo import family_of
     >>> family = family_of("resnet50")
     >>> family.year, family.key_idea, family.url
-    (2015, "Adds each block's input to its output, so that gradients reach the first
-    layers.", 'https://arxiv.org/abs/1512.03385')
+    (2015, "Adds each block's input to its output: the block learns what to add, and to
+    do nothing is easy.", 'https://arxiv.org/abs/1512.03385')
     """
 
     name: str

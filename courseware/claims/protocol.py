@@ -49,7 +49,8 @@ class Protocol:
     """A claim, its bar in words and figures, how a seed is measured, its keys' parts.
 
     A row belongs to the first of `bars` that its key matches; rows that match none are
-    told beside, without a verdict.
+    told beside, without a verdict. Rows that match `gate` must be met on average, or the
+    tests fail.
 
     The figures are stale when code that `measure` reaches has changed (`dependencies`
     finds out which), or a file in `data/weights` that matches `weights`, which is "" for
@@ -69,7 +70,7 @@ class Protocol:
     keys: tuple[str, ...]
     bars: tuple[Bar, ...]
     weights: str = "test_*.safetensors"
-    gate: bool = False
+    gate: str = ""
     recheck: dict = field(default_factory=dict)
     looseness: float = 1.0
     chance: tuple[str, ...] = ()

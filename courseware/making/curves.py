@@ -99,7 +99,7 @@ class Drawn:
 
 def ways(drawn: Drawn) -> dict[str, float]:
     """Test accuracy (0 to 1) of each way, and the rates that were chosen."""
-    counts = torch.bincount(torch.tensor(drawn.data.test.labels))
+    counts = drawn.data.test.labels.bincount()
     held, its_rate = drawn.best(CAREFUL, weights="imagenet", held=True)
     trained, other = drawn.best(CAREFUL, weights="imagenet", held=False)
     careless, _ = drawn.best([HEADS_RATE], weights="imagenet", held=False)

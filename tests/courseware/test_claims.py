@@ -106,8 +106,8 @@ def test_a_sentence_counts_the_rows():
 
 
 def test_a_gate_asks_for_the_means():
-    protocol = replace(PROTOCOLS["C8"], bars=(Bar("*/gain", low=0),))
-    assert Claim(protocol, {"a/x/gain": [3, -1, 1]}, {}).is_met
+    protocol = replace(PROTOCOLS["C8"], bars=(Bar("*/gain", low=0),), gate="a/*")
+    assert Claim(protocol, {"a/x/gain": [3, -1, 1], "b/x/gain": [-1, -1]}, {}).is_met
     assert not Claim(protocol, {"a/x/gain": [3, -4, 0]}, {}).is_met
 
 

@@ -146,6 +146,6 @@ PROTOCOLS = (
         ("logits",),
         (Bar("small/*", low=0.9, high=1.1),),
         weights="",
-        gate=True,
+        gate="*",
     ),
 )

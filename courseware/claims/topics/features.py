@@ -172,7 +172,7 @@ PROTOCOLS = (
         measure_c1,
         ("net", "data"),
         (Bar("*/flowers/gain", low=15), Bar("*/gain", low=5)),
-        gate=True,
+        gate="test_*",
         recheck={"nets": BUNDLED},
     ),
     Protocol(
@@ -183,7 +183,7 @@ PROTOCOLS = (
         ("net",),
         (Bar("*/difference", low=-0.2, high=0.2),),
         costly=True,
-        gate=True,
+        gate="*",
     ),
     Protocol(
         "C3",

@@ -115,7 +115,7 @@ PROTOCOLS = (
         costly=True,
         looseness=4,
         weights="test_[rc]*.safetensors",
-        gate=True,
+        gate="*",
         recheck={"nets": ("test_resnet",)},
     ),
 )
