@@ -569,7 +569,7 @@ ax.set(
     xlabel="labelled pictures a class (log scale)",
     ylabel="accuracy on 600 new flowers",
     xscale="log",
-    xlim=(1.8, 90),
+    xlim=(1.8, 110),
 )
 ax.set_xticks(sizes, [str(size) for size in sizes])
 ax.minorticks_off()
