@@ -1,7 +1,6 @@
 """Ordered stages, freezing that holds BatchNorm still, and schedules of unfreezing."""
 
-from .freezing import freeze, trainable_parameters, unfreeze
-from .holding import hold_batchnorm
+from .freezing import freeze, hold_batchnorm, trainable_parameters, unfreeze
 from .schedule import UnfreezeSchedule
 from .stages import LayerGroup, check_stage_names, layer_groups, names_of
 

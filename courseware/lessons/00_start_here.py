@@ -142,11 +142,9 @@ few = extract_features(model, flowers.train.sample_per_class(20))
 probe = linear_probe(few.features, few.labels)
 test = extract_features(model, flowers.test)
 share = probe.score(test.features, test.labels)
-print(
-    f"right on {share:.0%} of {len(test.labels)} flowers that it had never seen,",
-    end=" ",
-)
-print(f"in {time.perf_counter() - start:.0f} seconds")
+seconds = time.perf_counter() - start
+print(f"right on {share:.0%} of {len(test.labels)} new flowers,", end=" ")
+print(f"in {seconds:.0f} seconds")
 
 # %% [markdown]
 # Four lines, and you will know what each of them hides after lesson 04. Here are the ones of

@@ -186,7 +186,7 @@ class Block(nn.Module):
 
 
 def training_loss(skip, depth, seed, steps=150):
-    """Loss of the last 30 steps; and the first gradient that reaches the first layer."""
+    """The last 30 steps' loss, and the first layer's first gradient."""
     torch.manual_seed(seed)
     points = torch.rand(512, 2) * 2 - 1
     labels = (torch.sin(6 * points).sum(1) > 0).long()
@@ -380,9 +380,8 @@ for other in others:
 fig, ax = plt.subplots(figsize=(6, 2))
 for label, values in spread.items():
     ax.plot(values, [label] * 10, "o", alpha=0.6, color="#0072B2")
-    print(
-        f"{label:14} slowest {max(values) / min(values):.1f} times the fastest"
-    )
+    apart = max(values) / min(values)
+    print(f"{label:13} slowest {apart:.1f} times the fastest")
 ax.set(xlabel="ms, one picture", title="The same net, timed ten times")
 ax.set_xlim(0)
 plt.show()

@@ -497,6 +497,7 @@ axes[0].legend(title="BatchNorm", frameon=False)
 fig.suptitle("BatchNorm held: far ahead, at small rates")
 fig.tight_layout()
 plt.show()
+print("held less trained, each at its best rate")
 for name, where in (
     ("flowers", "in"),
     ("flowers", "out"),
@@ -504,9 +505,7 @@ for name, where in (
     ("defects", "out"),
 ):
     gain = c16.interval(f"tf_efficientnet_lite0/{name}/gain {where}")
-    print(
-        f"{name:8} {where:4} held less trained, each at its best rate: {gain:+.0f} points"
-    )
+    print(f"{name:8} {where:4} {gain:+.0f} points")
 
 # %% [markdown]
 # A batch of twenty pictures knows less of the statistics than a million photographs did. Held,
@@ -686,8 +685,9 @@ Quiz("05")
 #    the rate.
 # 4. Forgetting has two causes, BatchNorm's statistics and weights that move with the rate, and
 #    does not show in the new task's score.
-# 5. Neither gradual unfreezing (claim C8) nor LP-FT (claim C9) helped every net and data set
-#    here; each helped or harmed some. Measure before you adopt a recipe.
+# 5. With pretrained weights and few pictures, hold BatchNorm: the largest effect of this lesson.
+# 6. Whether gradual unfreezing or LP-FT helps stays open for most nets and sets here. Measure
+#    before you adopt a recipe.
 #
 # **Try next:** change `every=2` to `every=1` in the monitored run, and look at the marks.
 #

@@ -101,7 +101,7 @@ def test_every_bar_is_met_by_some_row_and_no_row_by_a_later_one(id):
 
 def test_a_sentence_counts_the_rows():
     protocol = replace(PROTOCOLS["C8"], bars=(Bar("*/gain", low=0),))
-    rows = {"a/x/gain": [1, 2, 1], "a/y/gain": [1, -1, 0], "a/x/other": [1, 1, 1]}
+    rows = {"a/x/gain": [2, 2.1, 1.9], "a/y/gain": [1, -1, 0], "a/x/other": [1, 1, 1]}
     assert Claim(protocol, rows, {}).counted() == "Of 2 rows: 1 established, 1 open."
 
 
