@@ -217,6 +217,7 @@ CALLS = [
     Call(layer_groups.layer_groups, lambda: {"model": net()}),
     Call(layer_groups.freeze, lambda: {"model": net()}),
     Call(layer_groups.unfreeze, lambda: {"model": net()}),
+    Call(layer_groups.hold_batchnorm, lambda: {"model": net()}),
     Call(layer_groups.trainable_parameters, lambda: {"model": net()}),
     Call(layer_groups.UnfreezeSchedule, lambda: {"stages": {1: "fc"}}),
     Call(
