@@ -194,8 +194,8 @@ def _checked(image: Any) -> Any:
 def recorded_top_k(photo: str) -> pd.DataFrame:
     """Return the top 5 that a net with ImageNet weights gave to a sample photo earlier.
 
-    `photo` is a key of `datasets.sample_photos()`. The table's `attrs["source"]`
-    says which weights produced it.
+    `photo` is a name in `datasets.sample_photos()` that was recorded. The table's
+    `attrs["source"]` says which weights produced it.
 
     >>> from course_utils.predictions import recorded_top_k
     >>> len(recorded_top_k("hopper"))

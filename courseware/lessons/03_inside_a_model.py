@@ -463,9 +463,10 @@ Quiz("03")
 # 4. Hooks see every layer, if you remove them; `create_feature_extractor` is neat where
 #    tracing works.
 # 5. Memory is weights + gradients + optimiser + activations; the last decide, and freezing
-#    lets them go (claim C15).
+#    lets them go.
 #
 # **Try next:** put the name of the net that you use at work into the explorer, and freeze it
 # stage by stage until it fits your machine.
 #
 # **Exercise:** [03 · Inside a model](../exercises/03_inside_a_model.ipynb).
+# **Next lesson:** [04 · Feature extraction](04_feature_extraction.ipynb).

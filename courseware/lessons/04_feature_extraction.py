@@ -300,7 +300,7 @@ pd.Series(rows, name="accuracy").round(3).to_frame()
 
 # %% [markdown]
 # The two baselines matter as much as the winner. Random weights are a *feature extractor*
-# too; what pretraining gave is the difference (claim C1 has it over five seeds).
+# too; what pretraining gave is the difference.
 #
 # Features also measure likeness. The nearest pictures by cosine similarity:
 
@@ -376,8 +376,8 @@ from courseware.claims import load_claim
 load_claim("C2").table
 
 # %% [markdown]
-# A fraction of the time, and at the loop's own accuracy: that is the claim C2, in the table,
-# measured on the bundled nets with the same start and the same batches for both. The price:
+# The same accuracy in a fraction of the time. The table compares both ways with the same start and
+# the same batches. The price:
 # caching rules out whatever changes the input or the net between epochs. **Augmentation**,
 # above all. The package refuses, rather than silently reuse one random crop for ever:
 
@@ -628,12 +628,18 @@ Quiz("04")
 # 2. Identity and hooks are safe; a truncated `Sequential` holds only where `forward` is
 #    plain. Take the old head off first.
 # 3. Features are a table: probe, neighbours, search, any classifier.
-# 4. Cache what is frozen (claim C2); it rules out augmentation.
-# 5. BatchNorm moves in train mode (claim C3); `freeze` holds it.
+# 4. Cache what is frozen; it rules out augmentation.
+# 5. BatchNorm moves in train mode; `freeze` holds it.
 # 6. Few labels: freeze, and fit a probe well. Many: fine-tune with care.
 #
 # **Try next:** `COURSE_DATA=folder:my_photos course lab`, and run this
 # lesson on pictures of your own.
+#
+# ## So what do I do on Monday?
+#
+# > - Freeze, fit a probe, look. It takes seconds, and there is nothing to get wrong.
+# > - Label more, and draw the curve. Fine-tune when it has flattened below what you need.
+# > - Whatever you do, `eval()` and the weights' own preprocessing.
 #
 # **Exercise:** [04 · Feature extraction](../exercises/04_feature_extraction.ipynb).
 # **Next lesson:** [05 · Gradual unfreezing](05_gradual_unfreezing.ipynb).

@@ -111,9 +111,8 @@ print(f"most frequent class: {max(counts) / sum(counts):.2f}")
 pd.DataFrame(rows).T
 
 # %% [markdown]
-# Before training a new head guesses. What learns deeper costs more time. Which is best, three
-# seeds on validation pictures only hint at: where the intervals overlap they have not told
-# the plans apart. The measured claims come further down.
+# Before training a new head guesses. What learns deeper costs more time. Which is best? Three
+# seeds give a hint, not an answer. Further down there are five, compared in pairs.
 #
 # ## By hand: wake a stage when its epoch comes
 #
@@ -446,7 +445,7 @@ plt.show()
 # BatchNorm's statistics describe flowers now (lesson 04). Put back, they restore it. What is
 # still missing then, the *weights* have forgotten: little at 10⁻⁴, most of it at the rate that
 # serves flowers best. So a good score on flowers says nothing of the old knowledge. And at the
-# highest rate both are gone: the pretrained weights have been wasted (claim C5, lesson 06).
+# highest rate both are gone: the pretrained weights have been wasted (lesson 06).
 #
 # ## Hold BatchNorm, and see
 #
@@ -641,7 +640,7 @@ display(c9.table.T)
 plot_gains(c9, "Accuracy: LP-FT less FT (5 seeds)")
 
 # %% [markdown]
-# Most rows are open, and one is against. Compare LP-out with FT-out: fine-tuning has distorted
+# Of twelve rows two are in favour and one is against; nine stay open. Compare LP-out with FT-out: fine-tuning has distorted
 # something where the head alone is clearly the more robust. That is `test_resnet` on cells,
 # the paper's picture, and there LP-FT wins part of it back. On the others there is little to
 # win back, and out of distribution LP-FT and FT are not told apart. Our nets are small and our
@@ -665,7 +664,7 @@ print("made by:", measured.made_by)
 table(record)
 
 # %% [markdown]
-# With so few photographs no strategy beats the head alone, as claim C6 has it (lesson 07). The
+# With so few photographs no strategy beats the head alone (lesson 07 says more). The
 # same command measures a folder of yours, with `train`, `val` and `test` inside.
 #
 # ## Quick check
@@ -691,4 +690,11 @@ Quiz("05")
 #
 # **Try next:** change `every=2` to `every=1` in the monitored run, and look at the marks.
 #
+# ## So what do I do on Monday?
+#
+# > - Hold BatchNorm, put all parameters into the optimiser, and begin at 1e-4.
+# > - Let a schedule wake the stages if you want cheap first epochs. Expect no accuracy of it.
+# > - If the old task still matters, test it: the new task's score does not show what was lost.
+#
 # **Exercise:** [05 · Gradual unfreezing](../exercises/05_gradual_unfreezing.ipynb).
+# **Next lesson:** [06 · Differential learning rates](06_differential_learning_rates.ipynb).

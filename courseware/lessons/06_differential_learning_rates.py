@@ -511,8 +511,7 @@ for what, options in arms.items():
 pd.Series(rows, name="validation accuracy (3 seeds)").to_frame()
 
 # %% [markdown]
-# Where intervals overlap, three seeds cannot tell the schedules apart. Compare the first table
-# of this lesson: in runs as short as these the rate matters more than its shape.
+# Three seeds cannot say which schedule is best. Compare the first table of this lesson: in runs as short as these the rate matters more than its shape.
 #
 # ### Pitfall: a schedule stepped at the wrong time
 #
@@ -544,7 +543,7 @@ Quiz("06")
 # %% [markdown]
 # ## Summary
 #
-# 1. At 0.1 the pretrained weights are gone (claim C5): the usual range is 10⁻⁵ to 10⁻³ with
+# 1. At 0.1 the pretrained weights are gone: the usual range is 10⁻⁵ to 10⁻³ with
 #    Adam.
 # 2. A range test shows where the loss falls and where it explodes; restore the net afterwards.
 # 3. `param_groups(model, lr, ratio=…, groups=…)` or `decay=…`: each parameter once, a real
@@ -558,3 +557,4 @@ Quiz("06")
 #
 # **Exercise:** [06 · Differential learning
 # rates](../exercises/06_differential_learning_rates.ipynb).
+# **Next lesson:** [09 · Distillation](09_distillation.ipynb), an extra.

@@ -521,13 +521,13 @@ Quiz("09")
 # ## Summary
 #
 # 1. Soft targets rank the wrong classes; temperature makes the ranking audible.
-# 2. alpha · T² · KL + (1 − alpha) · CE; without T² the teacher fades as T grows (claim
-#    C12).
+# 2. alpha · T² · KL + (1 − alpha) · CE; without T² the teacher fades as T grows.
 # 3. Ask the teacher once, in eval mode, with its own preprocessing; keep the answers.
 # 4. Feature distillation compares layers through a projector that is thrown away.
-# 5. Whether a teacher helps depends on what the student lacks (claim C11); what the small
+# 5. Whether a teacher helps depends on what the student lacks; what the small
 #    net saves in size and time is in the last table.
 #
 # **Try next:** give the student in the missing-class experiment another temperature.
 #
 # **Exercise:** [09 · Distillation](../exercises/09_distillation.ipynb).
+# **Next lesson:** [10 · Multi-task heads](10_multi_task.ipynb).

@@ -436,7 +436,7 @@ Quiz("10")
 # 1. Features once, a head for each task, losses added; the loop need not know.
 # 2. Weights decide whose loss counts; uncertainty weights learn it, if the optimiser has
 #    them.
-# 3. About half the parameters and half the time; what it costs in accuracy is in claim C13.
+# 3. About half the parameters and half the time; what it costs in accuracy is in the table.
 # 4. Gradient cosine, stage by stage, shows where tasks pull apart.
 # 5. A missing label is -1, and masked: it costs its own task, not the others.
 #

@@ -1300,12 +1300,16 @@ def share_with_times_on_both(student_logits, teacher_logits, labels, reduction, 
     return a / (a + times * b)
 
 
-def share_without_log_target(student_logits, teacher_logits, labels, reduction, times):
-    logits = student_logits.clone().requires_grad_()
-    own, told = logits.log_softmax(1), teacher_logits.log_softmax(1)
+def _share_told(logits, own, told, labels, reduction, times):
     soft = times * F.kl_div(own, told, reduction=reduction)
     a, b = _lengths(logits, soft, F.cross_entropy(logits, labels))
     return a / (a + b)
+
+
+def share_without_log_target(student_logits, teacher_logits, labels, reduction, times):
+    logits = student_logits.clone().requires_grad_()
+    own, told = logits.log_softmax(1), teacher_logits.log_softmax(1)
+    return _share_told(logits, own, told, labels, reduction, times)
 
 
 def share_of_one_gradient(student_logits, teacher_logits, labels, reduction, times):
@@ -1321,9 +1325,7 @@ def share_of_one_gradient(student_logits, teacher_logits, labels, reduction, tim
 def share_of_bare_softmax(student_logits, teacher_logits, labels, reduction, times):
     logits = student_logits.clone().requires_grad_()
     own, told = logits.softmax(1), teacher_logits.softmax(1)
-    soft = times * F.kl_div(own, told, reduction=reduction)
-    a, b = _lengths(logits, soft, F.cross_entropy(logits, labels))
-    return a / (a + b)
+    return _share_told(logits, own, told, labels, reduction, times)
 
 
 def share_of_mean_lengths(student_logits, teacher_logits, labels, reduction, times):

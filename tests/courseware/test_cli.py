@@ -87,7 +87,7 @@ def test_the_doctor_reports_the_machine(capsys):
 
 def test_the_doctor_names_missing_weights_and_the_way_out(monkeypatch):
     monkeypatch.setattr(doctor, "bundled_names", lambda: [])
-    monkeypatch.setattr(doctor, "cached_imagenet", lambda: [])
+    monkeypatch.setattr(doctor, "imagenet_is_cached", lambda name: False)
     first, last = doctor.advice()[0], doctor.advice()[-1]
     assert "test_resnet" in first
     assert "`course pretrain test_resnet`" in first
