@@ -157,6 +157,8 @@ class Engine:
         if self._compiled is not None:
             learner = self._compiled.now(learner)
         with self._autocast(batch):
+            if torch.is_autocast_enabled(_first(batch).device.type):
+                torch.clear_autocast_cache()  # within another autocast it would last
             try:
                 return run_step(step, learner, batch)
             except Exception as error:

@@ -101,15 +101,23 @@ def _put_modes(modes: tuple[list, Any, Any]) -> None:
     _device.CURRENT_DEVICE = modes[2]
 
 
-def _autocast() -> list[tuple]:
+def _autocast() -> tuple[list[tuple], int]:
+    """What is on, and how deep: torch drops its copies of weights where none is left."""
     enabled, kind = torch.is_autocast_enabled, torch.get_autocast_dtype
-    return [(device, enabled(device), kind(device)) for device in _ACCELERATORS]
+    torch.autocast_increment_nesting()
+    deep = torch.autocast_decrement_nesting()
+    return [(device, enabled(device), kind(device)) for device in _ACCELERATORS], deep
 
 
-def _put_autocast(before: list[tuple]) -> None:
-    for device, enabled, kind in before:
+def _put_autocast(before: tuple[list[tuple], int]) -> None:
+    kinds, deep = before
+    for device, enabled, kind in kinds:
         torch.set_autocast_enabled(device, enabled)
         torch.set_autocast_dtype(device, kind)
+    while _autocast()[1] > deep:
+        torch.autocast_decrement_nesting()
+    while _autocast()[1] < deep:
+        torch.autocast_increment_nesting()
     torch.clear_autocast_cache()
 
 

@@ -107,6 +107,16 @@ def test_the_forward_pass_runs_in_the_precision():
     assert set(seen) == {torch.bfloat16}
 
 
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_within_another_autocast_the_weights_of_now_are_used(precision):
+    """Torch keeps the rounded weights until the outermost autocast ends."""
+    alone, within = small(), small()
+    train(alone, size=8, engine=Engine(precision=precision))
+    with torch.autocast("cpu", getattr(torch, precision)):
+        train(within, size=8, engine=Engine(precision=precision))
+    assert torch.equal(weights(alone), weights(within))
+
+
 def test_in_channels_last_the_results_are_the_same():
     one, two = small(), small()
     layouts = []

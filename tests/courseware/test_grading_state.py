@@ -38,7 +38,9 @@ def enter(context):
 
 
 def autocast():
-    return torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu")
+    torch.autocast_increment_nesting()
+    deep = torch.autocast_decrement_nesting()
+    return torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu"), deep
 
 
 def hook_count():
