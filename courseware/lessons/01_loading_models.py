@@ -55,9 +55,9 @@ say(pixels)
 import matplotlib.pyplot as plt
 
 his, ours = pixels, model.weights_info.transform(photos["coffee"])
-fig, axes = plt.subplots(1, 3, figsize=(7, 2.2), layout="constrained")
+fig, axes = plt.subplots(1, 3, figsize=(7, 2.5), layout="constrained")
 axes[0].imshow(photos["coffee"])
-axes[0].set(title="The cup", xticks=[], yticks=[])
+axes[0].set(title="What both saw", xticks=[], yticks=[])
 for ax, title, prepared in (
     (axes[1], "His preparation", his),
     (axes[2], "The weights' own", ours),
@@ -70,6 +70,7 @@ for ax, title, prepared in (
     ax.invert_yaxis()
     ax.set(title=title, xlim=(0, 1.25), xticks=[])
     ax.spines[["top", "right", "bottom"]].set_visible(False)
+fig.suptitle("One cup, prepared in two ways: loudspeaker, espresso")
 plt.show()
 print(photos.captions["coffee"], f"({photos.licences['coffee']})")
 
@@ -540,7 +541,7 @@ side = min(photo.size) * crop / resize  # in the photo's own pixels
 left, top = ((length - side) / 2 for length in photo.size)
 print(preprocess)
 
-fig, axes = plt.subplots(1, 3, figsize=(7, 2.3), layout="constrained")
+fig, axes = plt.subplots(1, 3, figsize=(7, 2.6), layout="constrained")
 axes[0].imshow(photo)
 axes[0].add_patch(
     plt.Rectangle((left, top), side, side, fill=False, color="w", lw=2)
@@ -561,6 +562,7 @@ for channel, colour in zip(
     )
 axes[2].set(title="Values, by colour", xlabel="value", yticks=[])
 axes[2].spines[["top", "right", "left"]].set_visible(False)
+fig.suptitle("The frame that is kept, what it sees, the values that enter")
 plt.show()
 share = side**2 / (photo.size[0] * photo.size[1])
 print(f"{share:.0%} of the photograph is left")
