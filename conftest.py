@@ -1,4 +1,4 @@
-"""What every test gets, notebooks included: bundled weights and a home of its own.
+"""What every test gets, notebooks included: the install's weights, a home of its own.
 
 Nothing that a person has set for their own work (weights, data, progress, caches) is
 read or changed by the tests. And what may be skipped where nothing must be missing.
@@ -10,8 +10,9 @@ import tempfile
 
 import pytest
 
-OURS = {"COURSE_WEIGHTS": "bundled", "COURSE_PROGRESS": "0"}  # 0: no bars
-UNSET = ("COURSE_BACKBONE", "COURSE_DATA")
+OURS = {"COURSE_PROGRESS": "0"}  # 0: no bars
+HOMES = ("COURSE_HOME", "HF_HOME", "TORCH_HOME")
+UNSET = ("COURSE_BACKBONE", "COURSE_DATA", "COURSE_WEIGHTS", "HF_HUB_CACHE")
 _HOME = pytest.StashKey[str]()
 # With CI=true a skip fails, unless its reason holds one of these: what a bare machine may
 # lack, whatever is installed on it.
@@ -29,7 +30,7 @@ _WORKERS = os.environ.get("PYTEST_XDIST_WORKER_COUNT")
 
 def pytest_configure(config):
     config.stash[_HOME] = tempfile.mkdtemp(prefix="course-")
-    os.environ.update(OURS, COURSE_HOME=config.stash[_HOME])
+    os.environ.update(OURS | dict.fromkeys(HOMES, config.stash[_HOME]))
     if _WORKERS:  # before torch is imported: workers share the cores out
         threads = max(1, (os.cpu_count() or 1) // int(_WORKERS))
         os.environ.setdefault("OMP_NUM_THREADS", str(threads))

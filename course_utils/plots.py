@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from course_utils.arguments import Count, checked
-from course_utils.metrics import Interval
+from course_utils.metrics import Interval, mean_interval
 from course_utils.rgb import to_rgb
 
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -126,6 +126,155 @@ def plot_intervals(
     said = [f"{k} {s} {v}" for k, row in table.items() for s, v in row.items()]
     spoken = "; ".join(said).replace("  ", " ")
     return _described(figure, alt or f"{title}: {spoken}")
+
+
+@checked
+def plot_seeds(
+    rows: Mapping[str, Sequence[float]],
+    *,
+    title: str,
+    xlabel: str = "points",
+    alt: str | None = None,
+) -> Figure:
+    """Draw a difference for each row: seeds as dots, their mean and its 95 % interval.
+
+    `rows` maps a name to one value a seed, at least two. An interval that leaves zero
+    out is drawn in colour, one that holds it in grey: it leaves the question open.
+
+    Raises `ValueError` where there is no row, or a single value in one.
+
+    >>> from course_utils.plots import plot_seeds
+    >>> plot_seeds({"flowers": [1.0, 2.0, 3.0]}, title="Fine-tuned less frozen").alt
+    'Fine-tuned less frozen: flowers 2.000 ± 2.484'
+    """
+    if not rows:
+        raise ValueError("no rows to draw")
+    found = {name: mean_interval(values) for name, values in rows.items()}
+    figure, axes = _figure(1, 1, width=7, height=1.2 + 0.35 * len(rows))
+    ax = axes.flat[0]
+    for y, (name, values) in enumerate(rows.items()):
+        low, high = found[name].low, found[name].high
+        colour = BLUE if low > 0 else ORANGE if high < 0 else "0.45"
+        ax.plot(values, [y] * len(values), "o", color=colour, alpha=0.35, markersize=5)
+        ax.plot([low, high], [y, y], color=colour, linewidth=2)
+        ax.plot(found[name].mean, y, "D", color=colour, markersize=6)
+    _dress_rows(ax, list(rows), title, xlabel, zero=True)
+    _open_frame(ax)
+    spoken = "; ".join(f"{name} {interval}" for name, interval in found.items())
+    return _described(figure, alt or f"{title}: {spoken}")
+
+
+@checked
+def plot_curves(
+    panels: Mapping[str, Mapping[str, Mapping]],
+    *,
+    title: str,
+    xlabel: str,
+    ylabel: str = "accuracy",
+    log: bool = True,
+    alt: str | None = None,
+) -> Figure:
+    """Draw curves over a setting, side by side: means as lines, seeds as dots.
+
+    `panels` maps a panel's title to its curves, {name: {x: one value a seed}}; a curve's
+    name stands at its end. `log` draws the x-axis in logarithms; where x are names, they
+    stand side by side.
+
+    Raises `ValueError` where there is no panel, or a panel without a curve.
+
+    >>> from course_utils.plots import plot_curves
+    >>> frozen = {"frozen": {2: [0.5, 0.6], 5: [0.7, 0.8]}}
+    >>> plot_curves({"flowers": frozen}, title="More pictures", xlabel="a class").alt
+    'More pictures. flowers: frozen 0.55 at 2, 0.75 at 5'
+    """
+    if not panels or not all(panels.values()):
+        raise ValueError("no curves to draw")
+    width = 7 if len(panels) < 3 else 10
+    figure, axes = _figure(1, len(panels), width=width, height=3.4)
+    names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
+    ends: dict[Axes, dict] = {}
+    for ax, (what, curves) in zip(axes.flat, panels.items(), strict=True):
+        ax.sharey(axes.flat[0])
+        ends[ax] = {}
+        for name, points in curves.items():
+            i = names.index(name)
+            style = {
+                "color": COLOURS[i % len(COLOURS)],
+                "marker": MARKS[i % len(MARKS)],
+            }
+            ends[ax][name] = _curve(ax, points, style)
+        ax.set_title(what, fontsize=10)
+        ax.set_xlabel(xlabel)
+        _scale(ax, {x for points in curves.values() for x in points}, log=log)
+        ax.grid(axis="y", color="0.9")
+        _open_frame(ax)
+    for ax, its in ends.items():  # when the common height is known
+        _label_ends(ax, its, names)
+    axes.flat[0].set_ylabel(ylabel)
+    figure.suptitle(title, fontsize=11)
+    return _described(figure, alt or f"{title}. {_told(panels)}")
+
+
+def _scale(ax: Axes, xs: set, *, log: bool) -> None:
+    if any(isinstance(x, str) for x in xs):
+        return
+    if log:
+        ax.set_xscale("log")
+    if all(float(x).is_integer() for x in xs):
+        ax.set_xticks(sorted(xs), [f"{x:g}" for x in sorted(xs)])
+        ax.minorticks_off()
+
+
+def _in_order(points: Mapping) -> list:
+    """The places of a curve: numbers from small to large, names as they come."""
+    named = any(isinstance(x, str) for x in points)
+    return list(points) if named else sorted(points)
+
+
+def _curve(ax: Axes, points: Mapping, style: dict) -> tuple[float, float]:
+    """Draw one curve; return where it ends."""
+    xs = _in_order(points)
+    means = [float(np.mean(points[x])) for x in xs]
+    ax.plot(xs, means, linewidth=1.8, markersize=4, **style)
+    for x in xs:
+        values = np.atleast_1d(points[x])
+        ax.plot(
+            [x] * len(values), values, linestyle="", alpha=0.25, markersize=4, **style
+        )
+    end = len(xs) - 1 if isinstance(xs[-1], str) else xs[-1]
+    return end, means[-1]
+
+
+def _label_ends(ax: Axes, ends: dict, names: list[str]) -> None:
+    """Write each curve's name at its end, one above the other where they are close."""
+    low, high = ax.get_ylim()
+    room, below = 0.065 * (high - low), -np.inf
+    for name, (x, y) in sorted(ends.items(), key=lambda end: end[1][1]):
+        below = max(y, below + room)
+        ax.annotate(
+            name, (x, below), xytext=(6, 0), textcoords="offset points", va="center",
+            fontsize=8, color=COLOURS[names.index(name) % len(COLOURS)],
+            annotation_clip=False,
+        )  # fmt: skip
+
+
+def _open_frame(ax: Axes) -> None:
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+
+
+def _told(panels: Mapping) -> str:
+    def points(curve: Mapping) -> str:
+        places = _in_order(curve)
+        called = [x if isinstance(x, str) else f"{x:g}" for x in places]
+        pairs = zip(places, called, strict=True)
+        return ", ".join(f"{np.mean(curve[x]):.2f} at {name}" for x, name in pairs)
+
+    return "; ".join(
+        f"{what}: {name} {points(curve)}"
+        for what, curves in panels.items()
+        for name, curve in curves.items()
+    )
 
 
 def _dots(ax: Axes, table: dict, name: str, i: int, *, offset: float) -> None:

@@ -39,7 +39,9 @@ _LABELS = {
     "across": re.compile(r"""(?:xlabel=|set_xlabel\()\s*f?["']([^"']+)["']"""),
     "up": re.compile(r"""(?:ylabel=|set_ylabel\()\s*f?["']([^"']+)["']"""),
 }
-OVERRIDES = {"COURSE_BACKBONE", "COURSE_DATA"}  # must not reach saved outputs
+OVERRIDES = {  # a person's own choices and caches, which must not reach saved outputs
+    "COURSE_BACKBONE", "COURSE_DATA", "COURSE_WEIGHTS", "HF_HUB_CACHE",
+}  # fmt: skip
 
 
 def products(names: list[str] | None = None) -> dict[Path, NotebookNode]:
@@ -125,8 +127,8 @@ def keep_outputs(path: Path, notebook: NotebookNode) -> None:
 def execute(path: Path, notebook: NotebookNode) -> None:
     """Run a notebook in its folder, as JupyterLab does, and keep its outputs; in place.
 
-    It sees the bundled weights and a home of its own. Widgets are kept in their static
-    form.
+    It sees the weights that came with the install, and a home of its own. Widgets are
+    kept in their static form.
     """
     path.parent.mkdir(exist_ok=True)
     env = {name: os.environ[name] for name in os.environ.keys() - OVERRIDES}
@@ -140,8 +142,8 @@ def execute(path: Path, notebook: NotebookNode) -> None:
         coalesce_streams=True,
     )
     with tempfile.TemporaryDirectory() as home:
-        ours = {"COURSE_WEIGHTS": "bundled", "COURSE_PROGRESS": "0"}
-        client.execute(env={**env, **ours, "COURSE_HOME": home})
+        homes = dict.fromkeys(("COURSE_HOME", "HF_HOME", "TORCH_HOME"), home)
+        client.execute(env={**env, **homes, "COURSE_PROGRESS": "0"})
     for cell in code_cells(notebook):
         cell.outputs = [_portable(output) for output in cell.outputs]
         describe_pictures(cell)

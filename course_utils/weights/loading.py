@@ -29,10 +29,16 @@ from course_utils.state_files import (
     states_in,
 )
 from course_utils.storage import sha256_file
-from course_utils.weights.bundled import bundled_info, check_card, ways_out
+from course_utils.weights.bundled import (
+    bundled_info,
+    bundled_names,
+    check_card,
+    ways_out,
+)
 from course_utils.weights.info import WeightsInfo
 from course_utils.weights.installed import build_installed, installed_path
 from course_utils.weights.released import (
+    imagenet_is_cached,
     released_info,
     timm_config,
     timm_info,
@@ -47,19 +53,34 @@ _ONE_AT_A_TIME = Lock()
 _said: set[tuple[str, str]] = set()
 
 
-def default_backbone() -> str:
-    """Return the model that COURSE_BACKBONE names, else test_resnet.
+@checked
+def default_backbone(default: str = "test_resnet") -> str:
+    """Return the model that COURSE_BACKBONE names, else `default`.
+
+    Where the weights of `default` are not on this machine, a line says so once, and
+    test_resnet, which came with the course, serves.
 
     >>> import os
     >>> from course_utils.weights import default_backbone
-    >>> default_backbone()
-    'test_resnet'
+    >>> default_backbone(), default_backbone("tf_efficientnet_lite0")
+    ('test_resnet', 'tf_efficientnet_lite0')
     >>> os.environ["COURSE_BACKBONE"] = "test_vit"
     >>> default_backbone()
     'test_vit'
     >>> del os.environ["COURSE_BACKBONE"]
     """
-    return os.environ.get("COURSE_BACKBONE") or "test_resnet"
+    if chosen := os.environ.get("COURSE_BACKBONE"):
+        return chosen
+    if default in bundled_names():
+        return default
+    if os.environ.get("COURSE_WEIGHTS") == "bundled":
+        return "test_resnet"
+    if imagenet_is_cached(default):
+        return default
+    if (said := (default, "missing")) not in _said:
+        _said.add(said)
+        print(f"{ways_out(default, 'ImageNet weights')} Until then test_resnet serves.")
+    return "test_resnet"
 
 
 def default_weights_info() -> WeightsInfo:

@@ -5,6 +5,11 @@ tests measure one seed again, and refuse figures whose weights, data or code (al
 the measurement reaches: see `dependencies`) have changed since.
 """
 
-from courseware.claims.stored import PROTOCOLS, Claim, load_claim
+from courseware.claims.stored import (
+    PROTOCOLS,
+    Claim,
+    load_claim,
+    load_photographs,
+)
 
-__all__ = ["PROTOCOLS", "Claim", "load_claim"]
+__all__ = ["PROTOCOLS", "Claim", "load_claim", "load_photographs"]

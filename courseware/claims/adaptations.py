@@ -1,35 +1,43 @@
-"""What the arms of a fine-tuning claim share: one net, its pictures, a seed.
+"""What the arms of a fine-tuning claim share: one net, its pictures, a seed, a device.
 
-Every arm begins with the same weights and sees the same batches. An arm with a setting
-tries four values of it, trains once with each, and keeps the model that did best on the
-validation pictures (ties: the least loss).
+Every arm begins with the same weights and sees the same batches: AdamW at constant rates,
+without weight decay or augmentation. An arm with a setting tries as many values of it as
+the others, trains once with each, and keeps the model that did best on the validation
+pictures (ties: the least loss).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.utils.data import TensorDataset
 
 from course_utils import layer_groups, param_groups
-from course_utils.datasets import ImageDataset, ImageSplits, load_dataset
+from course_utils.datasets import ImageDataset, load_dataset
+from course_utils.distillation import CachedDistillationStep
 from course_utils.features import Features, extract_features, fit_head
 from course_utils.heads import find_heads
 from course_utils.probe import linear_probe
 from course_utils.runtime import seed_everything
-from course_utils.training import evaluate, fit, make_loader
+from course_utils.training import Engine, evaluate, fit, make_loader
 from course_utils.weights import load_backbone
+from courseware.making.drawing.tied import tied_flowers
 
 SIDE = 64  # pixels
 PER_CLASS = 20
 BATCH = 20
 EPOCHS = 12
-RATES = (1e-4, 3e-4, 1e-3, 3e-3)  # of a whole pretrained net
-HEAD_RATES = (1e-3, 3e-3, 1e-2, 3e-2)  # of a new head, pretrained stages below it
 PENALTIES = (0.01, 0.1, 1.0, 10.0)  # C of a linear probe
 LITE = "tf_efficientnet_lite0"  # with real ImageNet weights, from the install
+TIED = "tied flowers"  # each species on a ground of its own, and tests where it is not
+SHIFTED = ("flowers", "cells", "defects")  # that have shifted pictures beside
+SPLITS = ("train", "val", "test")
+PHOTOGRAPHS = "photographs"  # what a folder's rows are called
 
 
 def pretrained(net: str, **options) -> nn.Module:
@@ -43,16 +51,63 @@ def prepared(net: str, side: int) -> Callable:
     return pretrained(net).weights_info.transform_for(side)
 
 
+def label(name: str) -> str:
+    """What a data set is called in a claim's rows: a folder, by what it holds."""
+    return PHOTOGRAPHS if name.startswith("folder:") else name
+
+
+@lru_cache(maxsize=4)
+def splits(net: str, name: str, side: int = SIDE) -> dict[str, ImageDataset]:
+    """The train, val and test pictures of a data set, prepared for a net.
+
+    `elsewhere` are test pictures of another kind, where the course has them.
+    """
+    transform = prepared(net, side)
+    if name == TIED:
+        few = partial(tied_flowers, transform=transform)
+        return {"train": few(60, seed=0, tied=True), "val": few(20, seed=1, tied=True),
+                "test": few(60, seed=2, tied=True),
+                "elsewhere": few(60, seed=3, tied=False)}  # fmt: skip
+    if name.startswith("folder:"):
+        found = load_dataset(name, image_size=side, transform=transform)
+        return {part: getattr(found, part) for part in SPLITS}
+    found = load_dataset(name, transform=transform)
+    shifted = (
+        {"elsewhere": load_dataset(f"{name}_shifted", transform=transform).test}
+        if name in SHIFTED
+        else {}
+    )
+    return {part: getattr(found, part) for part in SPLITS} | shifted
+
+
+@lru_cache(maxsize=12)
+def ready(pictures: ImageDataset) -> TensorDataset:
+    """Read and prepare pictures once: (N, 3, S, S) and their labels (N,)."""
+    images = torch.stack([image for image, _ in pictures])
+    return TensorDataset(images, pictures.labels)
+
+
 @dataclass(frozen=True)
 class Task:
-    """A net, the pictures that it shall learn from, and a seed."""
+    """A net, the pictures that it shall learn from, and a seed.
+
+    A run takes `steps` batches and `epochs` passes at least. `weights` are "pretrained"
+    or "random". `answers` are a teacher's logits (N, C): they are learned instead of the
+    labels.
+    """
 
     net: str
-    data: ImageSplits
     pictures: ImageDataset
+    val: ImageDataset
+    test: ImageDataset
+    elsewhere: ImageDataset | None
     seed: int
+    weights: str = "pretrained"
+    steps: int = 1
     epochs: int = EPOCHS
     batch_size: int = BATCH
+    device: str = "cpu"
+    answers: Tensor | None = None
 
     @classmethod
     def draw(
@@ -62,94 +117,116 @@ class Task:
         seed: int,
         *,
         per_class: int | None = PER_CLASS,
+        val_per_class: int | None = None,
+        side: int = SIDE,
         **options,
     ) -> Task:
         """Take so many pictures a class of a data set, or all (None)."""
-        data = load_dataset(name, transform=cls.transform(net))
-        pictures = data.train
-        if per_class is not None:
-            pictures = pictures.sample_per_class(per_class, seed=seed)
-        return cls(net, data, pictures, seed, **options)
+        parts = splits(net, name, side)
+        pictures, val = (
+            parts[part] if n is None else parts[part].sample_per_class(n, seed=seed)
+            for part, n in (("train", per_class), ("val", val_per_class))
+        )
+        there = parts["test"], parts.get("elsewhere")
+        return cls(net, pictures, val, *there, seed, **options)
 
-    @staticmethod
-    def transform(net: str) -> Callable:
-        return prepared(net, SIDE)
+    @property
+    def classes(self) -> int:
+        return len(self.pictures.classes)
 
     def new(self) -> nn.Module:
-        """The pretrained net with a new head; the same in every arm."""
+        """The net with a new head; the same in every arm."""
+        return self._net(num_classes=self.classes)
+
+    def _net(self, **options) -> nn.Module:
         seed_everything(self.seed)
-        classes = len(self.data.classes)
-        return pretrained(self.net, num_classes=classes)
+        if self.weights == "random":
+            model = load_backbone(self.net, weights="random", **options)
+        else:
+            model = pretrained(self.net, **options)
+        return model.to(self.device)
 
     def train(self, model: nn.Module, optimizer, *, callbacks: Iterable = ()) -> None:
+        """Train a model; one whose loss stops being finite is left as it stands."""
+        options, pictures = {}, ready(self.pictures)
+        if self.answers is not None:
+            options = {"step": CachedDistillationStep(T=4.0, alpha=1.0)}
+            pictures = TensorDataset(*pictures.tensors, self.answers)
         loader = make_loader(
-            self.pictures, batch_size=self.batch_size, shuffle=True, seed=self.seed
+            pictures, batch_size=self.batch_size, shuffle=True, seed=self.seed
         )
-        fit(model, loader, None, optimizer=optimizer, epochs=self.epochs,
-            callbacks=tuple(callbacks), progress=False)  # fmt: skip
+        engine = Engine(device=self.device, channels_last=True)
+        epochs = max(self.epochs, math.ceil(self.steps / len(loader)))
+        try:
+            fit(model, loader, None, optimizer=optimizer, epochs=epochs, engine=engine,
+                callbacks=tuple(callbacks), progress=False, **options)  # fmt: skip
+        except ValueError as error:
+            if "loss is" not in str(error):
+                raise
 
     def tuned(
         self,
         lr: float,
         *,
         start: nn.Module | None = None,
-        gradual: bool = False,
-        held: bool = False,
-        since: str | None = None,
+        schedule: Callable[[nn.Module], layer_groups.UnfreezeSchedule] | None = None,
+        held: bool = True,
         **grouping,
     ) -> nn.Module:
-        """Fine-tune the net with AdamW, without weight decay, at constant rates.
+        """Fine-tune the net with AdamW.
 
-        `start` is a model to begin with, `since` the first stage that learns; `held`
-        keeps BatchNorm's statistics; `gradual` wakes the head in epoch 1, then the next
-        stage, in equal steps, until all learn.
+        `start` is a model to begin with; `held` keeps BatchNorm's statistics; `schedule`
+        says for a model which stages wake when.
         """
         model = self.new()
         if start is not None:
             model.load_state_dict(start.state_dict())
         if held:
             layer_groups.hold_batchnorm(model)
-        if since is not None:
-            layer_groups.freeze(model, until=since)
         optimizer = torch.optim.AdamW(param_groups.param_groups(model, lr, **grouping))
-        callbacks = []
-        if gradual:
-            every = self.epochs // len(layer_groups.layer_groups(model))
-            callbacks = [layer_groups.UnfreezeSchedule.gradual(model, every=every)]
+        callbacks = [] if schedule is None else [schedule(model)]
         self.train(model, optimizer, callbacks=callbacks)
         return model
 
-    def best(self, rates: Iterable[float], **options) -> nn.Module:
-        """Fine-tune once at each rate; return the model that validates best."""
-        return max((self.tuned(lr, **options) for lr in rates), key=self.valued)
+    def search(self, rates: Iterable[float], **options) -> tuple[nn.Module, float]:
+        """Fine-tune once at each rate; return what validates best, and its rate."""
+        models = {lr: self.tuned(lr, **options) for lr in rates}
+        lr = max(models, key=lambda rate: self.valued(models[rate]))
+        return models[lr], lr
 
     def valued(self, model: nn.Module) -> tuple[float, float]:
         """Accuracy on the validation pictures, then the loss, negative."""
-        found = evaluate(model, make_loader(self.data.val, batch_size=200))
+        found = self._evaluated(model, self.val)
         return found["accuracy"], -found["loss"]
 
     def score(self, model: nn.Module, pictures: ImageDataset | None = None) -> float:
         """Accuracy on the test pictures, or on others."""
-        loader = make_loader(pictures or self.data.test, batch_size=200)
-        return evaluate(model, loader)["accuracy"]
+        return self._evaluated(model, pictures or self.test)["accuracy"]
 
-    def features(self, pictures: ImageDataset) -> Features:
-        """What the frozen pretrained net gives."""
-        backbone = pretrained(self.net)
-        return extract_features(backbone, pictures, cache=pictures is not self.pictures)
+    def _evaluated(self, model: nn.Module, pictures: ImageDataset) -> dict:
+        return evaluate(model, make_loader(ready(pictures), batch_size=200))
+
+    def features(
+        self, pictures: ImageDataset, model: nn.Module | None = None
+    ) -> Features:
+        """What the frozen net gives, or a model that was trained."""
+        net = self._net() if model is None else model
+        return extract_features(net, pictures, cache=False)
 
     def probe(self) -> float:
         """Test accuracy of a linear probe whose penalty was chosen on validation."""
-        train, val = self.features(self.pictures), self.features(self.data.val)
+        train, val = self.features(self.pictures), self.features(self.val)
         probes = [linear_probe(*train, C=C) for C in PENALTIES]
         best = max(probes, key=lambda probe: probe.score(*val))
-        return float(best.score(*self.features(self.data.test)))
+        return float(best.score(*self.features(self.test)))
 
-    def head(self, lr: float, *, epochs: int) -> nn.Linear:
+    def head(
+        self, lr: float, *, epochs: int, features: Features | None = None
+    ) -> nn.Linear:
         """A linear head trained on the frozen net's features."""
-        return fit_head(*self.features(self.pictures), len(self.data.classes), lr=lr,
-                        epochs=epochs, batch_size=self.batch_size,
-                        seed=self.seed)  # fmt: skip
+        known = self.features(self.pictures) if features is None else features
+        return fit_head(*known, self.classes, lr=lr, epochs=epochs,
+                        batch_size=self.batch_size, seed=self.seed)  # fmt: skip
 
     def with_trained_head(self) -> nn.Module:
         """The pretrained net and a head trained for 50 epochs on its frozen features."""

@@ -144,6 +144,21 @@ def load_claim(id: str) -> Claim:
     )
 
 
+@checked
+def load_photographs(id: str) -> Claim:
+    """Read a claim as it was recorded on real photographs, such as "C6".
+
+    They are not part of the course; net, device and versions stand beside the figures in
+    `data/measured/photographs.json`.
+    """
+    recorded = read_measured("photographs").content["claims"]
+    if find_protocol(id).id not in recorded:
+        raise ValueError(
+            f"{id} was not recorded on photographs; {', '.join(recorded)} were"
+        )
+    return Claim(find_protocol(id), **recorded[id])
+
+
 def current_hashes(
     protocol: Protocol, *, sources: Sources | None = None
 ) -> dict[str, str]:

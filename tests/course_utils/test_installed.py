@@ -22,7 +22,7 @@ LITE = "tf_efficientnet_lite0"
 
 @pytest.fixture(autouse=True)
 def _as_for_a_learner(monkeypatch):
-    monkeypatch.delenv("COURSE_WEIGHTS")
+    monkeypatch.delenv("COURSE_WEIGHTS", raising=False)
 
 
 def at(folder, monkeypatch):

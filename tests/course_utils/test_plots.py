@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 
 from course_utils.metrics import Interval
-from course_utils.plots import plot_intervals, show_images
+from course_utils.plots import plot_curves, plot_intervals, plot_seeds, show_images
 
 INTERVAL = Interval(0.8, 0.7, 0.9, 5)
 
@@ -62,3 +62,57 @@ def test_arms_are_rows_and_series_are_marks():
     ]
     assert "95%" in ax.get_xlabel()
     assert figure.alt.startswith("T: flowers frozen 0.800 ± 0.100")
+
+
+# -- seeds -----------------------------------------------------------------------------
+
+
+def test_a_row_whose_interval_holds_zero_is_grey():
+    rows = {"ahead": [3, 3.1, 2.9], "open": [-1, 1, 0.5], "behind": [-3, -3.1, -2.9]}
+    figure = plot_seeds(rows, title="A less B")
+    (ax,) = figure.axes
+    drawn = ax.lines[:9]  # dots, interval and mean of each row
+    assert len({line.get_color() for line in drawn}) == 3
+    assert drawn[3].get_color() == "0.45"
+    assert [t.get_text() for t in ax.get_yticklabels()] == list(rows)
+    assert drawn[0].get_xdata().tolist() == rows["ahead"]
+
+
+def test_curves_end_in_their_names_which_do_not_cover_each_other():
+    values = {2: [0.5, 0.7], 50: [0.9, 0.9]}
+    near = {2: [0.5, 0.6], 50: [0.899, 0.901]}
+    figure = plot_curves(
+        {"flowers": {"frozen": values, "tuned": near}, "cells": {"tuned": near}},
+        title="T", xlabel="a class",
+    )  # fmt: skip
+    left, right = figure.axes
+    assert left.get_title() == "flowers" and left.get_xscale() == "log"
+    assert left.lines[0].get_ydata().tolist() == pytest.approx([0.6, 0.9])
+    heights = sorted(text.xy[1] for text in left.texts)
+    assert heights[1] - heights[0] > 0.02
+    assert left.get_ylim() == right.get_ylim()
+    one, other = left.texts[-1], right.texts[0]
+    assert {one.get_color(), left.texts[0].get_color()} >= {other.get_color()}
+
+
+def test_curves_over_names_stand_side_by_side():
+    figure = plot_curves(
+        {"": {"flowers": {"few": [0.5], "all": [0.9]}}}, title="T", xlabel="labels"
+    )
+    (ax,) = figure.axes
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["few", "all"]
+    assert ax.get_xscale() == "linear" and ax.texts[0].xy[0] == 1
+    assert "flowers 0.50 at few, 0.90 at all" in figure.alt
+
+
+@pytest.mark.parametrize("panels", [{}, {"flowers": {}}])
+def test_no_curves_are_refused(panels):
+    with pytest.raises(ValueError, match="no curves"):
+        plot_curves(panels, title="T", xlabel="x")
+
+
+def test_no_rows_are_refused():
+    with pytest.raises(ValueError, match="no rows"):
+        plot_seeds({}, title="T")
+    with pytest.raises(ValueError, match="at least"):
+        plot_seeds({"a": [1.0]}, title="T")

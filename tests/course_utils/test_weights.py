@@ -134,6 +134,21 @@ def test_environment_chooses_the_backbone(bundled, monkeypatch):
     assert weights.default_weights_info().image_size == 224
 
 
+def test_a_lesson_s_backbone_serves_where_its_weights_are(monkeypatch, capsys):
+    lite = "tf_efficientnet_lite0"
+    assert weights.default_backbone(lite) == lite
+    monkeypatch.setenv("COURSE_WEIGHTS", "bundled")
+    assert weights.default_backbone(lite) == "test_resnet"
+    monkeypatch.delenv("COURSE_WEIGHTS", raising=False)
+    monkeypatch.setattr(loading, "imagenet_is_cached", lambda name: False)
+    monkeypatch.setattr(loading, "_said", set())
+    assert {weights.default_backbone(lite) for _ in range(2)} == {"test_resnet"}
+    said = capsys.readouterr().out
+    assert said.count("Until then test_resnet serves") == 1 and "pip install" in said
+    monkeypatch.setenv("COURSE_BACKBONE", "resnet18")
+    assert weights.default_backbone(lite) == "resnet18"
+
+
 def test_bundled_names_come_from_the_cards(bundled):
     assert weights.bundled_names() == ["test_resnet"]
     assert weights.bundled_card("test_resnet")["seed"] == 0

@@ -195,7 +195,6 @@ def test_pictures_named_in_the_code_say_whose_preprocessing_they_get(path):
 
 
 def test_the_cheat_sheet_runs_as_it_stands(capsys, monkeypatch):
-    monkeypatch.delenv("COURSE_WEIGHTS")  # as for a learner
     (sheet,) = PYTHON.findall(markdown(ROOT / "notebooks" / "00_start_here.ipynb"))
     for ours, here in (
         ('"folder:my_photos"', '"flowers", per_class=4'),

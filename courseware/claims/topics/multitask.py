@@ -16,12 +16,12 @@ from course_utils.multitask import (
 from course_utils.runtime import seed_everything
 from course_utils.training import evaluate, fit, make_loader
 from course_utils.weights import load_backbone
-from courseware.claims.adaptations import RATES
 from courseware.claims.protocol import Bar, Protocol, Rows
 
 NETS = ("test_resnet", "test_convnext")
 TASKS = ("species", "colour")
 PER_CLASS, EPOCHS, BATCH = 20, 12, 20
+RATES = (1e-4, 3e-4, 1e-3, 3e-3)
 
 
 @dataclass(frozen=True)

@@ -24,15 +24,24 @@ COLOURS = {
     "blue": (0.62, 0.62, 0.9),
 }
 PETALS = (5, 6, 7, 8, 9)
+GROUNDS = ("sky", "grass", "garden", "stone", "wood")
 
 
-def draw(species: str, rng: np.random.Generator, *, shifted: bool = False):
+def draw(
+    species: str,
+    rng: np.random.Generator,
+    *,
+    shifted: bool = False,
+    ground: str | None = None,
+):
     """Draw one flower: uint8 (64, 64, 3), and its attributes `colour` and `petals`.
 
-    `shifted` draws it at dusk or in autumn, on stone or wood, by a worse camera.
+    `shifted` draws it at dusk or in autumn, on stone or wood, by a worse camera;
+    `ground` is one of `GROUNDS`, by default any of the first three (shifted: the others).
     """
     colour, count = str(rng.choice(list(COLOURS))), int(rng.choice(PETALS))
-    image = _ground_shifted(rng) if shifted else _ground(rng)
+    hard = shifted if ground is None else ground in GROUNDS[3:]
+    image = _ground_shifted(rng, ground) if hard else _ground(rng, ground)
     centre = WIDE / 2 + rng.uniform(-0.13, 0.13, 2) * WIDE
     radius = rng.uniform(0.27, 0.44) * WIDE
     _stem(image, centre, rng)
@@ -145,8 +154,8 @@ def _middle(image, species, centre, radius, place, count, start, rng) -> None:
 # -- ground ----------------------------------------------------------------------------
 
 
-def _ground(rng: np.random.Generator) -> Image.Image:
-    kind = rng.integers(3)
+def _ground(rng: np.random.Generator, ground: str | None) -> Image.Image:
+    kind = rng.integers(3) if ground is None else GROUNDS.index(ground)
     if kind == 0:  # sky over a meadow
         sky = hsv(rng.uniform(0.52, 0.6), rng.uniform(0.15, 0.5), rng.uniform(0.8, 1))
         low = hsv(rng.uniform(0.2, 0.33), rng.uniform(0.3, 0.6), rng.uniform(0.4, 0.75))
@@ -171,15 +180,16 @@ def _ground(rng: np.random.Generator) -> Image.Image:
     return canvas.tinted(image, canvas.soft_field(rng, 4), rng.uniform(0.05, 0.25))
 
 
-def _ground_shifted(rng: np.random.Generator) -> Image.Image:
+def _ground_shifted(rng: np.random.Generator, ground: str | None) -> Image.Image:
     brown = hsv(
         rng.uniform(0.04, 0.11), rng.uniform(0.15, 0.55), rng.uniform(0.25, 0.6)
     )
     grey = hsv(rng.random(), rng.uniform(0, 0.1), rng.uniform(0.3, 0.7))
-    base = brown if rng.random() < 0.5 else grey
+    wooden = rng.random() < 0.5 if ground is None else ground == "wood"
+    base = brown if wooden else grey
     image = canvas.gradient(base, mix(base, (0, 0, 0), 0.3), rng.uniform(0, 6))
     image = canvas.tinted(image, canvas.soft_field(rng, 24), 0.3)  # stone
-    if base is brown:  # boards
+    if wooden:  # boards
         for y in range(0, WIDE, WIDE // int(rng.integers(3, 6))):
             ImageDraw.Draw(image).line([(0, y), (WIDE, y)], fill=(40, 25, 15), width=5)
     return image
