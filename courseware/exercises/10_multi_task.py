@@ -333,7 +333,7 @@ check("10.7", what_the_cosine_means, measured=measured)
 #
 # Your modules at work: species and colour of 100 flowers, from one backbone. Half of the
 # colours are hidden. Do the two tasks pull together, before training and after? (On
-# validation pictures, in eval mode; the lesson asks on training pictures, in train mode.)
+# validation pictures, for the training pictures would tell you little, as the lesson shows.)
 
 # %%
 body = load_backbone("test_resnet", weights="bundled", num_classes=0)

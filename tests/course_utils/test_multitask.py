@@ -532,6 +532,28 @@ def test_equal_tasks_agree_and_opposed_ones_do_not():
     assert against.to_numpy() == pytest.approx(-1.0)
 
 
+@pytest.mark.parametrize(("tasks", "mean"), [(2, -1.0), (3, -0.5)])
+def test_where_the_summed_loss_is_at_rest_gradients_cancel_whatever_the_tasks(
+    tasks, mean
+):
+    model, names = _stages_of_tiny(), "abc"[:tasks]
+    angles = math.tau * torch.arange(tasks) / tasks
+    wanted = torch.stack([angles.cos(), angles.sin()], 1)  # each task's own best
+    weight = next(model.backbone.parameters())
+    with torch.no_grad():
+        weight[0, :2] = wanted.mean(0)  # where the sum of the losses is least
+
+    def pulling(logits, labels):
+        own = (weight[0, :2] - wanted).square().sum(1)
+        return dict(zip(names, own, strict=True))
+
+    total = sum(pulling(None, None).values())
+    assert torch.autograd.grad(total, weight)[0].abs().max() < 1e-6
+    batch = torch.randn(4, 3, 2, 2), {"a": torch.zeros(4, dtype=torch.long)}
+    found = gradient_cosine(model, batch, losses=pulling)
+    assert found.mean(axis=1).to_numpy() == pytest.approx(mean)
+
+
 def test_measuring_gradients_changes_nothing(model, flowers):
     model.backbone.bn1.train()
     model.heads["colour"].bias.grad = torch.ones(6)
