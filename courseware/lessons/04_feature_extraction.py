@@ -395,8 +395,9 @@ for a_class in (2, 5, 20):
         standardised.fit(known.features.numpy(), known.labels.numpy())
         plain = standardised.score(new, test.labels.numpy())
         lost.append(100 * (linear_probe(*known).score(*test) - plain))
+    few_points, many = min(lost), max(lost)
     print(
-        f"{a_class:2} a class: {min(lost):.0f} to {max(lost):.0f} points lost"
+        f"{a_class:2} a class: {few_points:.0f} to {many:.0f} points lost"
     )
 
 # %% [markdown]

@@ -507,7 +507,7 @@ c16, on_photos = load_claim("C16"), load_photographs("C16")
 
 
 def over_rates(claim, of, where):
-    """{arm: {rate: one accuracy a seed}} for BatchNorm held and trained."""
+    """{arm: {rate: one accuracy a seed}}: BatchNorm held, trained."""
     found = {"held": {}, "trained": {}}
     for key, scores in claim.rows.items():
         for arm in found:
