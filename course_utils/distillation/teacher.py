@@ -165,6 +165,10 @@ class CachedDistillationStep:
 class TaughtDataset(Dataset):
     """Pictures with label and the teacher's logits: (image, label, (C,)).
 
+    `logits` are (N, C), one row a picture, in the dataset's order.
+
+    Raises `ValueError` for others.
+
     >>> from course_utils.datasets import load_dataset
     >>> from course_utils.distillation import cached_logits
     >>> from course_utils.weights import load_backbone
@@ -175,7 +179,13 @@ class TaughtDataset(Dataset):
     ((3, 64, 64), (5,))
     """
 
-    def __init__(self, dataset: Dataset, logits: Tensor):
+    @checked
+    def __init__(self, dataset: Dataset | Sequence, logits: Tensor):
+        if logits.ndim != 2 or len(logits) != len(dataset):
+            raise ValueError(
+                f"logits must be ({len(dataset)}, C), one row for each picture, got "
+                f"{tuple(logits.shape)}"
+            )
         self.dataset, self.logits = dataset, logits
 
     def __len__(self) -> int:

@@ -334,6 +334,10 @@ CALLS = [
     ),
     Call(distillation.Teacher, lambda: {"model": net()}),
     Call(distillation.cached_logits, lambda: {"teacher": net(), "dataset": dataset()}),
+    Call(
+        distillation.TaughtDataset,
+        lambda: {"dataset": dataset(), "logits": torch.zeros(len(dataset()), CLASSES)},
+    ),
     Call(distillation.DistillationStep, lambda: {"teacher": net()}, {"alpha": "0"}),
     Call(distillation.CachedDistillationStep, dict, {"alpha": "0"}),
     Call(

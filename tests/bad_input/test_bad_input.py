@@ -16,10 +16,10 @@ from .calls import BAD, CALLS, RAW
 
 pytestmark = pytest.mark.slow
 HOUSES = [Path(p.__path__[0]).resolve() for p in (course_utils, courseware)]
-# Without an argument, or only read: nothing to spoil.
+# Without an argument, or only read: nothing to spoil; `watched` only takes a module along.
 PLAIN = {
     "FETCH_LIST", "course_map", "data_dir", "default_backbone", "machine_report",
-    "progress", "sample_photos",
+    "progress", "sample_photos", "watched",
 }  # fmt: skip
 
 
